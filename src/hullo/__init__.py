@@ -1,0 +1,1 @@
+"""Real one-to-one voice calls for Python."""

@@ -1,0 +1,1 @@
+"""The command `hullo`: one file a command."""

@@ -1,0 +1,1 @@
+"""How a call is set up: what a line is (`line`), and one folder a line."""

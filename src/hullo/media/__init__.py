@@ -1,0 +1,1 @@
+"""Sound as numbers: Opus, RTP, jitter buffer, concealment, levels. No sockets, no tasks, no clock."""
