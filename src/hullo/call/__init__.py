@@ -1,1 +1,1 @@
-"""One call: its states, its events, the `Call`, and the `Switchboard` that holds many. Knows no network and no codec."""
+"""One call: its states, its events, the `Call`, and the `Switchboard` that holds many. No network, no codec."""

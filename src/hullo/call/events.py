@@ -1,0 +1,160 @@
+"""What happens to a call, as values: one type an event, tagged with the name that goes over JSON-RPC.
+
+`timestamp` is Unix time in milliseconds; times called `..._at` are seconds since the call connected; ids are strings.
+`seq` grows by one with each event of a call. `DROPPABLE` events are the first to go when a reader is slow.
+"""
+
+from typing import TypeAlias
+
+import msgspec
+
+from hullo.call.report import CallReport, TurnTimes
+from hullo.lines.line import LegStats
+
+
+class Event(msgspec.Struct, frozen=True, kw_only=True, tag_field="type"):
+    """What every event says: which call, the how-manieth event of it, and when."""
+
+    call_id: str
+    seq: int
+    timestamp: int
+
+
+class Incoming(Event, frozen=True, kw_only=True, tag="call.incoming"):
+    """Somebody calls us. With `[calls] answer = "ask"` it rings until `call.accept`, `call.reject` or the deadline."""
+
+    line: str
+    peer: str
+
+
+class Ringing(Event, frozen=True, kw_only=True, tag="call.ringing"):
+    """The far end rings."""
+
+    line: str
+    peer: str
+    status: str = "ringing"
+
+
+class Connected(Event, frozen=True, kw_only=True, tag="call.connected"):
+    """Audio is proven in both directions."""
+
+    line: str
+    peer: str
+    direction: str
+    setup_ms: int
+    """From the dialing (or our answer) to this event."""
+    status: str = "active"
+
+
+class SpeechStarted(Event, frozen=True, kw_only=True, tag="call.speech_started"):
+    """The peer has begun to speak."""
+
+    started_at: float
+
+
+class SpeechEnded(Event, frozen=True, kw_only=True, tag="call.speech_ended"):
+    """The peer has stopped speaking; `call.speech` follows when it was understood."""
+
+    started_at: float
+    ended_at: float
+
+
+class Speech(Event, frozen=True, kw_only=True, tag="call.speech"):
+    """What the peer said. `transcript` repeats `text` for gateways that look for that name."""
+
+    text: str
+    transcript: str
+    confidence: float | None
+    is_final: bool
+    started_at: float
+    ended_at: float
+    times: TurnTimes
+
+
+class Speaking(Event, frozen=True, kw_only=True, tag="call.speaking"):
+    """The first sound of an utterance (or file) has gone out."""
+
+    utterance_id: str
+    text: str
+    first_audio_ms: int
+    """From the request to speak to this first sound."""
+
+
+class Spoken(Event, frozen=True, kw_only=True, tag="call.spoken"):
+    """An utterance has been said to its end."""
+
+    utterance_id: str
+    text: str
+    heard_ms: int
+
+
+class Interrupted(Event, frozen=True, kw_only=True, tag="call.interrupted"):
+    """An utterance was cut short; `heard_text` is what the peer can have heard of it, as far as that is known."""
+
+    utterance_id: str
+    text: str
+    heard_text: str
+    heard_ms: int
+
+
+class Quality(Event, frozen=True, kw_only=True, tag="call.quality"):
+    """The state of the sound, every few seconds."""
+
+    stats: LegStats
+
+
+class Reconnecting(Event, frozen=True, kw_only=True, tag="call.reconnecting"):
+    """Nothing comes from the peer any more; the call waits for the path to return until its deadline."""
+
+    quiet_ms: int
+    status: str = "reconnecting"
+
+
+class Reconnected(Event, frozen=True, kw_only=True, tag="call.reconnected"):
+    """The path is back after a gap."""
+
+    gap_ms: int
+    status: str = "active"
+
+
+class Error(Event, frozen=True, kw_only=True, tag="call.error"):
+    """Something failed and the call goes on: which part, what happened, whether it is being tried again."""
+
+    component: str
+    error: str
+    retryable: bool
+
+
+class Ended(Event, frozen=True, kw_only=True, tag="call.ended"):
+    """The call is over. `duration` counts seconds since `call.connected`, 0 if it never was."""
+
+    reason: str
+    detail: str
+    duration: float
+    report: CallReport
+    status: str = "ended"
+
+
+CallEvent: TypeAlias = (
+    Incoming
+    | Ringing
+    | Connected
+    | SpeechStarted
+    | SpeechEnded
+    | Speech
+    | Speaking
+    | Spoken
+    | Interrupted
+    | Quality
+    | Reconnecting
+    | Reconnected
+    | Error
+    | Ended
+)
+
+DROPPABLE = (Quality,)
+
+
+def event_name(event_type: type[Event]) -> str:
+    """The name of an event type over JSON-RPC, such as `call.speech`."""
+    return str(event_type.__struct_config__.tag)
