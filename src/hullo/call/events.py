@@ -1,7 +1,7 @@
 """What happens to a call, as values: one type an event, tagged with the name that goes over JSON-RPC.
 
-`timestamp` is Unix time in milliseconds; times called `..._at` are seconds since the call connected; ids are strings.
-`seq` grows by one with each event of a call. `DROPPABLE` events are the first to go when a reader is slow.
+`timestamp` is Unix time in milliseconds; times called `..._at` are seconds since the call's sound began; ids are
+strings. `seq` grows by one with each event of a call. `DROPPABLE` events are the first to go when a reader is slow.
 """
 
 from typing import TypeAlias
@@ -53,9 +53,8 @@ class SpeechStarted(Event, frozen=True, kw_only=True, tag="call.speech_started")
 
 
 class SpeechEnded(Event, frozen=True, kw_only=True, tag="call.speech_ended"):
-    """The peer has stopped speaking; `call.speech` follows when it was understood."""
+    """The peer has stopped speaking; `call.speech` follows when it was understood, else `call.unclear`."""
 
-    started_at: float
     ended_at: float
 
 
@@ -69,6 +68,13 @@ class Speech(Event, frozen=True, kw_only=True, tag="call.speech"):
     started_at: float
     ended_at: float
     times: TurnTimes
+
+
+class Unclear(Event, frozen=True, kw_only=True, tag="call.unclear"):
+    """The peer spoke, but no words were understood."""
+
+    started_at: float
+    ended_at: float
 
 
 class Speaking(Event, frozen=True, kw_only=True, tag="call.speaking"):
@@ -142,6 +148,7 @@ CallEvent: TypeAlias = (
     | SpeechStarted
     | SpeechEnded
     | Speech
+    | Unclear
     | Speaking
     | Spoken
     | Interrupted

@@ -1,0 +1,379 @@
+"""One call, from the first ring to its report."""
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+from hullo.audio.recording import StereoRecording
+from hullo.call import events
+from hullo.call.errors import NoSpeech, WrongState
+from hullo.call.event_stream import EventStream
+from hullo.call.limits import Limits
+from hullo.call.report import CallReport
+from hullo.call.route import Route
+from hullo.call.states import CallState, Signal, next_state
+from hullo.call.status import CallStatus
+from hullo.call.turns import TurnLog
+from hullo.call.voice import Voice
+from hullo.lines.line import CallFailed, Ending, EndReason, Leg, LegReport, LegStats
+from hullo.media.pcm import Ear, Mouth, Pcm
+from hullo.speech.service import SpeechService
+
+logger = logging.getLogger(__name__)
+
+_WATCH_SECONDS = 0.1
+_MAX_ERRORS = 100
+
+EventT = TypeVar("EventT", bound=events.Event)
+
+
+class _Over(Exception):
+    """The call is over; unwinds its tasks."""
+
+
+class Call:
+    """One call with one peer: what happens to it, what it hears, what it says. Made by a `Switchboard`.
+
+    Requests (`accept`, `hangup`, `speak` ...) are made from the event loop's thread, return at once and raise
+    `CallError`; what comes of them is told by events.
+    """
+
+    def __init__(
+        self,
+        *,
+        call_id: str,
+        line: str,
+        peer: str,
+        direction: str,
+        route: Route,
+        limits: Limits,
+        speech: SpeechService | None,
+        publish: Callable[[events.CallEvent], None],
+    ) -> None:
+        self.call_id = call_id
+        self.line = line
+        self.peer = peer
+        self.direction = direction
+        self.state = CallState.DIALING if direction == "outgoing" else CallState.INCOMING
+        self._route = route
+        self._limits = limits
+        self._publish = publish
+        self._streams: list[EventStream] = []
+        self._seq = 0
+        self._began = time.monotonic()
+        self._began_wall = _now_ms()
+        self._stages: dict[str, float] = {}
+        self._leg: Leg | None = None
+        self._ending: Ending | None = None
+        self._end_requested = asyncio.Event()
+        self._muted = False
+        self._errors: list[str] = []
+        self._report: CallReport | None = None
+        self._ended = asyncio.Event()
+        self._turns = TurnLog()
+        self._ears: list[Ear] = []
+        self._mouth: Mouth | None = None
+        self._recording: StereoRecording | None = None
+        self._voice = Voice(speech, self._turns, self.emit, self.note_error) if speech is not None else None
+
+    # What others ask of a call.
+
+    def accept(self) -> None:
+        """Answer an incoming call; a second time does nothing. Raises `WrongState` for any other call."""
+        if self.state is CallState.ENDED:
+            raise WrongState(f"call {self.call_id} has ended", "wait for the next call.incoming")
+        self._route.accept()
+
+    def reject(self) -> None:
+        """Decline an incoming call. Raises `WrongState` once it was answered."""
+        if self.state is CallState.ENDED:
+            return
+        if self.state is not CallState.INCOMING:
+            raise WrongState(f"call {self.call_id} is {self.state}, too late to decline", "use call.hangup")
+        self.end(Ending(EndReason.DECLINED, "we declined the call"))
+
+    def hangup(self) -> None:
+        """End the call, whatever it is doing; a second time does nothing."""
+        self.end(Ending(EndReason.HANGUP_BOT, "we hung up"))
+
+    def end(self, ending: Ending) -> None:
+        """End the call for a reason of the caller's choice; the first reason stays."""
+        if self._ending is None:
+            self._ending = ending
+        self._end_requested.set()
+
+    def speak(self, text: str) -> str:
+        """Say `text` after what is being said; returns the utterance's id. Raises `WrongState`, `NoSpeech`."""
+        return self._speaking_voice().speak(text)
+
+    async def play(self, path: str) -> str:
+        """Play a sound file after what is being said; returns the utterance's id.
+
+        Raises `WrongState`, `NoSpeech`, and `hullo.speech.errors.SpeechError` for a file that can't be read.
+        """
+        return await self._speaking_voice().play(Path(path))
+
+    def interrupt(self) -> None:
+        """Be silent at once and forget what was still to be said; `call.interrupted` tells what was cut short."""
+        self._speaking_voice().interrupt()
+
+    def set_muted(self, muted: bool) -> None:
+        """While muted nothing is sent. Speech that is under way goes on unheard."""
+        self._muted = muted
+        if self._leg is not None:
+            self._leg.set_muted(muted)
+
+    def add_ear(self, ear: Ear) -> None:
+        """Let `ear` hear the peer too: one frame each 20 ms once the call is answered."""
+        self._ears.append(ear)
+
+    def set_mouth(self, mouth: Mouth | None) -> None:
+        """Send what `mouth` gives whenever nothing is being spoken."""
+        self._mouth = mouth
+
+    async def start_recording(self, path: str) -> None:
+        """Record both sides into a stereo WAV file, theirs right, ours left, until the call ends.
+
+        Raises `WrongState` if it is being recorded already, `OSError` if the file can't be made.
+        """
+        if self._recording is not None:
+            raise WrongState(f"call {self.call_id} is being recorded", "stop that recording first")
+        if self.state is CallState.ENDED:
+            raise WrongState(f"call {self.call_id} has ended", "record the next one")
+        self._recording = await StereoRecording.create(Path(path))
+
+    async def stop_recording(self) -> str:
+        """Finish the recording and return its path. Raises `WrongState` if there is none."""
+        recording = self._recording
+        if recording is None:
+            raise WrongState(f"call {self.call_id} is not being recorded", "start with call.record {path}")
+        self._recording = None
+        await recording.close()
+        return str(recording.path)
+
+    def events(self, limit: int = 1000) -> EventStream:
+        """The events of this call from now on; it ends with `call.ended`."""
+        stream = EventStream(limit, on_close=self._streams.remove)
+        self._streams.append(stream)
+        if self.state is CallState.ENDED:
+            stream.close()
+        return stream
+
+    async def wait_ended(self) -> CallReport:
+        """Wait for the end and return the report."""
+        await self._ended.wait()
+        assert self._report is not None
+        return self._report
+
+    def status(self) -> CallStatus:
+        """The call as it stands."""
+        ending = self._ending if self.state is CallState.ENDED else None
+        return CallStatus(
+            call_id=self.call_id,
+            status=self.state.value,
+            line=self.line,
+            peer=self.peer,
+            direction=self.direction,
+            duration=self._duration(),
+            muted=self._muted,
+            recording=str(self._recording.path) if self._recording is not None else None,
+            stats=self._leg.stats() if self._leg is not None else LegStats(),
+            leg=self._leg.report() if self._leg is not None else LegReport(),
+            reason=ending.reason.value if ending is not None else None,
+            detail=ending.detail if ending is not None else None,
+        )
+
+    # What the switchboard and the voice tell a call.
+
+    def emit(self, event_type: type[EventT], **fields: Any) -> EventT:
+        """Make the next event of this call and tell everybody."""
+        self._seq += 1
+        event = event_type(call_id=self.call_id, seq=self._seq, timestamp=_now_ms(), **fields)
+        for stream in [*self._streams]:
+            stream.put(event)  # type: ignore[arg-type]
+        self._publish(event)  # type: ignore[arg-type]
+        return event
+
+    def note_error(self, component: str, error: str, retryable: bool) -> None:
+        """Something failed and the call goes on: into the report and to the gateway."""
+        del self._errors[_MAX_ERRORS - 1 :]
+        self._errors.append(f"{component}: {error}")
+        self.emit(events.Error, component=component, error=error, retryable=retryable)
+
+    async def run(self) -> None:
+        """Live: from the first ring to `call.ended`. Returns when everything is freed."""
+        if self.direction == "incoming":
+            self.emit(events.Incoming, line=self.line, peer=self.peer)
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                tasks.create_task(self._until_end_requested())
+                tasks.create_task(self._live())
+        except* _Over:
+            pass
+        except* Exception as errors:  # the edge of one call: a mistake in here must not end the others
+            logger.exception("call %s failed", self.call_id)
+            self.end(Ending(EndReason.ERROR, f"internal error: {errors.exceptions[0]!r}; please report it"))
+        finally:
+            await self._finish()
+
+    # The life of a call.
+
+    async def _until_end_requested(self) -> None:
+        await self._end_requested.wait()
+        raise _Over
+
+    async def _live(self) -> None:
+        leg = await self._answered_leg()
+        self._leg = leg
+        self._advance(Signal.ANSWERED, "answered")
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                tasks.create_task(self._until_leg_ends(leg))
+                if self._voice is not None:
+                    tasks.create_task(self._voice.run())
+                leg.set_muted(self._muted)
+                leg.open(self._hear, self._say)
+                await self._until_connected(leg)
+                await self._watch(leg)
+        finally:
+            await leg.close(self._ending or Ending(EndReason.HANGUP_BOT, "this process is stopping"))
+
+    async def _answered_leg(self) -> Leg:
+        try:
+            return await self._route.leg(self._rang)
+        except CallFailed as failure:
+            self.end(failure.ending)
+            await self._route.refuse(failure.ending)
+            raise _Over from failure
+        except asyncio.CancelledError:
+            await self._route.refuse(self._ending or Ending(EndReason.HANGUP_BOT, "this process is stopping"))
+            raise
+
+    def _rang(self) -> None:
+        if self.state is CallState.DIALING:
+            self._advance(Signal.RANG, "ringing")
+            self.emit(events.Ringing, line=self.line, peer=self.peer)
+
+    async def _until_leg_ends(self, leg: Leg) -> None:
+        self.end(await leg.ended())
+
+    async def _until_connected(self, leg: Leg) -> None:
+        try:
+            async with asyncio.timeout(self._limits.connect):
+                await leg.connected()
+        except CallFailed as failure:
+            self.end(failure.ending)
+            raise _Over from failure
+        except TimeoutError:
+            self.end(Ending(EndReason.FAILED, f"no audio in both directions within {self._limits.connect:g} s"))
+            raise _Over from None
+        self._advance(Signal.PROVEN, "connected")
+        answered = self._stages["answered"] if self.direction == "incoming" else 0.0
+        self.emit(
+            events.Connected,
+            line=self.line,
+            peer=self.peer,
+            direction=self.direction,
+            setup_ms=round((self._stages["connected"] - answered) * 1000),
+        )
+
+    async def _watch(self, leg: Leg) -> None:
+        """Notice when the peer falls quiet or comes back, tell of the quality, and keep the deadlines."""
+        next_quality = time.monotonic() + self._limits.quality_every
+        quiet_most = 0.0
+        while True:
+            await asyncio.sleep(_WATCH_SECONDS)
+            now = time.monotonic()
+            quiet = leg.quiet_for(now)
+            if quiet > self._limits.lost:
+                self.end(Ending(EndReason.FAILED, f"nothing came from the peer for {self._limits.lost:g} s"))
+            elif self.state is CallState.ACTIVE and quiet > self._limits.quiet:
+                self._advance(Signal.QUIET)
+                self.emit(events.Reconnecting, quiet_ms=round(quiet * 1000))
+            elif self.state is CallState.RECONNECTING and quiet < self._limits.quiet:
+                self._advance(Signal.HEARD)
+                self.emit(events.Reconnected, gap_ms=round(quiet_most * 1000))
+                quiet_most = 0.0
+            if self.state is CallState.RECONNECTING:
+                quiet_most = max(quiet_most, quiet)
+            if self._limits.longest is not None and self._duration() > self._limits.longest:
+                self.end(Ending(EndReason.TIMEOUT, f"calls are ended after {self._limits.longest:g} s"))
+            if now >= next_quality:
+                next_quality += self._limits.quality_every
+                self.emit(events.Quality, stats=leg.stats())
+
+    async def _finish(self) -> None:
+        ending = self._ending or Ending(EndReason.HANGUP_BOT, "this process is stopping")
+        self._ending = ending
+        if self._recording is not None:
+            try:
+                await self.stop_recording()
+            except OSError as error:
+                self.note_error("recording", f"the recording is not complete: {error}", retryable=False)
+        duration = self._duration()
+        self._advance(Signal.END, "ended")
+        self._report = CallReport(
+            call_id=self.call_id,
+            line=self.line,
+            peer=self.peer,
+            direction=self.direction,
+            began=self._began_wall,
+            duration=duration,
+            ending=ending,
+            stages=dict(self._stages),
+            leg=self._leg.report() if self._leg is not None else LegReport(),
+            stats=self._leg.stats() if self._leg is not None else LegStats(),
+            turns=self._turns.turns(),
+            errors=list(self._errors),
+        )
+        self.emit(
+            events.Ended, reason=ending.reason.value, detail=ending.detail, duration=duration, report=self._report
+        )
+        for stream in [*self._streams]:
+            stream.close()
+        self._ended.set()
+        logger.info("call %s ended: %s after %.1f s", self.call_id, ending.reason, duration)
+
+    # The media tick.
+
+    def _hear(self, pcm: Pcm, now: float) -> None:
+        if self._voice is not None:
+            self._voice.hear(pcm, now)
+        for ear in self._ears:
+            ear(pcm, now)
+        if self._recording is not None:
+            self._recording.theirs(pcm, now)
+
+    def _say(self, now: float) -> Pcm | None:
+        pcm = self._voice.next_frame(now) if self._voice is not None else None
+        if pcm is None and self._mouth is not None:
+            pcm = self._mouth(now)
+        if self._recording is not None:
+            self._recording.ours(pcm, now)
+        return pcm
+
+    # Small helpers.
+
+    def _advance(self, signal: Signal, stage: str | None = None) -> None:
+        self.state = next_state(self.state, signal)
+        if stage is not None:
+            self._stages.setdefault(stage, time.monotonic() - self._began)
+
+    def _duration(self) -> float:
+        if "connected" not in self._stages:
+            return 0.0
+        return self._stages.get("ended", time.monotonic() - self._began) - self._stages["connected"]
+
+    def _speaking_voice(self) -> Voice:
+        if self.state is CallState.ENDED:
+            raise WrongState(f"call {self.call_id} has ended", "start another call")
+        if self._voice is None:
+            raise NoSpeech(self.call_id)
+        return self._voice
+
+
+def _now_ms() -> int:
+    return time.time_ns() // 1_000_000

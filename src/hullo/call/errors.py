@@ -1,0 +1,34 @@
+"""What can be wrong with a request about a call. Each says in `hint` what to do next."""
+
+
+class CallError(Exception):
+    """A request about a call that can't be carried out. The call itself is as it was."""
+
+    def __init__(self, message: str, hint: str) -> None:
+        super().__init__(message)
+        self.hint = hint
+
+
+class UnknownCall(CallError):
+    """There is no such call, now or lately."""
+
+    def __init__(self, call_id: str) -> None:
+        super().__init__(f"there is no call {call_id!r}", "ask call.list for the calls there are")
+
+
+class CallRefused(CallError):
+    """A new call can't be begun: no line takes the address, or too many calls are live."""
+
+
+class WrongState(CallError):
+    """The call is not in a state in which this makes sense."""
+
+
+class NoSpeech(CallError):
+    """The call has no voice or recogniser."""
+
+    def __init__(self, call_id: str) -> None:
+        super().__init__(
+            f"call {call_id} has no voice: this process runs without speech",
+            "install hullo[speech] and set [speech] enabled = true",
+        )

@@ -1,0 +1,22 @@
+"""What `call.status` shows of a call."""
+
+import msgspec
+
+from hullo.lines.line import LegReport, LegStats
+
+
+class CallStatus(msgspec.Struct, frozen=True, kw_only=True):
+    """One call, now. `status` is a `CallState`; `duration` counts seconds since it connected."""
+
+    call_id: str
+    status: str
+    line: str
+    peer: str
+    direction: str
+    duration: float
+    muted: bool
+    recording: str | None
+    stats: LegStats
+    leg: LegReport
+    reason: str | None = None
+    detail: str | None = None

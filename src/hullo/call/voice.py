@@ -1,0 +1,107 @@
+"""The hearing and speaking of one call, told as events of that call."""
+
+import asyncio
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Protocol
+
+from hullo.call import events
+from hullo.call.turns import TurnLog
+from hullo.speech import events as speech_events
+from hullo.speech.service import SpeechService
+
+NoteError = Callable[[str, str, bool], None]
+
+
+class Emit(Protocol):
+    """Makes an event of the call."""
+
+    def __call__(self, event_type: type[Any], **fields: Any) -> Any: ...
+
+
+class Voice:
+    """A listener and a speech queue, wired to one call."""
+
+    def __init__(self, speech: SpeechService, turns: TurnLog, emit: Emit, note_error: NoteError) -> None:
+        self._turns = turns
+        self._emit = emit
+        self._note_error = note_error
+        self._listener = speech.listener(self._on_event)
+        self._queue = speech.queue(self._on_event)
+        self.hear = self._listener.hear
+        self.next_frame = self._queue.next_frame
+
+    async def run(self) -> None:
+        """Recognise and synthesise until cancelled."""
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self._listener.run())
+            tasks.create_task(self._queue.run())
+
+    def speak(self, text: str) -> str:
+        """Say `text` after what is being said; the utterance's id."""
+        utterance = self._queue.say(text)
+        self._turns.answered(utterance.utterance_id, text, time.monotonic())
+        return utterance.utterance_id
+
+    async def play(self, path: Path) -> str:
+        """Play a file after what is being said; the utterance's id. Raises `SpeechError` for a bad file."""
+        utterance = await self._queue.play(path)
+        self._turns.answered(utterance.utterance_id, path.name, time.monotonic())
+        return utterance.utterance_id
+
+    def interrupt(self) -> None:
+        """Be silent at once; `call.interrupted` tells what was cut short."""
+        self._queue.interrupt()
+
+    def _on_event(self, event: speech_events.SpeechEvent) -> None:
+        match event:
+            case speech_events.SpeechStarted(at=at):
+                self._emit(events.SpeechStarted, started_at=at)
+            case speech_events.SpeechEnded(at=at):
+                self._emit(events.SpeechEnded, ended_at=at)
+            case speech_events.Transcript():
+                self._understood(event)
+            case speech_events.NothingRecognised(started_at=started_at, ended_at=ended_at):
+                self._emit(events.Unclear, started_at=started_at, ended_at=ended_at)
+            case speech_events.RecognitionFailed(detail=detail):
+                self._note_error("recogniser", detail, True)
+            case speech_events.Speaking(utterance_id=utterance_id, text=text, first_audio_ms=ms):
+                self._turns.sounded(utterance_id, round(ms))
+                self._emit(events.Speaking, utterance_id=utterance_id, text=text, first_audio_ms=round(ms))
+            case speech_events.Spoken(utterance_id=utterance_id, text=text, heard_ms=ms):
+                self._emit(events.Spoken, utterance_id=utterance_id, text=text, heard_ms=round(ms))
+            case speech_events.Interrupted():
+                self._emit(
+                    events.Interrupted,
+                    utterance_id=event.utterance_id,
+                    text=event.text,
+                    heard_text=event.heard_text,
+                    heard_ms=round(event.heard_ms),
+                )
+            case speech_events.SpeakFailed(utterance_id=utterance_id, detail=detail):
+                self._note_error("voice", f"utterance {utterance_id}: {detail}", True)
+            case speech_events.HostDown(role=role, detail=detail):
+                self._note_error(role, detail, True)
+            case speech_events.HostUp(role=role):
+                self._note_error(role, "running again", True)
+
+    def _understood(self, heard: speech_events.Transcript) -> None:
+        times = self._turns.heard(
+            heard.text,
+            heard.started_at,
+            heard.ended_at,
+            round(heard.end_of_speech_ms),
+            round(heard.recognition_ms),
+            time.monotonic(),
+        )
+        self._emit(
+            events.Speech,
+            text=heard.text,
+            transcript=heard.text,
+            confidence=heard.confidence,
+            is_final=not heard.continues,
+            started_at=heard.started_at,
+            ended_at=heard.ended_at,
+            times=times,
+        )

@@ -1,0 +1,276 @@
+"""A call with real tasks and deadlines, and a far end that does what each test says."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+
+import pytest
+
+from hullo.call import events
+from hullo.call.call import Call
+from hullo.call.errors import CallRefused, UnknownCall, WrongState
+from hullo.call.limits import Limits
+from hullo.call.states import CallState
+from hullo.call.switchboard import Switchboard
+from hullo.lines.line import Ending, EndReason
+from tests.call.memory_line import MemoryLeg, MemoryLine, MemoryOffer
+
+QUICK = Limits(calls=3, ring=0.2, connect=0.2, quiet=0.1, lost=0.6, quality_every=0.05)
+
+
+@contextlib.asynccontextmanager
+async def switchboard(line: MemoryLine, answer: str = "ask", limits: Limits = QUICK) -> AsyncIterator[Switchboard]:
+    async with asyncio.timeout(10), Switchboard([line], limits=limits, answer=answer) as board:
+        await line.running.wait()
+        yield board
+
+
+async def reach(call: Call, state: CallState) -> None:
+    while call.state is not state:
+        await asyncio.sleep(0.005)
+
+
+def names(happened: list[events.CallEvent]) -> list[str]:
+    return [events.event_name(type(event)) for event in happened if not isinstance(event, events.Quality)]
+
+
+async def test_a_call_that_is_answered_and_hung_up_by_the_peer() -> None:
+    line = MemoryLine()
+    async with switchboard(line) as board:
+        call = board.dial("mem:ann")
+        happened = call.events()
+        await reach(call, CallState.RINGING)
+        line.answer.set()
+        await reach(call, CallState.CONNECTING)
+        line.leg.proven.set()
+        await reach(call, CallState.ACTIVE)
+        line.leg.hang_up()
+        report = await call.wait_ended()
+        told = [event async for event in happened]
+    assert names(told) == ["call.ringing", "call.connected", "call.ended"]
+    assert [event.seq for event in told] == sorted({event.seq for event in told})
+    assert report.ending.reason is EndReason.HANGUP_USER
+    assert list(report.stages) == ["ringing", "answered", "connected", "ended"]
+    assert report.duration > 0
+    assert line.leg.closed_with == [report.ending]
+
+
+async def test_connected_is_not_said_before_media_is_proven() -> None:
+    line = MemoryLine()
+    line.answer.set()
+    async with switchboard(line) as board:
+        call = board.dial("mem:ann")
+        happened = call.events()
+        report = await call.wait_ended()
+        told = [event async for event in happened]
+    assert names(told) == ["call.ringing", "call.ended"]
+    assert report.ending.reason is EndReason.FAILED
+    assert "no audio in both directions" in report.ending.detail
+    assert report.duration == 0
+
+
+async def test_nobody_answers() -> None:
+    line = MemoryLine()
+    async with switchboard(line) as board:
+        report = await board.dial("mem:ann").wait_ended()
+    assert report.ending.reason is EndReason.NO_ANSWER
+    assert line.withdrawn == 1
+
+
+async def test_the_far_end_is_busy() -> None:
+    line = MemoryLine()
+    line.answer.set()
+    line.refusal = Ending(EndReason.BUSY, "the line is busy")
+    async with switchboard(line) as board:
+        report = await board.dial("mem:ann").wait_ended()
+    assert report.ending == line.refusal
+
+
+@pytest.mark.parametrize("times", [1, 2])
+async def test_hanging_up_while_it_rings_withdraws_the_call(times: int) -> None:
+    line = MemoryLine()
+    async with switchboard(line) as board:
+        call = board.dial("mem:ann")
+        await reach(call, CallState.RINGING)
+        for _ in range(times):
+            call.hangup()
+        report = await call.wait_ended()
+        call.hangup()
+    assert report.ending.reason is EndReason.HANGUP_BOT
+    assert line.withdrawn == 1
+
+
+async def test_an_incoming_call_rings_until_it_is_accepted() -> None:
+    line = MemoryLine()
+    async with switchboard(line) as board:
+        told = board.stream()
+        offer = MemoryOffer(MemoryLeg())
+        line.ring(offer)
+        incoming = await anext(told)
+        assert isinstance(incoming, events.Incoming)
+        call = board.call(incoming.call_id)
+        call.accept()
+        call.accept()
+        await reach(call, CallState.CONNECTING)
+        offer.leg.proven.set()
+        await reach(call, CallState.ACTIVE)
+        with pytest.raises(WrongState, match="too late to decline"):
+            call.reject()
+        call.hangup()
+        report = await call.wait_ended()
+    assert report.direction == "incoming"
+    assert offer.leg.closed_with == [report.ending]
+
+
+async def test_an_incoming_call_is_declined() -> None:
+    line = MemoryLine()
+    async with switchboard(line) as board:
+        offer = MemoryOffer(MemoryLeg())
+        line.ring(offer)
+        [call] = board.live()
+        call.reject()
+        report = await call.wait_ended()
+        call.reject()
+    assert report.ending.reason is EndReason.DECLINED
+    assert offer.rejected_with == [report.ending]
+
+
+async def test_a_caller_that_gives_up_is_a_missed_call() -> None:
+    line = MemoryLine()
+    async with switchboard(line) as board:
+        offer = MemoryOffer(MemoryLeg())
+        line.ring(offer)
+        [call] = board.live()
+        offer.gone.set_result(Ending(EndReason.NO_ANSWER, "the caller gave up"))
+        report = await call.wait_ended()
+        with pytest.raises(WrongState, match="has ended"):
+            call.accept()
+    assert report.ending.detail == "the caller gave up"
+
+
+async def test_an_incoming_call_that_nobody_accepts() -> None:
+    line = MemoryLine()
+    async with switchboard(line) as board:
+        offer = MemoryOffer(MemoryLeg())
+        line.ring(offer)
+        [call] = board.live()
+        report = await call.wait_ended()
+    assert report.ending.reason is EndReason.NO_ANSWER
+    assert offer.rejected_with == [report.ending]
+
+
+async def test_a_peer_that_falls_quiet_and_comes_back() -> None:
+    line = MemoryLine()
+    line.answer.set()
+    line.leg.proven.set()
+    async with switchboard(line) as board:
+        call = board.dial("mem:ann")
+        happened = call.events()
+        await reach(call, CallState.ACTIVE)
+        line.leg.quiet = 0.3
+        await reach(call, CallState.RECONNECTING)
+        line.leg.quiet = 0.0
+        await reach(call, CallState.ACTIVE)
+        call.hangup()
+        told = [event async for event in happened]
+    assert names(told)[-3:] == ["call.reconnecting", "call.reconnected", "call.ended"]
+    [back] = [event for event in told if isinstance(event, events.Reconnected)]
+    assert back.gap_ms == 300
+
+
+async def test_a_peer_that_never_comes_back() -> None:
+    line = MemoryLine()
+    line.answer.set()
+    line.leg.proven.set()
+    async with switchboard(line) as board:
+        call = board.dial("mem:ann")
+        await reach(call, CallState.ACTIVE)
+        line.leg.quiet = 5.0
+        report = await call.wait_ended()
+    assert report.ending.reason is EndReason.FAILED
+    assert "nothing came from the peer" in report.ending.detail
+
+
+async def test_a_call_that_may_not_last_longer() -> None:
+    line = MemoryLine()
+    line.answer.set()
+    line.leg.proven.set()
+    async with switchboard(line, limits=Limits(longest=0.1)) as board:
+        report = await board.dial("mem:ann").wait_ended()
+    assert report.ending.reason is EndReason.TIMEOUT
+
+
+async def test_one_call_too_many_is_refused_and_hears_busy() -> None:
+    line = MemoryLine()
+    async with switchboard(line) as board:
+        for _ in range(QUICK.calls):
+            board.dial("mem:ann")
+        with pytest.raises(CallRefused, match="3 calls are live") as refused:
+            board.dial("mem:bob")
+        assert "max_calls" in refused.value.hint
+        offer = MemoryOffer(MemoryLeg())
+        line.ring(offer)
+        while not offer.rejected_with:
+            await asyncio.sleep(0.005)
+    assert offer.rejected_with[0].reason is EndReason.BUSY
+
+
+async def test_addresses_and_ids_that_nobody_knows() -> None:
+    async with switchboard(MemoryLine()) as board:
+        with pytest.raises(CallRefused, match="no line knows how to call 'tel:1'"):
+            board.dial("tel:1")
+        with pytest.raises(CallRefused, match="there is no line 'pigeon'"):
+            board.dial("mem:ann", line="pigeon")
+        with pytest.raises(UnknownCall, match="no call 'x'"):
+            board.call("x")
+
+
+async def test_a_mistake_in_one_call_ends_only_that_call(caplog: pytest.LogCaptureFixture) -> None:
+    class BrokenLeg(MemoryLeg):
+        def quiet_for(self, now: float) -> float:
+            raise ZeroDivisionError("a bug")
+
+    line = MemoryLine()
+    line.answer.set()
+    line.leg.proven.set()
+    async with switchboard(line) as board:
+        good = board.dial("mem:ann")
+        await reach(good, CallState.ACTIVE)
+        line.leg = BrokenLeg()
+        line.leg.proven.set()
+        report = await board.dial("mem:bob").wait_ended()
+        assert report.ending.reason is EndReason.ERROR
+        assert "a bug" in report.ending.detail
+        assert len(line.leg.closed_with) == 1
+        assert good.state is CallState.ACTIVE
+    assert "failed" in caplog.text
+
+
+async def test_leaving_the_switchboard_hangs_everything_up() -> None:
+    line = MemoryLine()
+    line.answer.set()
+    line.leg.proven.set()
+    async with switchboard(line) as board:
+        active = board.dial("mem:ann")
+        await reach(active, CallState.ACTIVE)
+        line.answer.clear()
+        ringing = board.dial("mem:bob")
+        await reach(ringing, CallState.RINGING)
+        told = board.stream()
+    assert active.state is ringing.state is CallState.ENDED
+    assert line.withdrawn == 1
+    assert [type(event) for event in [e async for e in told]].count(events.Ended) == 2
+    with pytest.raises(CallRefused, match="not running"):
+        board.dial("mem:ann")
+
+
+async def test_ended_calls_are_remembered_up_to_a_limit() -> None:
+    line = MemoryLine()
+    line.answer.set()
+    line.refusal = Ending(EndReason.DECLINED, "no")
+    async with switchboard(line) as board:
+        for _ in range(130):
+            await board.dial("mem:ann").wait_ended()
+        statuses = board.statuses()
+    assert len(statuses) <= 101
+    assert statuses[-1].reason == "declined"
