@@ -1,0 +1,43 @@
+# Each target does its own set-up; nothing has to be installed by hand.
+.DEFAULT_GOAL := help
+RUN := .venv/bin/
+PYTEST := $(RUN)python -m pytest
+
+.PHONY: help demo test check peers soak fuzz bench clean
+
+help: ## show this
+	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 10
+
+demo: ## a real call between two processes: a caller, the agent's phone line, and a gateway that answers
+	@scripts/bootstrap python
+	@$(RUN)hullo demo
+
+test: ## the quick tests, no root needed
+	@scripts/bootstrap python node
+	$(PYTEST) -q -m "not peer and not net and not soak"
+
+check: ## style, types, architecture
+	@scripts/bootstrap python
+	$(RUN)ruff check
+	$(RUN)ruff format --check
+	$(RUN)mypy
+	$(RUN)lint-imports
+
+peers: ## calls with programs that nobody here wrote: Chromium and plain aiortc (root, for a network namespace)
+	@scripts/bootstrap python node chromium net
+	$(PYTEST) -q -m "peer or net" tests
+
+soak: ## a thousand calls, and twenty at once
+	@scripts/bootstrap python
+	$(PYTEST) -q -m soak tests
+
+fuzz: ## parsers against random input, longer than `make test` does
+	@scripts/bootstrap python
+	HYPOTHESIS_PROFILE=fuzz $(PYTEST) -q -k "fuzz or random or garbage or property" -m "not peer and not net and not soak" tests
+
+bench: ## every benchmark, side by side with its peer
+	@scripts/bootstrap python chromium net
+	$(RUN)python -m bench
+
+clean: ## remove what the targets above made
+	rm -rf .venv demo node_modules .mypy_cache .ruff_cache .hypothesis .import_linter_cache
