@@ -1,0 +1,240 @@
+"""ICE and DTLS-SRTP for one call, free of any signaling: descriptions in and out, packets in and out."""
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from enum import StrEnum
+
+import msgspec
+
+from hullo.rtc.adapter.dtls import Certificate, DtlsError, DtlsSrtpTransport
+from hullo.rtc.adapter.gathering import Gatherer
+from hullo.rtc.adapter.ice import IceAgent
+from hullo.rtc.candidate import IceCandidate
+from hullo.rtc.parameters import Consent, IceServer, PairReport, Setup, TransportDescription
+
+logger = logging.getLogger(__name__)
+
+SERVER_WAIT = 0.5
+"""Seconds that a description without trickle waits for STUN and TURN; a dead server costs a call this, and no more."""
+
+CLOSE_DEADLINE = 2.0
+
+OnPacket = Callable[[bytes, float], None]
+OnCandidate = Callable[[IceCandidate | None], None]
+
+
+class LossCause(StrEnum):
+    """Why a connection is over although we did not close it."""
+
+    CLOSED_BY_PEER = "closed-by-peer"
+    """The peer sent a DTLS close_notify."""
+    CONSENT_EXPIRED = "consent-expired"
+    """No answer of the peer for the whole consent expiry (RFC 7675): it is gone, or the network is."""
+    TRANSPORT_LOST = "transport-lost"
+    """The local socket or the TURN allocation that carried the call is gone."""
+
+
+class ConnectError(Exception):
+    """No connection came about. `stage` is `ice` or `dtls`; the message says what happened."""
+
+    def __init__(self, stage: str, message: str) -> None:
+        super().__init__(message)
+        self.stage = stage
+
+
+class ConnectionCounters(msgspec.Struct, frozen=True):
+    """Packets that were no sound: `strays` of no known kind, `rejected` by SRTP (forged, replayed, too early)."""
+
+    strays: int
+    rejected: int
+
+
+class RtcConnection:
+    """The way of one call through the network.
+
+    `gather` -> tell the peer `local_description` -> `set_remote_description` -> `connect` -> packets -> `close`.
+    With trickle, candidates go both ways meanwhile (`on_local_candidate`, `add_remote_candidate`); the last is None.
+    Times are `time.monotonic`.
+    """
+
+    def __init__(
+        self,
+        *,
+        controlling: bool,
+        setup: Setup,
+        ice_servers: Sequence[IceServer] = (),
+        relay_only: bool = False,
+        consent: Consent = Consent(),  # noqa: B008  # frozen
+        certificate: Certificate | None = None,
+    ) -> None:
+        self.on_local_candidate: OnCandidate = _ignore_candidate
+        self.on_rtp: OnPacket = _ignore_packet
+        self.on_rtcp: OnPacket = _ignore_packet
+        self.last_heard: float | None = None
+        """When the last authenticated packet of the peer, of any kind, arrived."""
+        self._setup = setup
+        self._certificate = certificate or Certificate()
+        self._agent = IceAgent(controlling=controlling, relay_only=relay_only, consent=consent)
+        self._dtls = DtlsSrtpTransport(self._agent, self._certificate)
+        self._gatherer = Gatherer(self._agent, ice_servers, relay_only, self._gathered)
+        self._gathering: asyncio.Task[None] | None = None
+        self._local_candidates: list[IceCandidate] = []
+        self._remote: TransportDescription | None = None
+        self._began = time.monotonic()
+        self._stages: dict[str, float] = {}
+        self._pairs: list[PairReport] = []
+        self._lost: asyncio.Future[LossCause] = asyncio.get_running_loop().create_future()
+        self._closing: asyncio.Task[None] | None = None
+        self._agent.on_heard = self._heard
+        self._agent.on_lost = lambda: self._end(LossCause.CONSENT_EXPIRED)
+        self._dtls.on_closed = self._dtls_closed
+        self._dtls.on_rtp = self._rtp_arrived
+        self._dtls.on_rtcp = self._rtcp_arrived
+        self.send_rtp = self._dtls.send_rtp
+        """Protect one RTP packet and send it; False when there is no way to the peer (yet, or any more)."""
+        self.send_rtcp = self._dtls.send_rtcp
+        """The same for one RTCP packet."""
+
+    # Setting up
+
+    async def gather(self, wait: float = SERVER_WAIT) -> None:
+        """Bind sockets, which is done at once, and wait up to `wait` seconds for every ICE server to give something.
+
+        With trickle `wait` is 0: candidates are told to `on_local_candidate` as they come, None after the last.
+        """
+        self._gatherer.open_host_sockets()
+        self._gathering = asyncio.create_task(self._ask_servers(), name="ice gathering")
+        with suppress(TimeoutError):
+            async with asyncio.timeout(wait):
+                await self._gatherer.served.wait()
+        self._reached("gathered")
+
+    def local_description(self) -> TransportDescription:
+        """Ours, with the candidates gathered so far."""
+        return TransportDescription(
+            ufrag=self._agent.local_username,
+            pwd=self._agent.local_password,
+            fingerprints=(self._certificate.fingerprint(),),
+            setup=self._setup,
+            candidates=tuple(self._local_candidates),
+            candidates_complete=not self._agent.gathering,
+        )
+
+    def set_remote_description(self, remote: TransportDescription) -> None:
+        """Take the peer's. Raises `ValueError` when it leaves the DTLS role open although ours is open too."""
+        if remote.setup is Setup.ACTPASS and self._setup is Setup.ACTPASS:
+            raise ValueError("neither side has chosen who starts the DTLS handshake")
+        self._remote = remote
+        self._agent.remote_username = remote.ufrag
+        self._agent.remote_password = remote.pwd
+        self._agent.remote_is_lite = remote.ice_lite
+        self._agent.ice_controlling = self._agent.ice_controlling or remote.ice_lite
+        for candidate in remote.candidates:
+            self._agent.add_remote(candidate)
+        if remote.candidates_complete:
+            self._agent.add_remote(None)
+
+    def add_remote_candidate(self, candidate: IceCandidate | None) -> None:
+        """Take a trickled candidate of the peer; None after its last. Candidates of no use to us are ignored."""
+        self._agent.add_remote(candidate)
+
+    async def connect(self) -> None:
+        """Return when packets can flow. Raises `ConnectError`; the caller sets the deadline."""
+        if self._remote is None:
+            raise RuntimeError("connect comes after set_remote_description")
+        try:
+            await self._agent.connect()
+            self._reached("ice")
+            await self._dtls.handshake(self._dtls_role(self._remote.setup), self._remote.fingerprints)
+            self._reached("dtls")
+        except DtlsError as error:
+            raise ConnectError("dtls", str(error)) from error
+        except ConnectionError as error:
+            raise ConnectError("ice", str(error)) from error
+
+    # While it lasts
+
+    def check_path(self, on_answer: Callable[[float], None]) -> None:
+        """Ask the peer once, by an ICE check on the path of our packets; `on_answer(time)` is called if it answers."""
+        self._agent.check_path(on_answer)
+
+    async def lost(self) -> LossCause:
+        """Return when the connection is over although nobody closed it here."""
+        return await asyncio.shield(self._lost)
+
+    def pairs(self) -> list[PairReport]:
+        """The candidate pairs that were tried; after `close`, as they were then."""
+        return self._pairs or self._agent.pairs()
+
+    def stages(self) -> dict[str, float]:
+        """Seconds from the start to `gathered`, `ice` and `dtls`, as far as they were reached."""
+        return dict(self._stages)
+
+    def counters(self) -> ConnectionCounters:
+        """What came and was no sound of the peer."""
+        return ConnectionCounters(self._agent.strays, self._dtls.rejected)
+
+    @property
+    def dtls_transport(self) -> DtlsSrtpTransport:
+        """For an SCTP transport with data channels on top."""
+        return self._dtls
+
+    async def close(self) -> None:
+        """Say goodbye and free everything, within `CLOSE_DEADLINE`; idempotent, never raises."""
+        if self._closing is None:
+            self._closing = asyncio.create_task(self._close(), name="rtc close")
+        await asyncio.shield(self._closing)
+
+    # What the layers below tell
+
+    async def _ask_servers(self) -> None:
+        await self._gatherer.ask_servers()
+        self.on_local_candidate(None)
+
+    def _gathered(self, candidate: IceCandidate) -> None:
+        self._local_candidates.append(candidate)
+        self.on_local_candidate(candidate)
+
+    def _dtls_role(self, remote: Setup) -> Setup:
+        return self._setup if self._setup is not Setup.ACTPASS else remote.answer()
+
+    def _rtp_arrived(self, packet: bytes, arrival: float) -> None:
+        self.last_heard = arrival
+        self.on_rtp(packet, arrival)
+
+    def _rtcp_arrived(self, packet: bytes, arrival: float) -> None:
+        self.last_heard = arrival
+        self.on_rtcp(packet, arrival)
+
+    def _heard(self, now: float) -> None:
+        self.last_heard = now
+
+    def _dtls_closed(self) -> None:
+        self._end(LossCause.CLOSED_BY_PEER if self._dtls.closed_by_peer else LossCause.TRANSPORT_LOST)
+
+    def _end(self, cause: LossCause) -> None:
+        if not self._lost.done():
+            self._lost.set_result(cause)
+
+    def _reached(self, stage: str) -> None:
+        self._stages[stage] = time.monotonic() - self._began
+
+    async def _close(self) -> None:
+        self._pairs = self._agent.pairs()
+        self.on_rtp = self.on_rtcp = _ignore_packet
+        if self._gathering is not None:
+            self._gathering.cancel()
+            await asyncio.gather(self._gathering, return_exceptions=True)
+        try:
+            async with asyncio.timeout(CLOSE_DEADLINE):
+                await self._dtls.close()
+                await self._agent.close()
+        except TimeoutError:
+            logger.warning("a connection was not closed cleanly within %g s", CLOSE_DEADLINE)
+
+
+def _ignore_packet(packet: bytes, arrival: float) -> None: ...
+def _ignore_candidate(candidate: IceCandidate | None) -> None: ...
