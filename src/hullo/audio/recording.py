@@ -5,31 +5,38 @@ import queue
 import threading
 import wave
 from pathlib import Path
+from typing import IO
 
 import numpy as np
 
-from hullo.media.pcm import FRAME_SAMPLES, SAMPLE_RATE, SILENCE, Pcm
+from hullo.media.pcm import FRAME_SAMPLES, FRAME_SECONDS, SAMPLE_RATE, SILENCE, Pcm
 
 _WRITE_FRAMES = 25
 _QUEUE_CHUNKS = 40
+_SILENT_FRAME: Pcm = np.zeros((FRAME_SAMPLES, 2), np.int16)
 
 
 class StereoRecording:
     """Writes what both sides of a call say, 48 kHz stereo s16, from a thread of its own.
 
-    Fed by the media tick: `theirs` and then `ours`, once each per frame. The header is kept true after every
-    half second, so a killed process leaves a playable file. If the disk stalls for longer than 20 s the newest
-    half seconds are left out and counted in `dropped_ms`.
+    Fed by the media tick: `theirs` and then `ours`, once each per frame; ticks that never came become silence, so
+    the file keeps the time of the call. The header is kept true after every half second, so a killed process leaves
+    a playable file. If the disk stalls for longer than 20 s, silence stands for what could not be written, and
+    `dropped_ms` counts it.
     """
 
-    def __init__(self, path: Path, file: wave.Wave_write) -> None:
+    def __init__(self, path: Path, raw: IO[bytes]) -> None:
         self.path = path
         self.dropped_ms = 0
+        self.written_ms = 0
         self.began: float | None = None
-        self._file = file
+        self._raw = raw
+        self._file = _stereo(raw)
         self._chunks: queue.Queue[bytes | None] = queue.Queue(_QUEUE_CHUNKS)
         self._pending: list[Pcm] = []
         self._theirs: Pcm = SILENCE
+        self._frames = 0
+        self._owed = 0
         self._error: OSError | None = None
         self._thread = threading.Thread(target=self._write, name=f"recording {path.name}", daemon=True)
         self._thread.start()
@@ -37,7 +44,7 @@ class StereoRecording:
     @classmethod
     async def create(cls, path: Path) -> "StereoRecording":
         """Begin a file; an existing one is replaced. Raises `OSError`."""
-        return cls(path, await asyncio.to_thread(_open, path))
+        return cls(path, await asyncio.to_thread(open, path, "wb"))
 
     def theirs(self, pcm: Pcm, now: float) -> None:
         """What the peer said in this tick."""
@@ -51,6 +58,16 @@ class StereoRecording:
         frame[:, 0] = SILENCE if pcm is None else pcm
         frame[:, 1] = self._theirs
         self._theirs = SILENCE
+        self._fill_up_to(now)
+        self._append(frame)
+
+    def _fill_up_to(self, now: float) -> None:
+        due = round((now - (self.began or now)) / FRAME_SECONDS)
+        for _ in range(due - self._frames):
+            self._append(_SILENT_FRAME)
+
+    def _append(self, frame: Pcm) -> None:
+        self._frames += 1
         self._pending.append(frame)
         if len(self._pending) >= _WRITE_FRAMES:
             self._hand_over()
@@ -67,8 +84,10 @@ class StereoRecording:
         chunk = np.concatenate(self._pending).tobytes()
         self._pending.clear()
         try:
-            self._chunks.put_nowait(chunk)
+            self._chunks.put_nowait(bytes(self._owed) + chunk)
+            self._owed = 0
         except queue.Full:
+            self._owed += len(chunk)
             self.dropped_ms += len(chunk) * 1000 // (4 * SAMPLE_RATE)
 
     def _stop(self) -> None:
@@ -77,17 +96,19 @@ class StereoRecording:
 
     def _write(self) -> None:
         try:
-            with self._file:
+            with self._raw, self._file:
                 while (chunk := self._chunks.get()) is not None:
                     self._file.writeframes(chunk)
+                    self._raw.flush()
+                    self.written_ms += len(chunk) * 1000 // (4 * SAMPLE_RATE)
         except OSError as error:
             self._error = error
             while self._chunks.get() is not None:
                 pass
 
 
-def _open(path: Path) -> wave.Wave_write:
-    file = wave.open(str(path), "wb")  # noqa: SIM115 - closed by the thread that writes it
+def _stereo(raw: IO[bytes]) -> wave.Wave_write:
+    file = wave.open(raw, "wb")  # noqa: SIM115 - closed by the thread that writes it
     file.setnchannels(2)
     file.setsampwidth(2)
     file.setframerate(SAMPLE_RATE)

@@ -1,0 +1,69 @@
+"""What a demo has shown: the numbers of its table and the data of its page."""
+
+import msgspec
+
+from hullo.call.report import CallReport, TurnTimes
+from hullo.demo.measure import Spread, Stretch
+
+
+class DemoTurn(msgspec.Struct, frozen=True, kw_only=True):
+    """One thing the caller said and what came back. `answer_ms` is taken from the caller's waveform."""
+
+    at: float
+    said: str
+    understood: str
+    word_error_rate: float
+    answer: str
+    answer_heard: str
+    answer_ms: float | None
+    times: TurnTimes | None
+
+    @property
+    def heard(self) -> bool:
+        """Whether the agent understood something that is mostly what was said."""
+        return bool(self.understood) and self.word_error_rate <= 0.34
+
+    @property
+    def answered(self) -> bool:
+        """Whether an answer was given and its sound reached the caller."""
+        return bool(self.answer) and self.answer_ms is not None
+
+
+class Side(msgspec.Struct, frozen=True, kw_only=True):
+    """One end of the call: its report, its processor time per second of call, what it said as outline and stretches."""
+
+    report: CallReport
+    cpu_ms_per_s: float
+    outline: list[int]
+    stretches: list[Stretch]
+
+
+class DemoResult(msgspec.Struct, frozen=True, kw_only=True):
+    """One demo. It is `ok` when every turn was heard and answered and nothing else went wrong."""
+
+    began: str
+    gateway: str
+    seconds: float
+    setup_ms: int
+    caller_to_agent: Spread | None
+    agent_to_caller: Spread | None
+    turns: list[DemoTurn]
+    caller: Side
+    agent: Side
+    problems: list[str]
+
+    @property
+    def ok(self) -> bool:
+        """Whether the demo showed what it is for."""
+        return not self.problems
+
+
+def problems_of(turns: list[DemoTurn], expected: int) -> list[str]:
+    """What is wrong with a conversation that should have had `expected` turns; empty if nothing."""
+    found = [f"only {len(turns)} of {expected} turns took place"] if len(turns) < expected else []
+    for number, turn in enumerate(turns, 1):
+        if not turn.heard:
+            found.append(f"turn {number} was not heard: said {turn.said!r}, understood {turn.understood!r}")
+        if not turn.answered:
+            found.append(f"turn {number} was not answered: {turn.said!r}")
+    return found
