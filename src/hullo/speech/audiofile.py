@@ -1,0 +1,67 @@
+"""Sound files of any format that PyAV reads, as 48 kHz mono, decoded bit by bit away from the event loop."""
+
+import asyncio
+from collections.abc import AsyncGenerator, Iterator
+from contextlib import aclosing
+from itertools import chain
+from pathlib import Path
+
+import av
+import numpy as np
+from av.audio.resampler import AudioResampler
+
+from hullo.media.pcm import SAMPLE_RATE, Pcm
+from hullo.speech.errors import SpeechError
+
+_PIECE_SAMPLES = SAMPLE_RATE // 4
+_OPTIONS = {"protocol_whitelist": "file"}  # a playlist must not make us fetch anything
+
+
+async def check_playable(path: Path) -> None:
+    """Raise `SpeechError` unless `path` is a file whose sound can be decoded, at least at its beginning."""
+    async with aclosing(stream_file(path)) as pieces:
+        if await anext(pieces, None) is None:
+            raise SpeechError(f"{path} cannot be played: it holds no sound")
+
+
+async def stream_file(path: Path) -> AsyncGenerator[Pcm, None]:
+    """The sound of the file in pieces of about 250 ms. Raises `SpeechError` where it cannot be read."""
+    pieces = _decode(path)
+    loop = asyncio.get_running_loop()
+    while True:
+        step = loop.run_in_executor(None, next, pieces, None)
+        try:
+            piece = await asyncio.shield(step)
+        except asyncio.CancelledError:
+            # The thread is inside the decoder; the file can only be closed after it comes back (milliseconds).
+            await asyncio.wait([step])
+            raise
+        if piece is None:
+            return
+        yield piece
+
+
+def _decode(path: Path) -> Iterator[Pcm]:
+    if not path.is_file():
+        raise SpeechError(f"{path} cannot be played: there is no such file")
+    try:
+        with av.open(str(path), options=_OPTIONS) as container:
+            if not container.streams.audio:
+                raise SpeechError(f"{path} cannot be played: it holds no sound")
+            yield from _decode_stream(container)
+    except PermissionError:
+        raise SpeechError(f"{path} cannot be played: no permission to read it") from None
+    except av.error.FFmpegError as error:
+        raise SpeechError(f"{path} cannot be played: {error.strerror}") from error
+
+
+def _decode_stream(container: av.container.InputContainer) -> Iterator[Pcm]:
+    resampler = AudioResampler(format="s16", layout="mono", rate=SAMPLE_RATE)
+    collected: list[Pcm] = []
+    for frame in chain(container.decode(audio=0), [None]):
+        collected += [out.to_ndarray()[0] for out in resampler.resample(frame)]
+        if sum(map(len, collected)) >= _PIECE_SAMPLES:
+            yield np.concatenate(collected)
+            collected = []
+    if collected:
+        yield np.concatenate(collected)

@@ -1,0 +1,126 @@
+"""Everything that hearing and speaking report, as values that go to a gateway as they are.
+
+Times named `at`, `started_at` and `ended_at` are seconds since the call's media began; fields ending in `_ms`
+are durations. Each event has the tag `type`, so `msgspec.json.encode(event)` is complete.
+"""
+
+from enum import StrEnum
+from typing import TypeAlias
+
+import msgspec
+
+
+class SpeechStarted(msgspec.Struct, frozen=True, tag="speech_started"):
+    """The peer began to speak at `at`; said about 64 ms later, when it is certain enough."""
+
+    at: float
+
+
+class SpeechEnded(msgspec.Struct, frozen=True, tag="speech_ended"):
+    """The peer stopped speaking at `at`; said one end pause later."""
+
+    at: float
+
+
+class Transcript(msgspec.Struct, frozen=True, kw_only=True, tag="transcript"):
+    """What the peer said between two pauses; `text` is never empty.
+
+    `confidence` is 0 to 1, or None when the recogniser gives none. `end_of_speech_ms` went by between the last
+    sound of speech and the decision that it had ended, `recognition_ms` from there to this event. `continues` is
+    true when the speech was cut at the longest segment allowed and more of it follows.
+    """
+
+    text: str
+    confidence: float | None
+    started_at: float
+    ended_at: float
+    end_of_speech_ms: float
+    recognition_ms: float
+    continues: bool = False
+
+
+class NothingRecognised(msgspec.Struct, frozen=True, kw_only=True, tag="nothing_recognised"):
+    """There was speech, but the recogniser found no words in it."""
+
+    started_at: float
+    ended_at: float
+    end_of_speech_ms: float
+    recognition_ms: float
+
+
+class FailureKind(StrEnum):
+    """Why speech was not recognised: the recogniser failed, or it was too slow and older speech was dropped."""
+
+    FAILED = "failed"
+    DROPPED = "dropped"
+
+
+class RecognitionFailed(msgspec.Struct, frozen=True, kw_only=True, tag="recognition_failed"):
+    """Speech that was heard but not recognised; `detail` says why, `dropped` counts what this call dropped so far."""
+
+    kind: FailureKind
+    started_at: float
+    ended_at: float
+    detail: str
+    dropped: int = 0
+
+
+class Speaking(msgspec.Struct, frozen=True, kw_only=True, tag="speaking"):
+    """The first sound of an utterance was sent, `first_audio_ms` after it was asked for."""
+
+    utterance_id: str
+    text: str
+    first_audio_ms: float
+
+
+class Spoken(msgspec.Struct, frozen=True, kw_only=True, tag="spoken"):
+    """An utterance was sent to its end; `gap_ms` is the silence inside it because the voice was late."""
+
+    utterance_id: str
+    text: str
+    heard_ms: float
+    gap_ms: float = 0.0
+
+
+class Interrupted(msgspec.Struct, frozen=True, kw_only=True, tag="interrupted"):
+    """An utterance was stopped, or dropped before its turn (`heard_ms` 0).
+
+    `sent_ms` of it went out; `heard_ms` of that had reached the peer's ear. `heard_text` is the text up to there,
+    estimated by the share of words.
+    """
+
+    utterance_id: str
+    text: str
+    sent_ms: float
+    heard_ms: float
+    heard_text: str
+
+
+class SpeakFailed(msgspec.Struct, frozen=True, kw_only=True, tag="speak_failed"):
+    """An utterance could not be said (to its end); `detail` says why and what to do. The queue goes on."""
+
+    utterance_id: str
+    text: str
+    heard_ms: float
+    detail: str
+
+
+class HostDown(msgspec.Struct, frozen=True, kw_only=True, tag="host_down"):
+    """A speech host crashed, hung or did not start; it is started again in `retry_in_ms`."""
+
+    role: str
+    detail: str
+    retry_in_ms: float
+
+
+class HostUp(msgspec.Struct, frozen=True, kw_only=True, tag="host_up"):
+    """A speech host is ready; `restarts` counts how often it had to be started again."""
+
+    role: str
+    restarts: int
+
+
+ListenerEvent: TypeAlias = SpeechStarted | SpeechEnded | Transcript | NothingRecognised | RecognitionFailed
+QueueEvent: TypeAlias = Speaking | Spoken | Interrupted | SpeakFailed
+HostEvent: TypeAlias = HostDown | HostUp
+SpeechEvent: TypeAlias = ListenerEvent | QueueEvent | HostEvent
