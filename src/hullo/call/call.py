@@ -26,6 +26,7 @@ logger = logging.getLogger(__name__)
 
 _WATCH_SECONDS = 0.1
 _MAX_ERRORS = 100
+_PEER_BUFFER = 0.06
 
 EventT = TypeVar("EventT", bound=events.Event)
 
@@ -106,19 +107,22 @@ class Call:
         self._end_requested.set()
 
     def speak(self, text: str) -> str:
-        """Say `text` after what is being said; returns the utterance's id. Raises `WrongState`, `NoSpeech`."""
+        """Say `text` after what is being said; returns its utterance id.
+
+        Raises `WrongState`, `NoSpeech`, `CannotSpeak`.
+        """
         return self._speaking_voice().speak(text)
 
     async def play(self, path: str) -> str:
-        """Play a sound file after what is being said; returns the utterance's id.
+        """Play a sound file after what is being said; returns its utterance id.
 
-        Raises `WrongState`, `NoSpeech`, and `hullo.speech.errors.SpeechError` for a file that can't be read.
+        Raises `WrongState`, `NoSpeech`, and `CannotSpeak` for a file that can't be read.
         """
         return await self._speaking_voice().play(Path(path))
 
     def interrupt(self) -> None:
         """Be silent at once and forget what was still to be said; `call.interrupted` tells what was cut short."""
-        self._speaking_voice().interrupt()
+        self._speaking_voice().interrupt(self._heard_delay())
 
     def set_muted(self, muted: bool) -> None:
         """While muted nothing is sent. Speech that is under way goes on unheard."""
@@ -366,6 +370,11 @@ class Call:
         if "connected" not in self._stages:
             return 0.0
         return self._stages.get("ended", time.monotonic() - self._began) - self._stages["connected"]
+
+    def _heard_delay(self) -> float:
+        """Roughly how long our sound takes to the peer's ear, in seconds: half the round trip and the peer's buffer."""
+        round_trip = self._leg.stats().round_trip_ms if self._leg is not None else None
+        return (round_trip or 0.0) / 2000 + _PEER_BUFFER
 
     def _speaking_voice(self) -> Voice:
         if self.state is CallState.ENDED:

@@ -24,11 +24,15 @@ class WrongState(CallError):
     """The call is not in a state in which this makes sense."""
 
 
+class CannotSpeak(CallError):
+    """Something can't be said or played: no voice, an empty text, a file that is no sound."""
+
+    def __init__(self, cause: Exception) -> None:
+        super().__init__(str(cause), "run hullo doctor to see what speech needs, or speak something else")
+
+
 class NoSpeech(CallError):
-    """The call has no voice or recogniser."""
+    """The call has no voice and plays no files."""
 
     def __init__(self, call_id: str) -> None:
-        super().__init__(
-            f"call {call_id} has no voice: this process runs without speech",
-            "install hullo[speech] and set [speech] enabled = true",
-        )
+        super().__init__(f"call {call_id} has no voice: this process runs without speech", "turn [speech] on")

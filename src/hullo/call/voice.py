@@ -7,8 +7,11 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from hullo.call import events
+from hullo.call.errors import CannotSpeak
 from hullo.call.turns import TurnLog
+from hullo.media.pcm import Ear, Mouth, Pcm
 from hullo.speech import events as speech_events
+from hullo.speech.errors import SpeechError
 from hullo.speech.service import SpeechService
 
 NoteError = Callable[[str, str, bool], None]
@@ -27,32 +30,39 @@ class Voice:
         self._turns = turns
         self._emit = emit
         self._note_error = note_error
-        self._listener = speech.listener(self._on_event)
+        self._listener = speech.listener(self._on_event) if speech.settings.recogniser is not None else None
         self._queue = speech.queue(self._on_event)
-        self.hear = self._listener.hear
-        self.next_frame = self._queue.next_frame
+        self.hear: Ear = self._listener.hear if self._listener is not None else _deaf
+        self.next_frame: Mouth = self._queue.next_frame
 
     async def run(self) -> None:
         """Recognise and synthesise until cancelled."""
         async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(self._listener.run())
+            if self._listener is not None:
+                tasks.create_task(self._listener.run())
             tasks.create_task(self._queue.run())
 
     def speak(self, text: str) -> str:
-        """Say `text` after what is being said; the utterance's id."""
-        utterance = self._queue.say(text)
+        """Say `text` after what is being said; the utterance's id. Raises `CannotSpeak`."""
+        try:
+            utterance = self._queue.say(text)
+        except SpeechError as error:
+            raise CannotSpeak(error) from error
         self._turns.answered(utterance.utterance_id, text, time.monotonic())
         return utterance.utterance_id
 
     async def play(self, path: Path) -> str:
-        """Play a file after what is being said; the utterance's id. Raises `SpeechError` for a bad file."""
-        utterance = await self._queue.play(path)
+        """Play a file after what is being said; the utterance's id. Raises `CannotSpeak` for a bad file."""
+        try:
+            utterance = await self._queue.play(path)
+        except SpeechError as error:
+            raise CannotSpeak(error) from error
         self._turns.answered(utterance.utterance_id, path.name, time.monotonic())
         return utterance.utterance_id
 
-    def interrupt(self) -> None:
-        """Be silent at once; `call.interrupted` tells what was cut short."""
-        self._queue.interrupt()
+    def interrupt(self, heard_delay: float) -> None:
+        """Be silent at once; `call.interrupted` tells what was cut short. Sound takes `heard_delay` s to the peer."""
+        self._queue.interrupt(heard_delay)
 
     def _on_event(self, event: speech_events.SpeechEvent) -> None:
         match event:
@@ -105,3 +115,7 @@ class Voice:
             ended_at=heard.ended_at,
             times=times,
         )
+
+
+def _deaf(pcm: Pcm, now: float) -> None:
+    """The ear of a call that recognises nothing."""
