@@ -12,7 +12,7 @@ from hullo.call import events
 from hullo.call.errors import NoSpeech, WrongState
 from hullo.call.event_stream import EventStream
 from hullo.call.limits import Limits
-from hullo.call.report import CallReport
+from hullo.call.report import CallReport, RecordingReport
 from hullo.call.route import Route
 from hullo.call.states import CallState, Signal, next_state
 from hullo.call.status import CallStatus
@@ -78,6 +78,7 @@ class Call:
         self._ears: list[Ear] = []
         self._mouth: Mouth | None = None
         self._recording: StereoRecording | None = None
+        self._recordings: list[RecordingReport] = []
         self._voice = Voice(speech, self._turns, self.emit, self.note_error) if speech is not None else None
 
     # What others ask of a call.
@@ -150,12 +151,17 @@ class Call:
         self._recording = await StereoRecording.create(Path(path))
 
     async def stop_recording(self) -> str:
-        """Finish the recording and return its path. Raises `WrongState` if there is none."""
+        """Finish the recording and return its path. Raises `WrongState`, and `OSError` if the disk took not all."""
         recording = self._recording
         if recording is None:
             raise WrongState(f"call {self.call_id} is not being recorded", "start with call.record {path}")
         self._recording = None
-        await recording.close()
+        try:
+            await recording.close()
+        finally:
+            self._recordings.append(
+                RecordingReport(path=str(recording.path), began=_wall(recording.began), dropped_ms=recording.dropped_ms)
+            )
         return str(recording.path)
 
     def events(self, limit: int = 1000) -> EventStream:
@@ -331,6 +337,7 @@ class Call:
             leg=self._leg.report() if self._leg is not None else LegReport(),
             stats=self._leg.stats() if self._leg is not None else LegStats(),
             turns=self._turns.turns(),
+            recordings=list(self._recordings),
             errors=list(self._errors),
         )
         self.emit(
@@ -386,3 +393,7 @@ class Call:
 
 def _now_ms() -> int:
     return time.time_ns() // 1_000_000
+
+
+def _wall(monotonic: float | None) -> float | None:
+    return None if monotonic is None else time.time() - time.monotonic() + monotonic

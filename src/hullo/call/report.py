@@ -35,6 +35,14 @@ class Turn(msgspec.Struct, frozen=True, kw_only=True):
     said: str | None = None
 
 
+class RecordingReport(msgspec.Struct, frozen=True, kw_only=True):
+    """A finished recording: `began` is the Unix time in seconds of its first sample (None: it holds none)."""
+
+    path: str
+    began: float | None
+    dropped_ms: int
+
+
 class CallReport(msgspec.Struct, frozen=True, kw_only=True):
     """The account of one call. `stages` are seconds since it began: ringing, answered, connected, ended."""
 
@@ -50,4 +58,5 @@ class CallReport(msgspec.Struct, frozen=True, kw_only=True):
     leg: LegReport
     stats: LegStats
     turns: list[Turn]
+    recordings: list[RecordingReport]
     errors: list[str]

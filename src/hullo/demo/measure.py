@@ -1,5 +1,6 @@
 """What two recordings of one call tell: when who spoke, how long sound took, how long answers took. Pure."""
 
+import itertools
 import statistics
 import wave
 from pathlib import Path
@@ -78,6 +79,13 @@ def speech_stretches(signal: Signal) -> list[Stretch]:
         for first, last in zip(firsts, lasts, strict=True)
     ]
     return [stretch for stretch in stretches if stretch.ended - stretch.began >= _SHORTEST_SPEECH]
+
+
+def outline(signal: Signal, points: int) -> list[int]:
+    """The peaks of a signal in `points` equal stretches, 0 to 100 of full scale by the square root, to be drawn."""
+    edges = np.linspace(0, len(signal), points + 1).astype(int)
+    peaks = [float(np.abs(signal[a:b]).max()) if b > a else 0.0 for a, b in itertools.pairwise(edges)]
+    return [round(100 * (peak / 32768) ** 0.5) if peak > 60 else 0 for peak in peaks]
 
 
 def mouth_to_ear(speaker: Recording, listener: Recording) -> Spread | None:

@@ -1,4 +1,4 @@
-"""Talks JSON-RPC to a running daemon, for commands that steer it."""
+"""Talks JSON-RPC to a running daemon, for commands and programs that steer it."""
 
 import asyncio
 import itertools

@@ -1,0 +1,297 @@
+"""Runs the demo's three processes and makes of what they leave behind one result."""
+
+import asyncio
+import contextlib
+import json
+import os
+import shutil
+import signal
+import sys
+import tempfile
+import time
+from asyncio.subprocess import Process
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+import hullo
+from hullo.call.report import CallReport
+from hullo.daemon_client import DaemonClient, DaemonError
+from hullo.demo.caller import LINES, CallerResult
+from hullo.demo.measure import (
+    Recording,
+    Signal,
+    answer_gaps,
+    mouth_to_ear,
+    outline,
+    read_recording,
+    speech_stretches,
+    word_error_rate,
+)
+from hullo.demo.result import DemoResult, DemoTurn, Side, problems_of
+
+_START_SECONDS = 60.0
+_STOP_SECONDS = 10.0
+_CALL_SECONDS = 240.0
+_OUTLINE_POINTS = 1000
+
+Tell = Callable[[str, str], None]
+"""Shows progress: who, and what."""
+
+
+class DemoError(Exception):
+    """The demo could not be run at all; the message says which part failed and what to do."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Places:
+    """The files of one demo, in a directory that only we can read."""
+
+    directory: Path
+
+    @property
+    def socket(self) -> Path:
+        return self.directory / "hullo.sock"
+
+    @property
+    def config(self) -> Path:
+        return self.directory / "hullo.toml"
+
+    @property
+    def caller_result(self) -> Path:
+        return self.directory / "caller.json"
+
+    def recording(self, who: str) -> Path:
+        return self.directory / f"{who}.wav"
+
+    def log(self, who: str) -> Path:
+        return self.directory / f"{who}.log"
+
+
+async def run_demo(files: list[Path], gateway: str | None, tell: Tell) -> DemoResult:
+    """Place one measured call. Raises `DemoError` when it can't even begin."""
+    began = datetime.now(UTC)
+    with tempfile.TemporaryDirectory(prefix="hullo-demo-") as directory:
+        places = _Places(Path(directory))
+        name, command = gateway_command(gateway)
+        places.config.write_text(_config(places))
+        async with (
+            _process(
+                "daemon", [sys.executable, "-m", "hullo", "serve", "--config", str(places.config)], places
+            ) as daemon,
+            DaemonClientWhenUp(places.socket, daemon, places) as client,
+            _process("gateway", [*command, str(places.socket)], places),
+        ):
+            tell("daemon", "listening")
+            address = await _address(client)
+            cpu_before = await _cpu_seconds(client)
+            said, report = await _converse(client, address, places, files, tell)
+            cpu = await _cpu_seconds(client) - cpu_before
+        caller = _read_caller(places)
+        return _result(began, name, caller, said, report, cpu, places, len(files) or len(LINES))
+
+
+def gateway_command(wanted: str | None) -> tuple[str, list[str]]:
+    """The name and command of an example gateway: `node` or `python`; Node if it is there and none is wanted."""
+    node = shutil.which("node")
+    if wanted == "node" and node is None:
+        raise DemoError("node is not installed: apt-get install nodejs, or use --gateway python")
+    if node is not None and wanted in (None, "node"):
+        return "Node.js", [node, str(_example("gateway.mjs"))]
+    return "Python", [sys.executable, str(_example("gateway.py"))]
+
+
+def _example(name: str) -> Path:
+    package = Path(hullo.__file__).parent
+    for folder in (package.parents[1] / "examples", package / "demo" / "examples"):
+        if (folder / name).exists():
+            return folder / name
+    raise DemoError(f"the example {name} is missing from this installation of hullo")
+
+
+def _config(places: _Places) -> str:
+    return f"""
+[calls]
+answer = "ask"
+[browser]
+host = "127.0.0.1"
+port = 0
+[rpc]
+socket = {json.dumps(str(places.socket))}
+"""
+
+
+@contextlib.asynccontextmanager
+async def _process(who: str, command: list[str], places: _Places) -> AsyncIterator[Process]:
+    """One of the demo's processes; on leaving it is asked to stop, and made to if it does not."""
+    with places.log(who).open("wb") as log:
+        process = await asyncio.create_subprocess_exec(
+            *command, stdin=asyncio.subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
+        )
+    try:
+        yield process
+    finally:
+        if process.returncode is None:
+            process.send_signal(signal.SIGTERM)
+        try:
+            async with asyncio.timeout(_STOP_SECONDS):
+                await process.wait()
+        except TimeoutError:
+            os.killpg(process.pid, signal.SIGKILL)
+            await process.wait()
+
+
+class DaemonClientWhenUp:
+    """A connection to the daemon as soon as it listens. Raises `DemoError` with its last words if it never does."""
+
+    def __init__(self, socket: Path, daemon: Process, places: _Places) -> None:
+        self._socket = socket
+        self._daemon = daemon
+        self._places = places
+        self._client = DaemonClient(socket)
+
+    async def __aenter__(self) -> DaemonClient:
+        deadline = time.monotonic() + _START_SECONDS
+        while time.monotonic() < deadline and self._daemon.returncode is None:
+            try:
+                return await self._client.__aenter__()
+            except DaemonError:
+                await asyncio.sleep(0.05)
+        raise DemoError(f"the daemon did not start: {_last_line(self._places.log('daemon'))}")
+
+    async def __aexit__(self, *_: object) -> None:
+        await self._client.__aexit__(None, None, None)
+
+
+async def _address(client: DaemonClient) -> str:
+    for line in await client.request("line.list"):
+        if line["name"] == "browser" and line["ready"]:
+            return str(line["address"])
+    raise DemoError("the daemon's browser line is not ready")
+
+
+async def _cpu_seconds(client: DaemonClient) -> float:
+    return float((await client.request("health"))["cpu_seconds"])
+
+
+async def _converse(
+    client: DaemonClient, address: str, places: _Places, files: list[Path], tell: Tell
+) -> tuple[dict[str, str], CallReport]:
+    """Let the caller call, and follow the daemon's events: what the agent said, and its report of the call."""
+    command = [sys.executable, "-m", "hullo.demo.caller", address]
+    command += ["--out", str(places.caller_result), "--recording", str(places.recording("caller"))]
+    for file in files:
+        command += ["--say", str(file)]
+    said: dict[str, str] = {}
+    async with _process("caller", command, places) as caller, asyncio.timeout(_CALL_SECONDS):
+        while True:
+            event = await _next_event(client, caller, places)
+            method, params = event["method"], event["params"]
+            if method == "call.incoming":
+                tell("call", f"rings, from {params['peer']}")
+                path = str(places.recording("agent"))
+                await client.request("call.record", call_id=params["call_id"], path=path)
+            elif method == "call.connected":
+                tell("call", f"connected after {params['setup_ms']} ms")
+            elif method == "call.speech":
+                tell("caller", params["text"])
+            elif method == "call.speaking":
+                said[params["utterance_id"]] = params["text"]
+                tell("agent", params["text"])
+            elif method == "call.error":
+                tell("error", f"{params['component']}: {params['error']}")
+            elif method == "call.ended":
+                tell("call", f"ended: {params['reason']}, {params['duration']:.1f} s")
+                await caller.wait()
+                return said, msgspec.convert(params["report"], CallReport)
+
+
+async def _next_event(client: DaemonClient, caller: Process, places: _Places) -> dict[str, Any]:
+    """The next event, unless the caller's process dies before the call is even begun."""
+    waiting = asyncio.ensure_future(client.notification())
+    gone = asyncio.ensure_future(caller.wait())
+    try:
+        await asyncio.wait((waiting, gone), return_when=asyncio.FIRST_COMPLETED)
+        if not waiting.done() and not places.caller_result.exists():
+            raise DemoError(f"the caller stopped: {_last_line(places.log('caller'))}")
+        return await waiting
+    finally:
+        for task in (waiting, gone):
+            task.cancel()
+        await asyncio.gather(waiting, gone, return_exceptions=True)
+
+
+def _last_line(log: Path) -> str:
+    lines = log.read_text(errors="replace").strip().splitlines()
+    return lines[-1] if lines else "it said nothing"
+
+
+def _read_caller(places: _Places) -> CallerResult:
+    if not places.caller_result.exists():
+        raise DemoError(f"the caller failed: {_last_line(places.log('caller'))}")
+    return msgspec.json.decode(places.caller_result.read_bytes(), type=CallerResult)
+
+
+def _result(
+    began: datetime,
+    gateway: str,
+    caller: CallerResult,
+    said: dict[str, str],
+    report: CallReport,
+    cpu_seconds: float,
+    places: _Places,
+    expected: int,
+) -> DemoResult:
+    recordings = {
+        "caller": _recording(places.recording("caller"), caller.report),
+        "agent": _recording(places.recording("agent"), report),
+    }
+    gaps = answer_gaps(recordings["caller"])
+    turns = [_turn(number, turn, gaps, caller, report) for number, turn in enumerate(caller.turns)]
+    seconds = max(caller.report.duration, 1.0)
+    return DemoResult(
+        began=began.strftime("%Y-%m-%d %H:%M UTC"),
+        gateway=gateway,
+        seconds=len(recordings["caller"].ours) / 8000,
+        setup_ms=round((caller.report.stages.get("connected", 0.0)) * 1000),
+        caller_to_agent=mouth_to_ear(recordings["caller"], recordings["agent"]),
+        agent_to_caller=mouth_to_ear(recordings["agent"], recordings["caller"]),
+        turns=turns,
+        caller=_side(caller.report, caller.cpu_seconds / seconds, recordings["caller"].ours),
+        agent=_side(report, cpu_seconds / seconds, recordings["caller"].theirs),
+        problems=problems_of(turns, expected),
+    )
+
+
+def _recording(path: Path, report: CallReport) -> Recording:
+    for recording in report.recordings:
+        if recording.path == str(path) and recording.began is not None:
+            return read_recording(path, recording.began)
+    raise DemoError(f"the recording {path.name} is missing: {'; '.join(report.errors) or 'no sound ever flowed'}")
+
+
+def _turn(number: int, turn: Any, gaps: list[float | None], caller: CallerResult, report: CallReport) -> DemoTurn:
+    matched = report.turns[number] if number < len(report.turns) else None
+    return DemoTurn(
+        at=turn.at,
+        said=turn.said,
+        understood=matched.heard if matched else "",
+        word_error_rate=word_error_rate(turn.said, matched.heard) if matched else 1.0,
+        answer=(matched.said or "") if matched else "",
+        answer_heard=turn.answer_heard,
+        answer_ms=gaps[number] if number < len(gaps) else None,
+        times=matched.times if matched else None,
+    )
+
+
+def _side(report: CallReport, cpu: float, signal_: Signal) -> Side:
+    return Side(
+        report=report,
+        cpu_ms_per_s=cpu * 1000,
+        outline=outline(signal_, _OUTLINE_POINTS),
+        stretches=speech_stretches(signal_),
+    )
