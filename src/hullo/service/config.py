@@ -1,0 +1,292 @@
+"""The configuration: a TOML file, environment variables over it, defaults below it.
+
+Every setting of the file can be overridden as `HULLO__SECTION__KEY`, lists as JSON. Nothing is ignored: an unknown key
+is an error that names the nearest right one.
+"""
+
+import os
+import tomllib
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self, TypeAlias
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, ValidationError, model_validator
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, SettingsError
+
+from hullo.call.limits import Limits
+from hullo.rtc.parameters import IceServer, IceServerError
+from hullo.service.config_errors import ENV_PREFIX, ConfigError, Source, explain, unknown_variables
+from hullo.service.unix_socket import default_socket_path
+from hullo.speech.errors import SpeechError
+from hullo.speech.settings import ESPEAK, POCKETSPHINX, SpeechSettings
+
+Seconds: TypeAlias = Annotated[float, Field(gt=0, le=86_400, allow_inf_nan=False)]
+HomePath: TypeAlias = Annotated[Path, AfterValidator(Path.expanduser)]
+Port: TypeAlias = Annotated[int, Field(ge=0, le=65_535)]
+
+
+class Section(BaseModel):
+    """One section of the file: unknown keys are refused, and no value is changed later."""
+
+    model_config = ConfigDict(
+        extra="forbid", frozen=True, use_attribute_docstrings=True, hide_input_in_errors=True, str_strip_whitespace=True
+    )
+
+
+class CallsConfig(Section):
+    """How calls are taken, and how long they may wait for what."""
+
+    answer: Literal["auto", "ask"] = "ask"
+    """`auto` answers every incoming call at once, `ask` lets it ring until `call.accept`."""
+    max_calls: Annotated[int, Field(ge=1, le=1000)] = 20
+    """Calls that may be live at once; further ones are turned away as busy."""
+    ring_seconds: Seconds = 60.0
+    """From the dialing, or the first ring of an incoming call, to the answer."""
+    connect_seconds: Seconds = 20.0
+    """From the answer to proven audio in both directions."""
+    quiet_seconds: Seconds = 3.0
+    """Without any packet of the peer before the call counts as reconnecting."""
+    lost_seconds: Seconds = 30.0
+    """Without any packet of the peer before the call is given up."""
+    max_seconds: Seconds | None = None
+    """A call is ended after this long; left out: never."""
+
+    @model_validator(mode="after")
+    def _in_order(self) -> Self:
+        if self.lost_seconds <= self.quiet_seconds:
+            raise ValueError("lost_seconds must be more than quiet_seconds")
+        return self
+
+    def limits(self) -> Limits:
+        """The section as `hullo.call` takes it."""
+        return Limits(
+            calls=self.max_calls,
+            ring=self.ring_seconds,
+            connect=self.connect_seconds,
+            quiet=self.quiet_seconds,
+            lost=self.lost_seconds,
+            longest=self.max_seconds,
+        )
+
+
+class SpeechConfig(Section):
+    """How the daemon hears and speaks."""
+
+    enabled: bool = True
+    """False: calls carry sound and are recorded, but nothing is recognised or spoken."""
+    recogniser: str = POCKETSPHINX
+    """`pocketsphinx` (offline, US English), or the URI of a Wyoming server: `tcp://host:port`, `unix:///path`."""
+    language: str | None = None
+    """Language to ask a Wyoming server for, such as `de`; left out: its own choice."""
+    voice: str = ESPEAK
+    """`espeak` (offline), or the URI of a Wyoming server."""
+    voice_name: str | None = None
+    """A voice of that engine; left out: the server's own choice, or `en-us+f2`."""
+    speed: int | None = None
+    """eSpeak's words per minute, 80 to 450; left out: 160."""
+    pitch: int | None = None
+    """eSpeak's pitch, 0 to 99; left out: 40."""
+    end_pause_seconds: Seconds = 0.6
+    """Silence that ends what the peer says."""
+    max_segment_seconds: Seconds = 30.0
+    """Longer speech is cut at its best pause."""
+    recogniser_timeout_seconds: Seconds = 60.0
+    """Longest wait for the recogniser; what all calls say queues up in front of it."""
+    voice_timeout_seconds: Seconds = 10.0
+    """Longest wait for the next sound of the voice."""
+
+    @model_validator(mode="after")
+    def _valid(self) -> Self:
+        try:
+            self.settings()
+        except SpeechError as error:
+            raise ValueError(str(error)) from None
+        return self
+
+    def settings(self) -> SpeechSettings:
+        """The section as `hullo.speech` takes it. Raises `SpeechError`."""
+        return SpeechSettings(
+            recogniser=self.recogniser,
+            language=self.language,
+            voice=self.voice,
+            voice_name=self.voice_name,
+            speed=self.speed,
+            pitch=self.pitch,
+            end_pause=self.end_pause_seconds,
+            max_segment=self.max_segment_seconds,
+            recogniser_timeout=self.recogniser_timeout_seconds,
+            voice_timeout=self.voice_timeout_seconds,
+        )
+
+
+class BrowserConfig(Section):
+    """The line for browsers and other WebRTC peers: an SDP offer over HTTP, an answer back."""
+
+    enabled: bool = True
+    """Whether the line is there."""
+    host: str = "127.0.0.1"
+    """Address to listen on. Anything but loopback needs a token."""
+    port: Port = 8765
+    """Port to listen on; 0 takes a free one."""
+    token: Annotated[SecretStr, Field(min_length=16)] | None = None
+    """What callers send as `Authorization: Bearer ...`. Whoever may read this file may call then: chmod 600 it."""
+    token_file: HomePath | None = None
+    """A file, readable by its owner only, that holds the token."""
+    allowed_origins: list[str] = []
+    """Web origins whose pages may call, such as `https://example.org`."""
+
+    @model_validator(mode="after")
+    def _one_token(self) -> Self:
+        if self.token is not None and self.token_file is not None:
+            raise ValueError("token and token_file are both set: keep one of them")
+        return self
+
+
+class IceServerConfig(Section):
+    """One STUN or TURN server."""
+
+    url: str
+    """`stun:host:port`, `turn:host:port?transport=udp` or `turns:host:port`."""
+    username: str | None = None
+    """For TURN."""
+    credential: SecretStr | None = None
+    """For TURN."""
+
+    @model_validator(mode="after")
+    def _valid(self) -> Self:
+        try:
+            self.server()
+        except IceServerError as error:
+            raise ValueError(str(error)) from None
+        return self
+
+    def server(self) -> IceServer:
+        """The server as `hullo.rtc` takes it."""
+        credential = None if self.credential is None else self.credential.get_secret_value()
+        return IceServer(self.url, self.username, credential)
+
+
+class IceConfig(Section):
+    """How calls find their way through networks. There are no public defaults."""
+
+    servers: list[IceServerConfig] = []
+    """STUN and TURN servers to use."""
+
+
+class RpcConfig(Section):
+    """The JSON-RPC interface."""
+
+    socket: HomePath = Field(default_factory=default_socket_path)
+    """The Unix socket; left out: `$XDG_RUNTIME_DIR/hullo/hullo.sock`, else `~/.hullo/hullo.sock`."""
+    max_clients: Annotated[int, Field(ge=1, le=10_000)] = 256
+    """Clients that may be connected at once."""
+
+
+class MetricsConfig(Section):
+    """Figures for Prometheus, at `http://host:port/metrics`."""
+
+    enabled: bool = False
+    """Whether they are served."""
+    host: str = "127.0.0.1"
+    """Address to listen on. There is no password: leave it at loopback unless the network is yours."""
+    port: Port = 9464
+    """Port to listen on; 0 takes a free one."""
+
+
+class LogConfig(Section):
+    """The log, on standard error."""
+
+    level: Literal["debug", "info", "warning", "error"] = "info"
+    """The least important messages to show."""
+
+
+class Config(BaseSettings):
+    """All settings of a daemon."""
+
+    model_config = SettingsConfigDict(
+        env_prefix=ENV_PREFIX,
+        env_nested_delimiter="__",
+        extra="forbid",
+        frozen=True,
+        use_attribute_docstrings=True,
+        hide_input_in_errors=True,
+        title="hullo.toml",
+    )
+
+    calls: CallsConfig = CallsConfig()
+    speech: SpeechConfig = SpeechConfig()
+    browser: BrowserConfig = BrowserConfig()
+    ice: IceConfig = IceConfig()
+    rpc: RpcConfig = Field(default_factory=RpcConfig)
+    metrics: MetricsConfig = MetricsConfig()
+    log: LogConfig = LogConfig()
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """The environment over the file, which comes as arguments."""
+        return env_settings, init_settings
+
+    def holds_secret(self) -> bool:
+        """Whether a secret stands among the settings themselves."""
+        return self.browser.token is not None or any(server.credential is not None for server in self.ice.servers)
+
+
+def default_config_path() -> Path:
+    """`$XDG_CONFIG_HOME/hullo/hullo.toml`, or `~/.config/hullo/hullo.toml`."""
+    home = os.environ.get("XDG_CONFIG_HOME")
+    return (Path(home) if home else Path.home() / ".config") / "hullo" / "hullo.toml"
+
+
+def load_config(path: Path | None = None) -> Config:
+    """The settings from `path`, or from the default path if there is a file, with the environment over them.
+
+    Raises `ConfigError`, which names every wrong setting: where it stands, what is wrong, what to do.
+    """
+    source = _read(path or default_config_path(), required=path is not None)
+    unknown = unknown_variables(Config, os.environ)
+    if unknown:
+        raise ConfigError(unknown)
+    try:
+        config = Config(**_parse(source))
+    except ValidationError as error:
+        raise ConfigError(explain(error, Config, source, os.environ)) from None
+    except SettingsError as error:
+        raise ConfigError([f"environment: {error}: lists and sections are written as JSON there"]) from None
+    _guard(source, config)
+    return config
+
+
+def config_schema() -> dict[str, Any]:
+    """The JSON Schema of the file, for editors."""
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **Config.model_json_schema()}
+
+
+def _read(path: Path, *, required: bool) -> Source:
+    try:
+        return Source(path, path.read_text("utf-8"))
+    except FileNotFoundError:
+        if required:
+            raise ConfigError([f"{path} does not exist: check the path, or leave it out to use the defaults"]) from None
+        return Source(path, "")
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError([f"{path} can't be read: {error}"]) from None
+
+
+def _parse(source: Source) -> dict[str, Any]:
+    try:
+        return tomllib.loads(source.text)
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError([f"{source.path}: not TOML: {error}"]) from None
+
+
+def _guard(source: Source, config: Config) -> None:
+    """Raises `ConfigError` if the file holds a secret that others may read."""
+    if source.text and config.holds_secret() and source.path.stat().st_mode & 0o077:
+        problem = f"{source.path} holds a secret and others may read it: chmod 600 {source.path}"
+        raise ConfigError([problem])

@@ -1,0 +1,65 @@
+"""From the bytes of a message to the bytes of its answer."""
+
+import asyncio
+import logging
+
+import msgspec
+
+from hullo.call.errors import CallError
+from hullo.service import rpc
+from hullo.service.errors import as_rpc_error
+from hullo.service.method import Service
+from hullo.service.methods import METHODS
+from hullo.service.rpc import Invalid, Request, RpcError
+
+logger = logging.getLogger(__name__)
+
+REQUEST_SECONDS = 20.0
+"""A request that is not done by then is given up; only files on a dead disk take that long."""
+
+
+class Dispatcher:
+    """Carries out requests on one service, for any number of clients."""
+
+    def __init__(self, service: Service) -> None:
+        self._service = service
+
+    async def answer(self, message: bytes) -> bytes | None:
+        """Do what `message` asks, its requests in their order; None when nothing is to be answered. Never raises."""
+        incoming = rpc.parse(message)
+        responses = []
+        for item in incoming.items:
+            response = await self._respond(item)
+            if response is not None:
+                responses.append(response)
+            await asyncio.sleep(0)  # the media tick comes between any two requests, however many are waiting
+        if not responses:
+            return None
+        return rpc.encode_batch(responses) if incoming.is_batch else responses[0]
+
+    async def _respond(self, item: Request | Invalid) -> bytes | None:
+        if isinstance(item, Invalid):
+            return rpc.encode_error(item.id, item.error)
+        try:
+            result = await self._invoke(item)
+        except RpcError as error:
+            logger.debug("%s was refused: %d", item.method[:60], error.code)
+            return None if isinstance(item.id, msgspec.UnsetType) else rpc.encode_error(item.id, error)
+        return None if isinstance(item.id, msgspec.UnsetType) else rpc.encode_result(item.id, result)
+
+    async def _invoke(self, request: Request) -> object:
+        """The result of the method. Raises `RpcError` and nothing else."""
+        method = METHODS.get(request.method)
+        if method is None:
+            raise rpc.method_not_found(request.method, METHODS)
+        try:
+            async with asyncio.timeout(REQUEST_SECONDS):
+                return await method.invoke(self._service, request.params)
+        except RpcError:
+            raise
+        except (CallError, OSError) as error:
+            raise as_rpc_error(error) from error
+        except Exception as error:  # the edge of one request: a mistake in a method must not take its client down
+            logger.exception("%s failed", method.name)
+            hint = "look into the daemon's log and report it"
+            raise RpcError(rpc.INTERNAL_ERROR, f"{method.name}: internal error", hint) from error

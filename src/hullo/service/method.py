@@ -1,0 +1,47 @@
+"""What a method is: a name, what it takes and gives, and the function that does it."""
+
+import inspect
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
+
+import msgspec
+
+from hullo.call.switchboard import Switchboard
+from hullo.service import rpc
+from hullo.service.errors import ErrorCode
+from hullo.speech.service import SpeechService
+
+P = TypeVar("P", bound=msgspec.Struct)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Service:
+    """What methods work on."""
+
+    switchboard: Switchboard
+    speech: SpeechService | None
+    clients: Callable[[], int]
+    """How many are connected."""
+    started: float
+    """Monotonic time."""
+
+
+@dataclass(frozen=True, slots=True)
+class Method(Generic[P]):
+    """One method. `errors` are those of ours that it can answer with, beside the standard ones."""
+
+    name: str
+    params: type[P]
+    result: type[msgspec.Struct] | type[dict[str, Any]]
+    handler: Callable[[Service, P], Awaitable[Any]]
+    errors: tuple[ErrorCode, ...] = ()
+
+    @property
+    def doc(self) -> str:
+        """What it does, in the words of its handler."""
+        return inspect.cleandoc(self.handler.__doc__ or "")
+
+    async def invoke(self, service: Service, params: rpc.Params) -> Any:
+        """Do it. Raises `RpcError` for wrong params, and what the handler raises."""
+        return await self.handler(service, rpc.bind(params, self.params, self.name))

@@ -1,0 +1,200 @@
+"""The methods of the daemon, as one table.
+
+A handler asks something of a call and returns at once; what comes of it is told by events. Handlers raise what the
+room `call` raises (`CallError`, `OSError`), and `RpcError` for parameters that make no sense.
+"""
+
+import functools
+import time
+from importlib.metadata import version
+from pathlib import PurePath
+from types import MappingProxyType
+from typing import Any
+
+from hullo.call.call import Call
+from hullo.call.status import CallStatus
+from hullo.service import openrpc, rpc
+from hullo.service.errors import ErrorCode, domain_error
+from hullo.service.method import Method, Service
+from hullo.service.params import (
+    CallParams,
+    ListParams,
+    MuteParams,
+    Nothing,
+    PlayParams,
+    RecordParams,
+    SpeakParams,
+    StartParams,
+)
+from hullo.service.results import (
+    CallList,
+    CallResult,
+    Health,
+    LineList,
+    MuteResult,
+    RecordResult,
+    UtteranceResult,
+)
+
+
+async def start(service: Service, params: StartParams) -> CallResult:
+    """Call somebody. `call.ringing`, `call.connected` or `call.ended` follow."""
+    return _result(service.switchboard.dial(str(params.to), line=params.line))
+
+
+async def accept(service: Service, params: CallParams) -> CallResult:
+    """Answer an incoming call. `call.connected` follows; a second time does nothing."""
+    call = _call(service, params.call_id)
+    call.accept()
+    return _result(call)
+
+
+async def reject(service: Service, params: CallParams) -> CallResult:
+    """Decline an incoming call. `call.ended` follows."""
+    call = _call(service, params.call_id)
+    call.reject()
+    return _result(call)
+
+
+async def hangup(service: Service, params: CallParams) -> CallResult:
+    """End a call, whatever it is doing. `call.ended` follows; a second time does nothing."""
+    call = _call(service, params.call_id)
+    call.hangup()
+    return _result(call)
+
+
+async def speak(service: Service, params: SpeakParams) -> UtteranceResult:
+    """Say something after what is being said. `call.speaking` follows, then `call.spoken` or `call.interrupted`."""
+    call = _call(service, params.call_id)
+    return UtteranceResult(call_id=call.call_id, utterance_id=call.speak(params.text))
+
+
+async def play(service: Service, params: PlayParams) -> UtteranceResult:
+    """Play a sound file after what is being said, told by the same events as speech."""
+    call = _call(service, params.call_id)
+    utterance_id = await call.play(_absolute("call.play", params.path))
+    return UtteranceResult(call_id=call.call_id, utterance_id=utterance_id)
+
+
+async def interrupt(service: Service, params: CallParams) -> CallResult:
+    """Be silent at once. `call.interrupted` tells for each utterance how much of it was heard."""
+    call = _call(service, params.call_id)
+    call.interrupt()
+    return _result(call)
+
+
+async def mute(service: Service, params: MuteParams) -> MuteResult:
+    """Stop sending sound, or go on with it. Speech that is under way goes on unheard."""
+    call = _call(service, params.call_id)
+    call.set_muted(params.muted)
+    return MuteResult(call_id=call.call_id, muted=params.muted)
+
+
+async def record(service: Service, params: RecordParams) -> RecordResult:
+    """Record both sides of a call into a stereo WAV file, or finish the recording. It ends with the call, too."""
+    if params.stop == (params.path is not None):
+        raise rpc.RpcError(
+            rpc.INVALID_PARAMS,
+            "call.record: either path or stop",
+            'send {"path": "/..."} to begin, {"stop": true} to end',
+        )
+    call = _call(service, params.call_id)
+    if params.path is None:
+        return RecordResult(call_id=call.call_id, path=await call.stop_recording(), recording=False)
+    path = _absolute("call.record", params.path)
+    await call.start_recording(path)
+    return RecordResult(call_id=call.call_id, path=path, recording=True)
+
+
+async def status(service: Service, params: CallParams) -> CallStatus:
+    """One call, as it stands: also one that ended lately."""
+    return _call(service, params.call_id).status()
+
+
+async def list_calls(service: Service, params: ListParams) -> CallList:
+    """The calls that are live or ended lately, oldest first."""
+    statuses = service.switchboard.statuses()
+    return CallList(calls=[status for status in statuses if not params.live or status.status != "ended"])
+
+
+async def list_lines(service: Service, params: Nothing) -> LineList:
+    """The lines, and whether they can place and take calls."""
+    return LineList(lines=service.switchboard.line_statuses())
+
+
+async def health(service: Service, params: Nothing) -> Health:
+    """Whether the daemon can do its work."""
+    lines = service.switchboard.line_statuses()
+    hosts = {} if service.speech is None else service.speech.hosts
+    well = all(line.ready for line in lines) and None not in hosts.values()
+    return Health(
+        status="ok" if well else "degraded",
+        version=version("hullo"),
+        uptime_seconds=round(time.monotonic() - service.started, 3),
+        live_calls=len(service.switchboard.live()),
+        clients=service.clients(),
+        lines=lines,
+        speech={role: "down" if pid is None else "running" for role, pid in hosts.items()},
+    )
+
+
+async def discover(service: Service, params: Nothing) -> dict[str, Any]:
+    """This document: every method and every event, in the OpenRPC format."""
+    return _document()
+
+
+_ONE_CALL = (ErrorCode.UNKNOWN_CALL, ErrorCode.WHICH_CALL)
+_VOICE = (*_ONE_CALL, ErrorCode.WRONG_STATE, ErrorCode.NO_SPEECH)
+
+_TABLE: tuple[Method[Any], ...] = (
+    Method("call.start", StartParams, CallResult, start, (ErrorCode.CALL_REFUSED,)),
+    Method("call.accept", CallParams, CallResult, accept, (*_ONE_CALL, ErrorCode.WRONG_STATE)),
+    Method("call.reject", CallParams, CallResult, reject, (*_ONE_CALL, ErrorCode.WRONG_STATE)),
+    Method("call.hangup", CallParams, CallResult, hangup, _ONE_CALL),
+    Method("call.speak", SpeakParams, UtteranceResult, speak, (*_VOICE, ErrorCode.SPEECH_FAILED)),
+    Method("call.play", PlayParams, UtteranceResult, play, (*_VOICE, ErrorCode.SPEECH_FAILED, ErrorCode.TOO_SLOW)),
+    Method("call.interrupt", CallParams, CallResult, interrupt, _VOICE),
+    Method("call.mute", MuteParams, MuteResult, mute, _ONE_CALL),
+    Method(
+        "call.record",
+        RecordParams,
+        RecordResult,
+        record,
+        (*_ONE_CALL, ErrorCode.WRONG_STATE, ErrorCode.FILE_FAILED, ErrorCode.TOO_SLOW),
+    ),
+    Method("call.status", CallParams, CallStatus, status, _ONE_CALL),
+    Method("call.list", ListParams, CallList, list_calls),
+    Method("line.list", Nothing, LineList, list_lines),
+    Method("health", Nothing, Health, health),
+    Method("rpc.discover", Nothing, dict, discover),
+)
+
+METHODS = MappingProxyType({method.name: method for method in _TABLE})
+"""Every method by its name."""
+
+
+@functools.cache
+def _document() -> dict[str, Any]:
+    return openrpc.document(_TABLE)
+
+
+def _call(service: Service, call_id: str | None) -> Call:
+    """The call of that id, or the only live one."""
+    if call_id is not None:
+        return service.switchboard.call(call_id)
+    live = service.switchboard.live()
+    if len(live) == 1:
+        return live[0]
+    problem = f"{len(live)} calls are live" if live else "no call is live"
+    raise domain_error(ErrorCode.WHICH_CALL, f"which call? {problem}", "name it with call_id; call.list shows them")
+
+
+def _result(call: Call) -> CallResult:
+    return CallResult(call_id=call.call_id, status=call.state.value)
+
+
+def _absolute(method: str, path: str) -> str:
+    if not PurePath(path).is_absolute() or "\0" in path:
+        hint = "give an absolute path: the daemon does not work in your directory"
+        raise rpc.RpcError(rpc.INVALID_PARAMS, f"{method}: {path[:100]!r} is not an absolute path", hint)
+    return path

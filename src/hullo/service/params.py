@@ -1,0 +1,70 @@
+"""What each method takes. By position, the parameters come in the order of the fields."""
+
+from typing import Annotated, TypeAlias
+
+import msgspec
+from msgspec import Meta
+
+CallId: TypeAlias = Annotated[
+    str | None,
+    Meta(description="The call; may be left out while exactly one call is live.", examples=["9f86d081884c7d65"]),
+]
+
+
+class Nothing(msgspec.Struct, frozen=True, kw_only=True):
+    """No parameters."""
+
+
+class StartParams(msgspec.Struct, frozen=True):
+    """Whom to call, and over which line."""
+
+    to: Annotated[
+        str | int,
+        Meta(description="The address, as its line writes it. A number is taken as its digits."),
+    ]
+    line: Annotated[str | None, Meta(description="The line to use; left out: the one that knows such addresses.")] = (
+        None
+    )
+
+
+class CallParams(msgspec.Struct, frozen=True):
+    """Which call."""
+
+    call_id: CallId = None
+
+
+class SpeakParams(msgspec.Struct, frozen=True):
+    """What to say, in which call."""
+
+    text: Annotated[str, Meta(description="The words to say.", min_length=1, max_length=10_000)]
+    call_id: CallId = None
+
+
+class PlayParams(msgspec.Struct, frozen=True):
+    """What to play, in which call."""
+
+    path: Annotated[str, Meta(description="Absolute path of a sound file that the daemon can read.", min_length=1)]
+    call_id: CallId = None
+
+
+class MuteParams(msgspec.Struct, frozen=True):
+    """Whether to send sound, in which call."""
+
+    muted: Annotated[bool, Meta(description="While true nothing is sent.")]
+    call_id: CallId = None
+
+
+class RecordParams(msgspec.Struct, frozen=True):
+    """Where to record, or that the recording shall stop: one of the two."""
+
+    path: Annotated[str | None, Meta(description="Absolute path of the WAV file to make; ours left, theirs right.")] = (
+        None
+    )
+    stop: Annotated[bool, Meta(description="True to finish the recording.")] = False
+    call_id: CallId = None
+
+
+class ListParams(msgspec.Struct, frozen=True):
+    """Which calls to show."""
+
+    live: Annotated[bool, Meta(description="True to leave out calls that have ended.")] = False

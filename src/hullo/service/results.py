@@ -1,0 +1,62 @@
+"""What each method gives back."""
+
+from typing import Annotated
+
+import msgspec
+from msgspec import Meta
+
+from hullo.call.status import CallStatus
+from hullo.lines.line import LineStatus
+
+
+class CallResult(msgspec.Struct, frozen=True, kw_only=True):
+    """The call, and the state it is in now. What comes of a request is told by events."""
+
+    call_id: str
+    status: Annotated[str, Meta(description="dialing, ringing, incoming, connecting, active, reconnecting or ended")]
+
+
+class UtteranceResult(msgspec.Struct, frozen=True, kw_only=True):
+    """The utterance that `call.speaking`, `call.spoken` and `call.interrupted` will name."""
+
+    call_id: str
+    utterance_id: str
+
+
+class MuteResult(msgspec.Struct, frozen=True, kw_only=True):
+    """Whether sound is sent now."""
+
+    call_id: str
+    muted: bool
+
+
+class RecordResult(msgspec.Struct, frozen=True, kw_only=True):
+    """The recording, and whether it goes on."""
+
+    call_id: str
+    path: str
+    recording: bool
+
+
+class CallList(msgspec.Struct, frozen=True, kw_only=True):
+    """Calls that are live or ended lately, oldest first."""
+
+    calls: list[CallStatus]
+
+
+class LineList(msgspec.Struct, frozen=True, kw_only=True):
+    """Every line and its health."""
+
+    lines: list[LineStatus]
+
+
+class Health(msgspec.Struct, frozen=True, kw_only=True):
+    """Whether the daemon can do its work."""
+
+    status: Annotated[str, Meta(description="`ok`, or `degraded` while a line or a speech host is not")]
+    version: str
+    uptime_seconds: float
+    live_calls: int
+    clients: int
+    lines: list[LineStatus]
+    speech: Annotated[dict[str, str], Meta(description="`running` or `down` for each speech host of our own")]

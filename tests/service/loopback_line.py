@@ -1,0 +1,114 @@
+"""A line inside the process: real calls with a real tick, and a far end that answers as its address says."""
+
+import asyncio
+import contextlib
+import time
+
+from hullo.lines.line import CallFailed, Ending, EndReason, LegReport, LegStats, LineStatus, OnOffer, OnRinging
+from hullo.media.pcm import SILENCE, Ear, Mouth
+
+
+class LoopbackLeg:
+    """Hears silence and counts what is said; the sound is proven at once."""
+
+    def __init__(self) -> None:
+        self.frames_sent = 0
+        self.muted = False
+        self._ended: asyncio.Future[Ending] = asyncio.get_running_loop().create_future()
+        self._tick: asyncio.Task[None] | None = None
+
+    def open(self, ear: Ear, mouth: Mouth) -> None:
+        self._tick = asyncio.create_task(self._run(ear, mouth))
+
+    async def _run(self, ear: Ear, mouth: Mouth) -> None:
+        while True:
+            ear(SILENCE, time.monotonic())
+            if mouth(time.monotonic()) is not None and not self.muted:
+                self.frames_sent += 1
+            await asyncio.sleep(0.02)
+
+    async def connected(self) -> None:
+        return None
+
+    async def ended(self) -> Ending:
+        return await asyncio.shield(self._ended)
+
+    def hang_up(self) -> None:
+        """The peer ends the call."""
+        self._ended.set_result(Ending(EndReason.HANGUP_USER, "the peer hung up"))
+
+    def set_muted(self, muted: bool) -> None:
+        self.muted = muted
+
+    def quiet_for(self, now: float) -> float:
+        return 0.0
+
+    def stats(self) -> LegStats:
+        return LegStats(packets_sent=self.frames_sent)
+
+    def report(self) -> LegReport:
+        return LegReport(stages={"connected": 0.0}, proof="consent")
+
+    async def close(self, ending: Ending) -> None:
+        if self._tick is not None:
+            self._tick.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._tick
+        self._ended.cancel()
+
+
+class LoopbackOffer:
+    """An incoming call."""
+
+    def __init__(self, peer: str) -> None:
+        self.peer = peer
+        self.leg = LoopbackLeg()
+        self.rejected_with: Ending | None = None
+        self._withdrawn: asyncio.Future[Ending] = asyncio.get_running_loop().create_future()
+
+    async def accept(self) -> LoopbackLeg:
+        return self.leg
+
+    async def reject(self, ending: Ending) -> None:
+        self.rejected_with = ending
+
+    async def withdrawn(self) -> Ending:
+        return await asyncio.shield(self._withdrawn)
+
+
+class LoopbackLine:
+    """`loop:NAME` answers at once, `loop:busy` is busy, `loop:nobody` rings for ever."""
+
+    name = "loopback"
+
+    def __init__(self) -> None:
+        self.legs: list[LoopbackLeg] = []
+        self.ready = True
+        self._on_offer: OnOffer | None = None
+
+    def claims(self, to: str) -> bool:
+        return to.startswith("loop:")
+
+    async def dial(self, to: str, on_ringing: OnRinging) -> LoopbackLeg:
+        await asyncio.sleep(0)
+        if to == "loop:busy":
+            raise CallFailed(Ending(EndReason.BUSY, "the far end is in another call"))
+        on_ringing()
+        if to == "loop:nobody":
+            await asyncio.Event().wait()
+        self.legs.append(LoopbackLeg())
+        return self.legs[-1]
+
+    async def run(self, on_offer: OnOffer) -> None:
+        self._on_offer = on_offer
+        await asyncio.Event().wait()
+
+    def ring(self, peer: str = "ann") -> LoopbackOffer:
+        """Somebody calls us."""
+        assert self._on_offer is not None
+        offer = LoopbackOffer(peer)
+        self._on_offer(offer)
+        return offer
+
+    def status(self) -> LineStatus:
+        return LineStatus(name=self.name, ready=self.ready, detail="in this process")
