@@ -80,7 +80,7 @@ class Receiver:
         The fraction lost is counted since the last call, so one reporter calls it.
         """
         reception = self._intake.reception
-        return reception and reception.report_block(last_sr, delay_since_last_sr)
+        return None if reception is None else reception.report_block(last_sr, delay_since_last_sr)
 
     def stats(self) -> ReceiverStats:
         """The counters so far."""
