@@ -8,7 +8,7 @@ import pytest
 
 from hullo.rtc.candidate import IceCandidate
 from hullo.rtc.connection import ConnectError, LossCause, RtcConnection
-from hullo.rtc.parameters import Consent, DtlsFingerprint, Setup, TransportDescription
+from hullo.rtc.parameters import Consent, DtlsFingerprint, IceOptions, Setup, TransportDescription
 
 DEADLINE = 10.0
 RTP = bytes.fromhex("806f0001000003c0deadbeef") + b"opus"
@@ -18,8 +18,8 @@ RTCP = bytes.fromhex("80c90001deadbeef")
 @asynccontextmanager
 async def two(consent: Consent = Consent()) -> AsyncIterator[tuple[RtcConnection, RtcConnection]]:  # noqa: B008
     """A caller and a callee that know each other but have not connected."""
-    caller = RtcConnection(controlling=True, setup=Setup.ACTPASS, consent=consent)
-    callee = RtcConnection(controlling=False, setup=Setup.ACTIVE, consent=consent)
+    caller = RtcConnection(controlling=True, setup=Setup.ACTPASS, ice=IceOptions(consent=consent))
+    callee = RtcConnection(controlling=False, setup=Setup.ACTIVE, ice=IceOptions(consent=consent))
     try:
         await caller.gather()
         callee.set_remote_description(caller.local_description())

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hullo.rtc.candidate import CandidateError, parse_candidate
-from hullo.rtc.parameters import DtlsFingerprint, Setup, TransportDescription
+from hullo.rtc.parameters import DtlsFingerprint, Setup, StreamIdentity, TransportDescription
 from hullo.rtc.sdp import Direction, SdpError, build_answer, build_offer, parse_answer, parse_offer
 
 FINGERPRINT = ":".join(["AB"] * 32)
@@ -80,7 +80,7 @@ a=sctp-port:5000
 
 
 def answer_to(text: str) -> str:
-    return build_answer(parse_offer(text), LOCAL, ssrc=7, cname="c", session_id=1)
+    return build_answer(parse_offer(text), LOCAL, StreamIdentity(7, "c"), session_id=1)
 
 
 def test_of_a_browsers_offer_the_audio_is_taken_with_its_names_and_the_rest_rejected() -> None:
@@ -109,7 +109,7 @@ async def test_aiortc_reads_our_offer_and_we_its_answer() -> None:
     peer = RTCPeerConnection(RTCConfiguration(iceServers=[]))
     try:
         local = TransportDescription(ufrag="abcd", pwd="p" * 22, fingerprints=LOCAL.fingerprints, setup=Setup.ACTPASS)
-        text = build_offer(local, ssrc=7, cname="c", session_id=1)
+        text = build_offer(local, StreamIdentity(7, "c"), session_id=1)
         await peer.setRemoteDescription(RTCSessionDescription(text, "offer"))
         await peer.setLocalDescription(await peer.createAnswer())
         answer = parse_answer(peer.localDescription.sdp)
@@ -183,7 +183,7 @@ def test_what_is_wrong_with_an_offer_is_said(cut: str, put: str, message: str) -
     [("m=audio 9", "m=audio 0", "rejected"), ("setup:active", "setup:actpass", "setup"), ("m=audio", "m=x", "audio")],
 )
 def test_what_is_wrong_with_an_answer_is_said(cut: str, put: str, message: str) -> None:
-    good = build_offer(LOCAL, ssrc=7, cname="c", session_id=1)
+    good = build_offer(LOCAL, StreamIdentity(7, "c"), session_id=1)
     assert parse_answer(good).audio.transport.candidates == LOCAL.candidates
     with pytest.raises(SdpError, match=message):
         parse_answer(good.replace(cut, put))

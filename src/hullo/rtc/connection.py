@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from contextlib import suppress
 from enum import StrEnum
 
@@ -13,7 +13,7 @@ from hullo.rtc.adapter.dtls import Certificate, DtlsError, DtlsSrtpTransport
 from hullo.rtc.adapter.gathering import Gatherer
 from hullo.rtc.adapter.ice import IceAgent
 from hullo.rtc.candidate import IceCandidate
-from hullo.rtc.parameters import Consent, IceServer, PairReport, Setup, TransportDescription
+from hullo.rtc.parameters import IceOptions, PairReport, Setup, TransportDescription
 
 logger = logging.getLogger(__name__)
 
@@ -65,9 +65,7 @@ class RtcConnection:
         *,
         controlling: bool,
         setup: Setup,
-        ice_servers: Sequence[IceServer] = (),
-        relay_only: bool = False,
-        consent: Consent = Consent(),  # noqa: B008  # frozen
+        ice: IceOptions = IceOptions(),  # noqa: B008  # frozen
         certificate: Certificate | None = None,
     ) -> None:
         self.on_local_candidate: OnCandidate = _ignore_candidate
@@ -77,9 +75,9 @@ class RtcConnection:
         """When the last authenticated packet of the peer, of any kind, arrived."""
         self._setup = setup
         self._certificate = certificate or Certificate()
-        self._agent = IceAgent(controlling=controlling, relay_only=relay_only, consent=consent)
+        self._agent = IceAgent(controlling=controlling, relay_only=ice.relay_only, consent=ice.consent)
         self._dtls = DtlsSrtpTransport(self._agent, self._certificate)
-        self._gatherer = Gatherer(self._agent, ice_servers, relay_only, self._gathered)
+        self._gatherer = Gatherer(self._agent, ice.servers, ice.relay_only, self._gathered)
         self._gathering: asyncio.Task[None] | None = None
         self._local_candidates: list[IceCandidate] = []
         self._remote: TransportDescription | None = None
@@ -110,7 +108,7 @@ class RtcConnection:
         with suppress(TimeoutError):
             async with asyncio.timeout(wait):
                 await self._gatherer.served.wait()
-        self._reached("gathered")
+        self.reached("gathered")
 
     def local_description(self) -> TransportDescription:
         """Ours, with the candidates gathered so far."""
@@ -147,9 +145,9 @@ class RtcConnection:
             raise RuntimeError("connect comes after set_remote_description")
         try:
             await self._agent.connect()
-            self._reached("ice")
+            self.reached("ice")
             await self._dtls.handshake(self._dtls_role(self._remote.setup), self._remote.fingerprints)
-            self._reached("dtls")
+            self.reached("dtls")
         except DtlsError as error:
             raise ConnectError("dtls", str(error)) from error
         except ConnectionError as error:
@@ -170,8 +168,12 @@ class RtcConnection:
         return self._pairs or self._agent.pairs()
 
     def stages(self) -> dict[str, float]:
-        """Seconds from the start to `gathered`, `ice` and `dtls`, as far as they were reached."""
+        """Seconds from the start to `gathered`, `ice`, `dtls` and whatever else was noted, as far as it was reached."""
         return dict(self._stages)
+
+    def reached(self, stage: str) -> None:
+        """Note when a stage was reached, for the report."""
+        self._stages[stage] = time.monotonic() - self._began
 
     def counters(self) -> ConnectionCounters:
         """What came and was no sound of the peer."""
@@ -218,9 +220,6 @@ class RtcConnection:
     def _end(self, cause: LossCause) -> None:
         if not self._lost.done():
             self._lost.set_result(cause)
-
-    def _reached(self, stage: str) -> None:
-        self._stages[stage] = time.monotonic() - self._began
 
     async def _close(self) -> None:
         self._pairs = self._agent.pairs()

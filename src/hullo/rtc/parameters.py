@@ -1,6 +1,7 @@
 """What two peers tell each other to reach one another (after the W3C and ORTC dictionaries), free of any signaling."""
 
 import re
+import secrets
 from enum import StrEnum
 
 import msgspec
@@ -97,6 +98,18 @@ class TransportDescription(msgspec.Struct, frozen=True, kw_only=True):
     ice_lite: bool = False
 
 
+class StreamIdentity(msgspec.Struct, frozen=True):
+    """The names of the stream of sound that we send: SSRC and CNAME (RFC 3550 8.1, RFC 7022)."""
+
+    ssrc: int
+    cname: str
+
+    @classmethod
+    def random(cls) -> "StreamIdentity":
+        """Fresh ones for a call, so that nobody can tell calls of one device by them."""
+        return cls(secrets.randbits(32), secrets.token_urlsafe(12))
+
+
 class Consent(msgspec.Struct, frozen=True):
     """Consent freshness (RFC 7675): seconds between checks, and without an answer until the path counts as lost.
 
@@ -105,6 +118,14 @@ class Consent(msgspec.Struct, frozen=True):
 
     interval: float = 1.0
     expiry: float = 30.0
+
+
+class IceOptions(msgspec.Struct, frozen=True):
+    """How a call finds its way: only the servers named here are ever asked; `relay_only` hides our addresses."""
+
+    servers: tuple[IceServer, ...] = ()
+    relay_only: bool = False
+    consent: Consent = Consent()
 
 
 class PairOutcome(StrEnum):

@@ -10,7 +10,7 @@ from enum import StrEnum
 import msgspec
 
 from hullo.rtc.candidate import CandidateError, IceCandidate, parse_candidate
-from hullo.rtc.parameters import DtlsFingerprint, Setup, TransportDescription
+from hullo.rtc.parameters import DtlsFingerprint, Setup, StreamIdentity, TransportDescription
 from hullo.rtc.sdp_syntax import Attributes, MediaSection, SdpError, SessionText, parse_session
 
 __all__ = ["Answer", "Direction", "Offer", "SdpError", "build_answer", "build_offer", "parse_answer", "parse_offer"]
@@ -88,20 +88,20 @@ def parse_answer(text: str) -> Answer:
     return Answer(audio=audio)
 
 
-def build_offer(local: TransportDescription, *, ssrc: int, cname: str, session_id: int) -> str:
+def build_offer(local: TransportDescription, identity: StreamIdentity, *, session_id: int) -> str:
     """The offer of a call with sound both ways."""
-    section = _accepted_section("0", OPUS_PAYLOAD_TYPE, Direction.SENDRECV, local, ssrc, cname)
+    section = _accepted_section("0", OPUS_PAYLOAD_TYPE, Direction.SENDRECV, local, identity)
     return _text([*_session_lines(session_id, "0"), *section])
 
 
-def build_answer(offer: Offer, local: TransportDescription, *, ssrc: int, cname: str, session_id: int) -> str:
+def build_answer(offer: Offer, local: TransportDescription, identity: StreamIdentity, *, session_id: int) -> str:
     """The answer that accepts the audio of `offer` under its own payload type and mid, and rejects everything else."""
     audio = offer.audio
     lines = _session_lines(session_id, audio.mid if offer.bundled else None)
     for index, section in enumerate(offer.sections):
         if index == audio.index:
             direction = audio.direction.answer()
-            lines += _accepted_section(audio.mid, audio.payload_type, direction, local, ssrc, cname)
+            lines += _accepted_section(audio.mid, audio.payload_type, direction, local, identity)
         else:
             lines += _rejected_section(section)
     return _text(lines)
@@ -222,7 +222,7 @@ def _session_lines(session_id: int, bundled_mid: str | None) -> list[str]:
 
 
 def _accepted_section(
-    mid: str | None, payload_type: int, direction: Direction, local: TransportDescription, ssrc: int, cname: str
+    mid: str | None, payload_type: int, direction: Direction, local: TransportDescription, identity: StreamIdentity
 ) -> list[str]:
     lines = [f"m=audio 9 UDP/TLS/RTP/SAVPF {payload_type}", "c=IN IP4 0.0.0.0", "a=rtcp:9 IN IP4 0.0.0.0"]
     lines += [f"a=mid:{mid}"] if mid is not None else []
@@ -234,7 +234,7 @@ def _accepted_section(
         "a=ptime:20",
     ]
     if direction in (Direction.SENDRECV, Direction.SENDONLY):
-        lines += [f"a=msid:{cname} audio", f"a=ssrc:{ssrc} cname:{cname}"]
+        lines += [f"a=msid:{identity.cname} audio", f"a=ssrc:{identity.ssrc} cname:{identity.cname}"]
     return lines + _transport_lines(local)
 
 

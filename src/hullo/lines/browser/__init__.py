@@ -1,1 +1,1 @@
-"""Calls with browsers and other WebRTC peers: an SDP offer over HTTP, an answer back."""
+"""Calls over HTTP offer and answer, after WHIP (RFC 9725): for browsers, and between two of us."""

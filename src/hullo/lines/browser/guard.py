@@ -1,0 +1,82 @@
+"""Who may use the HTTP side of the browser line: bearer token, Host and Origin (RFC 9725 4.9, RFC 6750, Fetch)."""
+
+import hmac
+from collections.abc import Collection
+from ipaddress import ip_address
+
+from aiohttp import hdrs, web
+from yarl import URL
+
+from hullo.lines.browser.problem import Problem
+
+ALLOWED_HEADERS = "Authorization, Content-Type"
+ALLOWED_METHODS = "POST, DELETE, OPTIONS"
+
+
+class OpenToEverybody(ValueError):
+    """A line would be reachable from other machines without a token."""
+
+
+class Guard:
+    """Lets requests in. Raises `OpenToEverybody` for an address other than loopback without a token."""
+
+    def __init__(self, host: str, token: str | None, origins: Collection[str]) -> None:
+        if not token and not is_loopback(host):
+            raise OpenToEverybody(
+                f"the browser line would listen on {host}, where anybody could call;"
+                " give it a token, or bind it to 127.0.0.1"
+            )
+        self._token = token or None
+        self._origins = frozenset(origins)
+
+    def check(self, request: web.Request) -> None:
+        """Raises `Problem` for a request that may not be served."""
+        self._check_host(request)
+        self._check_origin(request)
+        if self._token is not None and not self._has_token(request, self._token):
+            raise Problem(
+                401, "unauthorized", "the bearer token is missing or wrong", "send Authorization: Bearer TOKEN"
+            )
+
+    def cors_headers(self, request: web.Request) -> dict[str, str]:
+        """What lets a page of an allowed origin read the response; nothing for any other."""
+        origin = request.headers.get(hdrs.ORIGIN)
+        if origin is None or origin not in self._origins:
+            return {}
+        return {
+            hdrs.ACCESS_CONTROL_ALLOW_ORIGIN: origin,
+            hdrs.ACCESS_CONTROL_ALLOW_METHODS: ALLOWED_METHODS,
+            hdrs.ACCESS_CONTROL_ALLOW_HEADERS: ALLOWED_HEADERS,
+            hdrs.ACCESS_CONTROL_EXPOSE_HEADERS: hdrs.LOCATION,
+            hdrs.VARY: hdrs.ORIGIN,
+        }
+
+    def _check_host(self, request: web.Request) -> None:
+        # Without a token, loopback is the protection, and DNS rebinding would be the way around it.
+        if self._token is None and not is_loopback(request.url.host or ""):
+            raise Problem(
+                403, "wrong-host", "this line is for callers on this machine", "call http://127.0.0.1 or set a token"
+            )
+
+    def _check_origin(self, request: web.Request) -> None:
+        origin = request.headers.get(hdrs.ORIGIN)
+        if origin is None or origin in self._origins or origin == str(request.url.origin()):
+            return
+        raise Problem(403, "wrong-origin", "pages of this origin may not call", "add the origin to the allowed ones")
+
+    def _has_token(self, request: web.Request, token: str) -> bool:
+        scheme, _, given = request.headers.get(hdrs.AUTHORIZATION, "").partition(" ")
+        return scheme.lower() == "bearer" and hmac.compare_digest(given.strip().encode(), token.encode())
+
+
+def is_loopback(host: str) -> bool:
+    """Whether only this machine can reach `host`."""
+    try:
+        return ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def origin_of(url: str) -> str:
+    """Scheme, host and port of a URL, as a browser writes an origin. Raises `ValueError` if it has none."""
+    return str(URL(url).origin())

@@ -1,0 +1,150 @@
+"""The browser line: calls from and to `http://host:port/call`."""
+
+import asyncio
+import logging
+import secrets
+import ssl
+from collections.abc import Collection, Mapping
+
+from hullo.lines.browser.client import post_offer
+from hullo.lines.browser.guard import Guard, origin_of
+from hullo.lines.browser.offer import BrowserOffer
+from hullo.lines.browser.problem import Problem
+from hullo.lines.browser.server import WhipServer
+from hullo.lines.leg import RtcLeg
+from hullo.lines.line import CallFailed, Ending, EndReason, LineStatus, OnOffer, OnRinging
+from hullo.rtc.channel import AudioChannel
+from hullo.rtc.clock import MediaClock
+from hullo.rtc.connection import RtcConnection
+from hullo.rtc.parameters import IceOptions, Setup, StreamIdentity
+from hullo.rtc.sdp import AudioSection, Offer, SdpError, build_answer, build_offer, parse_answer
+
+logger = logging.getLogger(__name__)
+
+STOPPING = Ending(EndReason.FAILED, "the called side is stopping")
+
+
+class BrowserLine:
+    """Takes calls that are posted to it, and posts calls of its own; see `hullo.lines.line.Line`.
+
+    Bound to another address than loopback it needs a `token`; raises `OpenToEverybody` without. Pages of `origins`
+    may call too. `dial_tokens` are the bearer tokens for calling others, by origin such as `http://host:port`.
+    """
+
+    name = "browser"
+
+    def __init__(
+        self,
+        host: str,
+        port: int,
+        *,
+        clock: MediaClock,
+        token: str | None = None,
+        origins: Collection[str] = (),
+        ice: IceOptions = IceOptions(),  # noqa: B008  # frozen
+        tls: ssl.SSLContext | None = None,
+        dial_tokens: Mapping[str, str] | None = None,
+    ) -> None:
+        self._host = host
+        self._port = port
+        self._clock = clock
+        self._ice = ice
+        self._tls = tls
+        self._dial_tokens = dict(dial_tokens or {})
+        self._server = WhipServer(Guard(host, token, origins), self._posted, self._deleted)
+        self._on_offer: OnOffer | None = None
+        self._offers: set[BrowserOffer] = set()
+        self._legs: dict[str, RtcLeg] = {}
+        self._address: str | None = None
+
+    def claims(self, to: str) -> bool:
+        """Whether `to` is an HTTP URL."""
+        return to.startswith(("http://", "https://"))
+
+    def status(self) -> LineStatus:
+        """Whether it listens, and where."""
+        detail = "listening" if self._address else "not listening; it can place calls"
+        return LineStatus(name=self.name, ready=self._address is not None, detail=detail, address=self._address)
+
+    async def dial(self, to: str, on_ringing: OnRinging) -> RtcLeg:
+        """Call `to` and return once it answered. Raises `CallFailed`; cancelling withdraws the call."""
+        connection = RtcConnection(controlling=True, setup=Setup.ACTPASS, ice=self._ice)
+        identity = StreamIdentity.random()
+        try:
+            await connection.gather()
+            offer = build_offer(connection.local_description(), identity, session_id=secrets.randbits(62))
+            resource = await post_offer(to, offer, self._token_for(to), on_ringing)
+            audio = _usable_answer(resource.sdp)
+            connection.set_remote_description(audio.transport)
+        except BaseException:
+            await connection.close()
+            raise
+        return RtcLeg(connection, self._channel(connection, audio, identity), farewell=resource.delete)
+
+    async def run(self, on_offer: OnOffer) -> None:
+        """Take incoming calls until cancelled. Raises `OSError` when the address cannot be listened at."""
+        self._on_offer = on_offer
+        try:
+            async with self._server.serve(self._host, self._port, self._tls) as port:
+                host = f"[{self._host}]" if ":" in self._host else self._host
+                self._address = f"{'https' if self._tls else 'http'}://{host}:{port}/call"
+                try:
+                    await asyncio.get_running_loop().create_future()
+                finally:
+                    self._address = self._on_offer = None
+                    for offer in self._offers:
+                        await offer.reject(STOPPING)
+        except OSError as error:
+            raise OSError(error.errno, f"cannot take calls at {self._host}:{self._port}: {error.strerror}") from error
+
+    async def _posted(self, call_id: str, offer: Offer, caller: str) -> str:
+        if self._on_offer is None:
+            raise Problem(503, "stopping", STOPPING.detail, "call again in a minute")
+        ringing = BrowserOffer(call_id, caller, offer, self._answer)
+        self._offers.add(ringing)
+        try:
+            self._on_offer(ringing)
+            return await ringing.response()
+        finally:
+            self._offers.discard(ringing)
+
+    def _deleted(self, call_id: str) -> bool:
+        leg = self._legs.get(call_id)
+        if leg is not None:
+            leg.hang_up(Ending(EndReason.HANGUP_USER, "the caller hung up"))
+        return leg is not None
+
+    async def _answer(self, offer: Offer, call_id: str) -> tuple[RtcLeg, str]:
+        setup = offer.audio.transport.setup.answer()
+        connection = RtcConnection(controlling=False, setup=setup, ice=self._ice)
+        identity = StreamIdentity.random()
+        try:
+            connection.set_remote_description(offer.audio.transport)
+            await connection.gather()
+        except BaseException:
+            await connection.close()
+            raise
+        sdp = build_answer(offer, connection.local_description(), identity, session_id=secrets.randbits(62))
+
+        async def forget() -> None:
+            self._legs.pop(call_id, None)
+
+        leg = RtcLeg(connection, self._channel(connection, offer.audio, identity), farewell=forget)
+        self._legs[call_id] = leg
+        return leg, sdp
+
+    def _channel(self, connection: RtcConnection, audio: AudioSection, identity: StreamIdentity) -> AudioChannel:
+        return AudioChannel(connection, self._clock, payload_type=audio.payload_type, identity=identity)
+
+    def _token_for(self, url: str) -> str | None:
+        try:
+            return self._dial_tokens.get(origin_of(url))
+        except ValueError:
+            raise CallFailed(Ending(EndReason.FAILED, f"{url} is no URL to call, like http://host:port/call")) from None
+
+
+def _usable_answer(sdp: str) -> AudioSection:
+    try:
+        return parse_answer(sdp).audio
+    except SdpError as error:
+        raise CallFailed(Ending(EndReason.FAILED, f"the called side answered with an unusable SDP: {error}")) from error

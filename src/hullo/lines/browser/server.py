@@ -1,0 +1,135 @@
+"""The called side over HTTP, after WHIP (RFC 9725): an offer is posted, rings, and is answered or refused."""
+
+import asyncio
+import logging
+import secrets
+import ssl
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+
+import msgspec
+from aiohttp import hdrs, web
+
+from hullo.lines.browser.client import MAX_BODY, SDP_TYPE
+from hullo.lines.browser.guard import Guard
+from hullo.lines.browser.problem import Problem
+from hullo.rtc.sdp import Offer, SdpError, parse_offer
+
+logger = logging.getLogger(__name__)
+
+RING_DEADLINE = 120.0
+"""Seconds; a call has its own, shorter limit."""
+
+MAX_RINGING = 32
+"""Offers that may ring at once; the next is told that the line is busy."""
+
+MAX_NAME = 64
+
+CallId = str
+OnPosted = Callable[[CallId, Offer, str], Awaitable[str]]
+"""Takes an offer and its caller's name; returns the SDP answer or raises `Problem`. Cancelled when it is withdrawn."""
+OnDeleted = Callable[[CallId], bool]
+"""Takes the hang-up of a caller; False for a call that is not there."""
+
+
+class WhipServer:
+    """`POST /call` and `DELETE /call/<id>`. `serve` is the time it listens."""
+
+    def __init__(self, guard: Guard, on_posted: OnPosted, on_deleted: OnDeleted) -> None:
+        self._guard = guard
+        self._on_posted = on_posted
+        self._on_deleted = on_deleted
+        self._ringing = 0
+
+    @asynccontextmanager
+    async def serve(self, host: str, port: int, tls: ssl.SSLContext | None) -> AsyncIterator[int]:
+        """Listen, and give the port. Raises `OSError` when the address is taken. Requests are cancelled at the end."""
+        app = web.Application(client_max_size=MAX_BODY, middlewares=[self._answer_errors])
+        app.router.add_post("/call", self._post)
+        app.router.add_delete("/call/{call_id}", self._delete)
+        app.router.add_route(hdrs.METH_OPTIONS, "/call", self._preflight)
+        app.router.add_route(hdrs.METH_OPTIONS, "/call/{call_id}", self._preflight)
+        runner = web.AppRunner(app, handler_cancellation=True, access_log=None, shutdown_timeout=1.0)
+        await runner.setup()
+        try:
+            site = web.TCPSite(runner, host, port, ssl_context=tls)
+            await site.start()
+            yield runner.addresses[0][1]
+        finally:
+            await runner.cleanup()
+
+    async def _post(self, request: web.Request) -> web.Response:
+        self._guard.check(request)
+        offer = await _read_offer(request)
+        if self._ringing >= MAX_RINGING:
+            raise Problem(503, "busy", f"{MAX_RINGING} calls are ringing already", "call again in a minute")
+        call_id = secrets.token_urlsafe(16)
+        self._ringing += 1
+        try:
+            async with asyncio.timeout(RING_DEADLINE):
+                answer = await self._on_posted(call_id, offer, _caller_name(request))
+        except TimeoutError:
+            raise Problem(504, "no-answer", "nobody answered", "call again later") from None
+        finally:
+            self._ringing -= 1
+        headers = {hdrs.LOCATION: f"/call/{call_id}", hdrs.CACHE_CONTROL: "no-store"}
+        return web.Response(status=201, text=answer, content_type=SDP_TYPE, headers=headers)
+
+    async def _delete(self, request: web.Request) -> web.Response:
+        self._guard.check(request)
+        if not self._on_deleted(request.match_info["call_id"]):
+            raise Problem(404, "no-such-call", "there is no such call; it may have ended", "nothing is left to do")
+        return web.Response(status=200)
+
+    async def _preflight(self, request: web.Request) -> web.Response:
+        return web.Response(status=204)
+
+    @web.middleware
+    async def _answer_errors(
+        self, request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
+    ) -> web.StreamResponse:
+        try:
+            response = await handler(request)
+        except Problem as problem:
+            response = _problem_response(problem)
+        except web.HTTPException as refused:
+            response = _problem_response(_from_aiohttp(refused))
+        response.headers.update(self._guard.cors_headers(request))
+        return response
+
+
+async def _read_offer(request: web.Request) -> Offer:
+    if request.content_type != SDP_TYPE:
+        raise Problem(415, "not-sdp", "the body is not declared as SDP", f"send Content-Type: {SDP_TYPE}")
+    body = await request.read()
+    try:
+        return parse_offer(body.decode())
+    except UnicodeDecodeError:
+        raise Problem(400, "bad-sdp", "the offer is not UTF-8 text", "send the SDP as the browser made it") from None
+    except SdpError as error:
+        remedy = "send a WebRTC offer with Opus audio and its candidates"
+        raise Problem(400, "bad-sdp", str(error), remedy) from None
+
+
+def _caller_name(request: web.Request) -> str:
+    """What the caller calls itself in `?name=`: a courtesy, not an identity."""
+    name = "".join(filter(str.isprintable, request.query.get("name", "")))[:MAX_NAME].strip()
+    return name or "browser"
+
+
+def _from_aiohttp(refused: web.HTTPException) -> Problem:
+    if isinstance(refused, web.HTTPRequestEntityTooLarge):
+        return Problem(413, "too-large", f"the body is longer than {MAX_BODY} bytes", "send only the SDP offer")
+    if isinstance(refused, web.HTTPMethodNotAllowed):
+        return Problem(
+            405, "wrong-method", "this is not done here", "POST an offer to /call, DELETE /call/<id> to hang up"
+        )
+    return Problem(refused.status, "not-here", refused.reason, "POST an offer to /call, DELETE /call/<id> to hang up")
+
+
+def _problem_response(problem: Problem) -> web.Response:
+    headers = {hdrs.RETRY_AFTER: "60"} if problem.status == 503 else {}
+    if problem.status == 401:
+        headers[hdrs.WWW_AUTHENTICATE] = "Bearer"
+    body = msgspec.json.encode(problem.body)
+    return web.Response(status=problem.status, body=body, content_type="application/json", headers=headers)
