@@ -1,1 +1,92 @@
-"""Real one-to-one voice calls for Python."""
+"""Real one-to-one voice calls for Python.
+
+    async with hullo.Phone() as phone:
+        call = phone.dial("http://127.0.0.1:8790/call")
+        async for event in call.events():
+            ...
+
+Names are imported when they are first used: a process that only needs one room does not load the others.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from hullo.call.call import Call as Call
+    from hullo.call.errors import CallError as CallError
+    from hullo.call.event_stream import EventsMissed as EventsMissed
+    from hullo.call.event_stream import EventStream as EventStream
+    from hullo.call.events import CallEvent as CallEvent
+    from hullo.call.events import Connected as Connected
+    from hullo.call.events import Ended as Ended
+    from hullo.call.events import Error as Error
+    from hullo.call.events import Incoming as Incoming
+    from hullo.call.events import Interrupted as Interrupted
+    from hullo.call.events import Quality as Quality
+    from hullo.call.events import Reconnected as Reconnected
+    from hullo.call.events import Reconnecting as Reconnecting
+    from hullo.call.events import Ringing as Ringing
+    from hullo.call.events import Speaking as Speaking
+    from hullo.call.events import Speech as Speech
+    from hullo.call.events import SpeechEnded as SpeechEnded
+    from hullo.call.events import SpeechStarted as SpeechStarted
+    from hullo.call.events import Spoken as Spoken
+    from hullo.call.events import Unclear as Unclear
+    from hullo.call.limits import Limits as Limits
+    from hullo.call.report import CallReport as CallReport
+    from hullo.call.states import CallState as CallState
+    from hullo.call.switchboard import Switchboard as Switchboard
+    from hullo.daemon_client import DaemonClient as DaemonClient
+    from hullo.daemon_client import DaemonError as DaemonError
+    from hullo.lines.line import EndReason as EndReason
+    from hullo.phone import Phone as Phone
+    from hullo.rtc.parameters import IceServer as IceServer
+    from hullo.speech.errors import SpeechError as SpeechError
+    from hullo.speech.settings import SpeechSettings as SpeechSettings
+
+__version__ = "0.1.0"
+
+_HOMES = {
+    "hullo.call.call": ("Call",),
+    "hullo.call.errors": ("CallError",),
+    "hullo.call.event_stream": ("EventStream", "EventsMissed"),
+    "hullo.call.events": (
+        "CallEvent",
+        "Connected",
+        "Ended",
+        "Error",
+        "Incoming",
+        "Interrupted",
+        "Quality",
+        "Reconnected",
+        "Reconnecting",
+        "Ringing",
+        "Speaking",
+        "Speech",
+        "SpeechEnded",
+        "SpeechStarted",
+        "Spoken",
+        "Unclear",
+    ),
+    "hullo.call.limits": ("Limits",),
+    "hullo.call.report": ("CallReport",),
+    "hullo.call.states": ("CallState",),
+    "hullo.call.switchboard": ("Switchboard",),
+    "hullo.daemon_client": ("DaemonClient", "DaemonError"),
+    "hullo.lines.line": ("EndReason",),
+    "hullo.phone": ("Phone",),
+    "hullo.rtc.parameters": ("IceServer",),
+    "hullo.speech.errors": ("SpeechError",),
+    "hullo.speech.settings": ("SpeechSettings",),
+}
+_HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
+
+__all__ = sorted(_HOME_OF)
+
+
+def __getattr__(name: str) -> object:
+    try:
+        home = _HOME_OF[name]
+    except KeyError:
+        raise AttributeError(f"module 'hullo' has no attribute {name!r}") from None
+    return getattr(import_module(home), name)

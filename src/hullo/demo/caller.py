@@ -117,7 +117,7 @@ async def converse(call: Call, lines: list[str], files: list[Path]) -> tuple[str
 
 async def place_call(url: str, lines: list[str], files: list[Path], recording: Path) -> CallerResult:
     """Call `url`, hold the conversation, hang up, and return what is known of it."""
-    async with Phone(answers=False) as phone:
+    async with Phone() as phone:
         call = phone.dial(url)
         await call.start_recording(str(recording))
         async with asyncio.timeout(_CALL_SECONDS):

@@ -1,0 +1,91 @@
+"""How commands print: events as lines for people or as JSON, results as tables, errors as one clear line."""
+
+import sys
+from typing import Any, NoReturn
+
+import msgspec
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from hullo.call.report import CallReport
+
+out = Console(highlight=False)
+err = Console(stderr=True, highlight=False)
+
+
+def fail(message: str, hint: str = "") -> NoReturn:
+    """Say what went wrong and what to do, and end with status 1."""
+    err.print(f"[red]error:[/red] {_plain(message)}")
+    if hint:
+        err.print(f"  [dim]{_plain(hint)}[/dim]")
+    raise typer.Exit(1)
+
+
+def json_line(value: Any) -> None:
+    """Print one JSON object on a line of its own."""
+    sys.stdout.buffer.write(msgspec.json.encode(value) + b"\n")
+    sys.stdout.buffer.flush()
+
+
+def event_line(name: str, fields: dict[str, Any]) -> str:
+    """An event as one line for people."""
+    match name:
+        case "call.speech":
+            text = f"[cyan]they:[/cyan] {_plain(fields['text'])}"
+        case "call.speaking":
+            text = f"[yellow]we:[/yellow]   {_plain(fields['text'])} [dim](after {fields['first_audio_ms']} ms)[/dim]"
+        case "call.interrupted":
+            text = f"[yellow]cut:[/yellow]  heard up to “{_plain(fields['heard_text'])}”"
+        case "call.incoming" | "call.ringing":
+            text = f"{name} [bold]{_plain(fields['peer'])}[/bold] on line {fields['line']}"
+        case "call.connected":
+            text = f"{name} in {fields['setup_ms']} ms"
+        case "call.quality":
+            text = f"[dim]{name} {_quality(fields['stats'])}[/dim]"
+        case "call.error":
+            text = f"[red]{name}[/red] {_plain(fields['component'])}: {_plain(fields['error'])}"
+        case "call.ended":
+            text = f"{name} [bold]{fields['reason']}[/bold] {_plain(fields['detail'])}, {fields['duration']:.1f} s"
+        case _:
+            text = f"[dim]{name}[/dim]"
+    return f"[dim]{fields['call_id'][:6]}[/dim] {text}"
+
+
+def _quality(stats: dict[str, Any]) -> str:
+    round_trip = stats.get("round_trip_ms")
+    parts = [
+        f"lost {stats['packets_lost']}",
+        f"concealed {stats['concealed_ms']:.0f} ms",
+        f"jitter {stats['jitter_ms']:.1f} ms",
+        f"buffer {stats['buffer_ms']:.0f} ms",
+    ]
+    return ", ".join(parts if round_trip is None else [*parts, f"round trip {round_trip:.0f} ms"])
+
+
+def report_table(report: CallReport) -> Table:
+    """A call's report for people."""
+    table = Table(show_header=False, box=None, pad_edge=False)
+    table.add_row("ended", f"{report.ending.reason}: {_plain(report.ending.detail)}")
+    table.add_row("duration", f"{report.duration:.1f} s")
+    stages = {**report.stages, **report.leg.stages}
+    table.add_row("stages", ", ".join(f"{name} {at * 1000:.0f} ms" for name, at in sorted(stages.items(), key=_second)))
+    stats = report.stats
+    table.add_row("sound", f"{stats.packets_received} packets, {_quality(msgspec.to_builtins(stats))}")
+    if report.leg.chosen is not None:
+        pair = report.leg.chosen
+        table.add_row("path", f"{pair.local} to {pair.remote} over {pair.protocol}, proven by {report.leg.proof}")
+    for recording in report.recordings:
+        table.add_row("recording", _plain(recording.path))
+    for error in report.errors:
+        table.add_row("[red]error[/red]", _plain(error))
+    return table
+
+
+def _second(item: tuple[str, float]) -> float:
+    return item[1]
+
+
+def _plain(text: str) -> str:
+    """Text of others, so that it can't be taken for markup or move the cursor."""
+    return "".join(character if character.isprintable() else "�" for character in text).replace("[", r"\[")

@@ -1,0 +1,96 @@
+"""Everything that a process needs to call and be called, wired together."""
+
+from collections.abc import AsyncIterator, Collection
+from contextlib import AsyncExitStack
+from types import TracebackType
+from typing import Self
+
+from hullo.call.call import Call
+from hullo.call.event_stream import EventStream
+from hullo.call.limits import Limits
+from hullo.call.switchboard import Switchboard
+from hullo.lines.browser.line import BrowserLine
+from hullo.rtc.clock import MediaClock
+from hullo.rtc.parameters import IceOptions
+from hullo.speech.events import HostDown, HostEvent
+from hullo.speech.service import SpeechService
+from hullo.speech.settings import SpeechSettings
+
+
+class Phone:
+    """A phone with the browser line, hearing and speech; an asynchronous context manager.
+
+    `listen` is the host and port where calls come in, or None for a phone that only calls others. `answer` is
+    `auto` to answer at once, or `ask` to let each incoming call ring until `Call.accept`. `speech` is None for calls
+    that carry sound but recognise and say nothing. Entering raises `SpeechError` when speech can't start, and
+    `OSError` when the address is taken.
+    """
+
+    def __init__(
+        self,
+        *,
+        listen: tuple[str, int] | None = None,
+        answer: str = "auto",
+        token: str | None = None,
+        origins: Collection[str] = (),
+        speech: SpeechSettings | None = SpeechSettings(),  # noqa: B008  # frozen
+        limits: Limits | None = None,
+        ice: IceOptions = IceOptions(),  # noqa: B008  # frozen
+    ) -> None:
+        self._listen = listen
+        self._answer = answer
+        self._token = token
+        self._origins = origins
+        self._speech_settings = speech
+        self._limits = limits
+        self._ice = ice
+        self._stack = AsyncExitStack()
+        self._switchboard: Switchboard | None = None
+
+    async def __aenter__(self) -> Self:
+        async with AsyncExitStack() as stack:
+            clock = await stack.enter_async_context(MediaClock())
+            speech = None
+            if self._speech_settings is not None:
+                speech = await stack.enter_async_context(SpeechService(self._speech_settings, self._host_changed))
+            line = BrowserLine(self._listen, clock=clock, token=self._token, origins=self._origins, ice=self._ice)
+            switchboard = Switchboard([line], speech=speech, limits=self._limits, answer=self._answer)
+            self._switchboard = await stack.enter_async_context(switchboard)
+            self._stack = stack.pop_all()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        """Hang everything up and free it."""
+        self._switchboard = None
+        await self._stack.aclose()
+
+    @property
+    def switchboard(self) -> Switchboard:
+        """All calls. Raises `RuntimeError` outside the `async with`."""
+        if self._switchboard is None:
+            raise RuntimeError("a Phone works inside its `async with`")
+        return self._switchboard
+
+    def dial(self, to: str) -> Call:
+        """Begin a call to `to`, such as `http://host:port/call`. Raises `CallRefused`."""
+        return self.switchboard.dial(to)
+
+    def incoming(self) -> AsyncIterator[Call]:
+        """Incoming calls as they come."""
+        return self.switchboard.incoming()
+
+    def events(self, limit: int = 1000) -> EventStream:
+        """The events of all calls from now on."""
+        return self.switchboard.stream(limit)
+
+    def _host_changed(self, event: HostEvent) -> None:
+        if self._switchboard is not None:
+            self._switchboard.tell_all(event.role, _words(event), retryable=True)
+
+
+def _words(event: HostEvent) -> str:
+    if isinstance(event, HostDown):
+        return f"{event.detail}; it is started again in {event.retry_in_ms:.0f} ms"
+    return "running again"
