@@ -53,7 +53,8 @@ class Phone:
             speech = None
             if self._speech_settings is not None:
                 speech = await stack.enter_async_context(SpeechService(self._speech_settings, self._host_changed))
-            line = BrowserLine(self._listen, clock=clock, token=self._token, origins=self._origins, ice=self._ice)
+            host, port = self._listen or (None, 0)
+            line = BrowserLine(host, port, clock=clock, token=self._token, origins=self._origins, ice=self._ice)
             switchboard = Switchboard([line], speech=speech, limits=self._limits, answer=self._answer)
             self._switchboard = await stack.enter_async_context(switchboard)
             self._stack = stack.pop_all()

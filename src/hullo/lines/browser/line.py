@@ -27,7 +27,7 @@ STOPPING = Ending(EndReason.FAILED, "the called side is stopping")
 class BrowserLine:
     """Takes calls that are posted to it, and posts calls of its own; see `hullo.lines.line.Line`.
 
-    Bound to another address than loopback it needs a `token`; raises `OpenToEverybody` without. Pages of `origins`
+    With `host` None it only calls others. Bound to another address than loopback it needs a `token`; raises `OpenToEverybody` without. Pages of `origins`
     may call too. `dial_tokens` are the bearer tokens for calling others, by origin such as `http://host:port`.
     """
 
@@ -35,8 +35,8 @@ class BrowserLine:
 
     def __init__(
         self,
-        host: str,
-        port: int,
+        host: str | None,
+        port: int = 0,
         *,
         clock: MediaClock,
         token: str | None = None,
@@ -51,7 +51,7 @@ class BrowserLine:
         self._ice = ice
         self._tls = tls
         self._dial_tokens = dict(dial_tokens or {})
-        self._server = WhipServer(Guard(host, token, origins), self._posted, self._deleted)
+        self._server = WhipServer(Guard(host or "127.0.0.1", token, origins), self._posted, self._deleted)
         self._on_offer: OnOffer | None = None
         self._offers: set[BrowserOffer] = set()
         self._legs: dict[str, RtcLeg] = {}
@@ -64,7 +64,8 @@ class BrowserLine:
     def status(self) -> LineStatus:
         """Whether it listens, and where."""
         detail = "listening" if self._address else "not listening; it can place calls"
-        return LineStatus(name=self.name, ready=self._address is not None, detail=detail, address=self._address)
+        ready = self._address is not None or self._host is None
+        return LineStatus(name=self.name, ready=ready, detail=detail, address=self._address)
 
     async def dial(self, to: str, on_ringing: OnRinging) -> RtcLeg:
         """Call `to` and return once it answered. Raises `CallFailed`; cancelling withdraws the call."""
@@ -83,6 +84,9 @@ class BrowserLine:
 
     async def run(self, on_offer: OnOffer) -> None:
         """Take incoming calls until cancelled. Raises `OSError` when the address cannot be listened at."""
+        if self._host is None:
+            await asyncio.get_running_loop().create_future()
+            return
         self._on_offer = on_offer
         try:
             async with self._server.serve(self._host, self._port, self._tls) as port:
