@@ -16,10 +16,15 @@ err = Console(stderr=True, highlight=False)
 
 def fail(message: str, hint: str = "") -> NoReturn:
     """Say what went wrong and what to do, and end with status 1."""
-    err.print(f"[red]error:[/red] {_plain(message)}")
+    complain(message)
     if hint:
-        err.print(f"  [dim]{_plain(hint)}[/dim]")
+        err.print(f"  [dim]{_plain(hint)}[/dim]", soft_wrap=True)
     raise typer.Exit(1)
+
+
+def complain(message: str) -> None:
+    """Say what went wrong."""
+    err.print(f"[red]error:[/red] {_plain(message)}", soft_wrap=True)
 
 
 def json_line(value: Any) -> None:

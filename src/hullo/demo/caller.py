@@ -1,7 +1,6 @@
 """The demo's caller: a process of its own that dials, says its lines one by one, and listens to the answers."""
 
 import asyncio
-import json
 import sys
 import time
 from pathlib import Path
@@ -98,21 +97,25 @@ async def converse(call: Call, lines: list[str], files: list[Path]) -> tuple[str
     connected = time.monotonic()
     greeting = await listening.answer(_GREETING_SECONDS)
     turns: list[CallerTurn] = []
-    for line in [*lines, *files]:
+    script: list[str | Path] = [*lines, *files]
+    for line in script:
         if listening.over:
             break
         at = time.monotonic() - connected
-        said = line if isinstance(line, str) else line.name
-        _tell(caller=said)
-        if isinstance(line, str):
-            call.speak(line)
-        else:
-            await call.play(str(line))
+        said = await _say(call, line)
         if not await listening.until(events.Spoken, _ANSWER_SECONDS + 60.0):
             break
         heard = await listening.answer(_ANSWER_SECONDS)
         turns.append(CallerTurn(at=at, said=said, answer_heard=heard))
     return greeting, turns
+
+
+async def _say(call: Call, line: str | Path) -> str:
+    if isinstance(line, Path):
+        await call.play(str(line))
+        return line.name
+    call.speak(line)
+    return line
 
 
 async def place_call(url: str, lines: list[str], files: list[Path], recording: Path) -> CallerResult:
@@ -126,10 +129,6 @@ async def place_call(url: str, lines: list[str], files: list[Path], recording: P
             call.hangup()
             report = await call.wait_ended()
     return CallerResult(turns=turns, greeting_heard=greeting, cpu_seconds=cpu, report=report)
-
-
-def _tell(**fields: str) -> None:
-    print(json.dumps(fields), flush=True)
 
 
 def main(

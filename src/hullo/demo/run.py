@@ -168,7 +168,7 @@ class DaemonClientWhenUp:
 
 
 async def _address(client: DaemonClient) -> str:
-    for line in await client.request("line.list"):
+    for line in (await client.request("line.list"))["lines"]:
         if line["name"] == "browser" and line["ready"]:
             return str(line["address"])
     raise DemoError("the daemon's browser line is not ready")
