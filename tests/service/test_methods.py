@@ -101,8 +101,8 @@ async def test_an_ended_call_can_still_be_asked_for(client: SocketClient) -> Non
     await client.until("call.ended")
     status = await client.result("call.status", {"call_id": call_id})
     assert (status["status"], status["reason"]) == ("ended", "hangup-bot")
-    assert [call["call_id"] for call in (await client.result("call.list"))["calls"]] == [call_id]
-    assert (await client.result("call.list", {"live": True}))["calls"] == []
+    assert [call["call_id"] for call in await client.result("call.list")] == [call_id]
+    assert await client.result("call.list", {"live": True}) == []
 
 
 @pytest.mark.parametrize(
@@ -184,7 +184,7 @@ async def test_a_recording_that_can_not_be_written(client: SocketClient, tmp_pat
 
 
 async def test_lines_and_health(server: Running, client: SocketClient) -> None:
-    assert (await client.result("line.list"))["lines"][0]["name"] == "loopback"
+    assert (await client.result("line.list"))[0]["name"] == "loopback"
     healthy = await client.result("health")
     assert (healthy["status"], healthy["clients"], healthy["live_calls"]) == ("ok", 1, 0)
     server.line.ready = False

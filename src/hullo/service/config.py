@@ -13,7 +13,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, Va
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, SettingsError
 
 from hullo.call.limits import Limits
-from hullo.rtc.parameters import IceServer, IceServerError
+from hullo.rtc.parameters import IceOptions, IceServer, IceServerError
 from hullo.service.config_errors import ENV_PREFIX, ConfigError, Source, explain, unknown_variables
 from hullo.service.unix_socket import default_socket_path
 from hullo.speech.errors import SpeechError
@@ -133,11 +133,19 @@ class BrowserConfig(Section):
     """A file, readable by its owner only, that holds the token."""
     allowed_origins: list[str] = []
     """Web origins whose pages may call, such as `https://example.org`."""
+    certificate: HomePath | None = None
+    """TLS certificate chain (PEM) to serve HTTPS with; browsers give a microphone to HTTPS pages and localhost only."""
+    key: HomePath | None = None
+    """The certificate's private key (PEM)."""
+    dial_tokens: dict[str, SecretStr] = {}
+    """Tokens for calling others, by origin: `"https://example.org" = "..."`."""
 
     @model_validator(mode="after")
-    def _one_token(self) -> Self:
+    def _fits_together(self) -> Self:
         if self.token is not None and self.token_file is not None:
             raise ValueError("token and token_file are both set: keep one of them")
+        if (self.certificate is None) != (self.key is None):
+            raise ValueError("certificate and key belong together: set both or none")
         return self
 
 
@@ -170,6 +178,18 @@ class IceConfig(Section):
 
     servers: list[IceServerConfig] = []
     """STUN and TURN servers to use."""
+    relay_only: bool = False
+    """Only calls through a TURN server, so that peers never learn our addresses."""
+
+    @model_validator(mode="after")
+    def _has_a_relay(self) -> Self:
+        if self.relay_only and not any(one.server().is_turn for one in self.servers):
+            raise ValueError("relay_only needs a TURN server among the servers")
+        return self
+
+    def options(self) -> IceOptions:
+        """The section as `hullo.rtc` takes it."""
+        return IceOptions(tuple(one.server() for one in self.servers), self.relay_only)
 
 
 class RpcConfig(Section):
@@ -232,9 +252,15 @@ class Config(BaseSettings):
         """The environment over the file, which comes as arguments."""
         return env_settings, init_settings
 
+    def with_socket(self, path: Path) -> Self:
+        """The same with another socket, as a command line may ask for."""
+        return self.model_copy(update={"rpc": self.rpc.model_copy(update={"socket": path.expanduser()})})
+
     def holds_secret(self) -> bool:
         """Whether a secret stands among the settings themselves."""
-        return self.browser.token is not None or any(server.credential is not None for server in self.ice.servers)
+        return bool(
+            self.browser.token or self.browser.dial_tokens or any(server.credential for server in self.ice.servers)
+        )
 
 
 def default_config_path() -> Path:

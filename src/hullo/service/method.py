@@ -29,11 +29,11 @@ class Service:
 
 @dataclass(frozen=True, slots=True)
 class Method(Generic[P]):
-    """One method. `errors` are those of ours that it can answer with, beside the standard ones."""
+    """One method: `result` is the type of what it gives, `errors` are ours that it raises beside the standard ones."""
 
     name: str
     params: type[P]
-    result: type[msgspec.Struct] | type[dict[str, Any]]
+    result: Any
     handler: Callable[[Service, P], Awaitable[Any]]
     errors: tuple[ErrorCode, ...] = ()
 

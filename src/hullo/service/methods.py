@@ -13,6 +13,7 @@ from typing import Any
 
 from hullo.call.call import Call
 from hullo.call.status import CallStatus
+from hullo.lines.line import LineStatus
 from hullo.service import openrpc, rpc
 from hullo.service.errors import ErrorCode, domain_error
 from hullo.service.method import Method, Service
@@ -27,10 +28,8 @@ from hullo.service.params import (
     StartParams,
 )
 from hullo.service.results import (
-    CallList,
     CallResult,
     Health,
-    LineList,
     MuteResult,
     RecordResult,
     UtteranceResult,
@@ -111,15 +110,15 @@ async def status(service: Service, params: CallParams) -> CallStatus:
     return _call(service, params.call_id).status()
 
 
-async def list_calls(service: Service, params: ListParams) -> CallList:
+async def list_calls(service: Service, params: ListParams) -> list[CallStatus]:
     """The calls that are live or ended lately, oldest first."""
     statuses = service.switchboard.statuses()
-    return CallList(calls=[status for status in statuses if not params.live or status.status != "ended"])
+    return [status for status in statuses if not params.live or status.status != "ended"]
 
 
-async def list_lines(service: Service, params: Nothing) -> LineList:
+async def list_lines(service: Service, params: Nothing) -> list[LineStatus]:
     """The lines, and whether they can place and take calls."""
-    return LineList(lines=service.switchboard.line_statuses())
+    return service.switchboard.line_statuses()
 
 
 async def health(service: Service, params: Nothing) -> Health:
@@ -131,6 +130,7 @@ async def health(service: Service, params: Nothing) -> Health:
         status="ok" if well else "degraded",
         version=version("hullo"),
         uptime_seconds=round(time.monotonic() - service.started, 3),
+        cpu_seconds=round(time.process_time(), 6),
         live_calls=len(service.switchboard.live()),
         clients=service.clients(),
         lines=lines,
@@ -163,10 +163,10 @@ _TABLE: tuple[Method[Any], ...] = (
         (*_ONE_CALL, ErrorCode.WRONG_STATE, ErrorCode.FILE_FAILED, ErrorCode.TOO_SLOW),
     ),
     Method("call.status", CallParams, CallStatus, status, _ONE_CALL),
-    Method("call.list", ListParams, CallList, list_calls),
-    Method("line.list", Nothing, LineList, list_lines),
+    Method("call.list", ListParams, list[CallStatus], list_calls),
+    Method("line.list", Nothing, list[LineStatus], list_lines),
     Method("health", Nothing, Health, health),
-    Method("rpc.discover", Nothing, dict, discover),
+    Method("rpc.discover", Nothing, dict[str, Any], discover),
 )
 
 METHODS = MappingProxyType({method.name: method for method in _TABLE})

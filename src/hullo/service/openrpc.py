@@ -24,9 +24,9 @@ EVENTS: tuple[type[Event], ...] = get_args(CallEvent)
 
 def document(methods: Sequence[Method[Any]]) -> Json:
     """The OpenRPC document."""
-    results = [method.result for method in methods if issubclass(method.result, msgspec.Struct)]
+    results = [method.result for method in methods]
     params = [method.params for method in methods]
-    _, schemas = msgspec.json.schema_components([*results, *params, *EVENTS], ref_template=_REF)
+    references, schemas = msgspec.json.schema_components([*results, *params, *EVENTS], ref_template=_REF)
     return {
         "openrpc": "1.3.2",
         "info": {
@@ -35,20 +35,20 @@ def document(methods: Sequence[Method[Any]]) -> Json:
             "description": "Voice calls: place and take them, hear and speak. Newline-delimited JSON-RPC 2.0.",
             "license": {"name": "Apache-2.0"},
         },
-        "methods": [_method(method, schemas) for method in methods],
+        "methods": [_method(method, result, schemas) for method, result in zip(methods, references, strict=False)],
         "x-notifications": [_notification(event, schemas) for event in EVENTS],
         "components": {"schemas": schemas},
     }
 
 
-def _method(method: Method[Any], schemas: Json) -> Json:
+def _method(method: Method[Any], result: Json, schemas: Json) -> Json:
     return {
         "name": method.name,
         "summary": method.doc.split(". ")[0].rstrip("."),
         "description": method.doc,
         "paramStructure": "either",
         "params": _params(schemas[method.params.__name__]),
-        "result": {"name": "result", "schema": _result_schema(method.result)},
+        "result": {"name": "result", "schema": result},
         "errors": [
             {"code": code.value, "message": code.meaning, "data": {"kind": code.kind, "hint": "what to do next"}}
             for code in method.errors
@@ -75,10 +75,6 @@ def _params(schema: Json) -> list[Json]:
 def _descriptor(name: str, schema: Json, required: bool) -> Json:
     described = {"description": schema["description"]} if "description" in schema else {}
     return {"name": name, "required": required, "schema": schema, **described}
-
-
-def _result_schema(result: type[Any]) -> Json:
-    return _reference(result.__name__) if issubclass(result, msgspec.Struct) else {"type": "object"}
 
 
 def _reference(name: str) -> Json:

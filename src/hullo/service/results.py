@@ -5,7 +5,6 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta
 
-from hullo.call.status import CallStatus
 from hullo.lines.line import LineStatus
 
 
@@ -38,24 +37,13 @@ class RecordResult(msgspec.Struct, frozen=True, kw_only=True):
     recording: bool
 
 
-class CallList(msgspec.Struct, frozen=True, kw_only=True):
-    """Calls that are live or ended lately, oldest first."""
-
-    calls: list[CallStatus]
-
-
-class LineList(msgspec.Struct, frozen=True, kw_only=True):
-    """Every line and its health."""
-
-    lines: list[LineStatus]
-
-
 class Health(msgspec.Struct, frozen=True, kw_only=True):
     """Whether the daemon can do its work."""
 
     status: Annotated[str, Meta(description="`ok`, or `degraded` while a line or a speech host is not")]
     version: str
     uptime_seconds: float
+    cpu_seconds: Annotated[float, Meta(description="CPU time of the daemon's own process, without its speech hosts")]
     live_calls: int
     clients: int
     lines: list[LineStatus]

@@ -64,26 +64,23 @@ class RpcServer:
         """Let clients in through a listening Unix socket, until the context is left."""
         self._listeners.append(await asyncio.start_unix_server(self._arrived, sock=listener))
 
-    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        """Serve this one client, such as standard input and output; returns when it has gone."""
-        await asyncio.wait([self._admit(reader, writer)])
-
-    def _arrived(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        refusal = self._refusal(writer)
-        if refusal is None:
-            self._admit(reader, writer)
-            return
-        logger.warning("a client was turned away: %s", refusal)
-        assert self._tasks is not None
-        self._tasks.create_task(turn_away(writer, refusal))
-
-    def _admit(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> asyncio.Task[None]:
+    def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> asyncio.Task[None]:
+        """Serve one client, such as standard input and output; the task is ours, and done when the client has gone."""
         assert self._tasks is not None
         client = Client(reader, writer, self._dispatcher, self._switchboard.stream())
         task = self._tasks.create_task(client.run())
         self._clients.add(task)
         task.add_done_callback(self._clients.discard)
         return task
+
+    def _arrived(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        refusal = self._refusal(writer)
+        if refusal is None:
+            self.serve(reader, writer)
+            return
+        logger.warning("a client was turned away: %s", refusal)
+        assert self._tasks is not None
+        self._tasks.create_task(turn_away(writer, refusal))
 
     def _refusal(self, writer: asyncio.StreamWriter) -> RpcError | None:
         """Why the client who has just connected is not to be served."""

@@ -1,0 +1,211 @@
+"""The daemon: everything that a configuration asks for, started in order, run, and stopped in the other order."""
+
+import asyncio
+import contextlib
+import logging
+import signal
+import ssl
+import sys
+from collections.abc import AsyncIterator, Iterator
+from contextlib import AsyncExitStack
+from pathlib import Path
+
+from hullo.call.switchboard import Switchboard
+from hullo.lines.browser.guard import OpenToEverybody
+from hullo.lines.browser.line import BrowserLine
+from hullo.lines.line import Line
+from hullo.rtc.clock import MediaClock
+from hullo.service.config import BrowserConfig, Config, IceConfig
+from hullo.service.metrics import Metrics
+from hullo.service.metrics_server import serving_metrics
+from hullo.service.secret_file import SecretError, read_secret
+from hullo.service.server import RpcServer
+from hullo.service.stdio import StdioError, open_stdio
+from hullo.service.unix_socket import SocketError, listening
+from hullo.speech.errors import SpeechError
+from hullo.speech.events import HostDown, HostEvent, HostUp
+from hullo.speech.service import SpeechService
+
+logger = logging.getLogger(__name__)
+
+STOP_SECONDS = 10.0
+"""From the request to stop to the end, calls hung up and hosts ended; what is not done by then is cut off."""
+
+_LINES_SECONDS = 5.0
+
+
+class ServeError(Exception):
+    """The daemon can't run; the message says why and what to do."""
+
+
+def run(config: Config, *, stdio: bool = False) -> None:
+    """Be the daemon of this process until it is told to stop. Raises `ServeError`.
+
+    Serves the Unix socket of the configuration, or with `stdio` this process's parent on standard input and output.
+    """
+    _configure_logging(config.log.level)
+    asyncio.run(serve(config, stdio=stdio))
+
+
+async def serve(config: Config, *, stdio: bool = False) -> None:
+    """The same within a running event loop: until SIGTERM, SIGINT, or with `stdio` the end of standard input."""
+    try:
+        async with asyncio.timeout(None) as deadline, AsyncExitStack() as stack:
+            stopping = stack.enter_context(_stop_signals(deadline))
+            streams = await open_stdio() if stdio else None
+            server = await stack.enter_async_context(_service(config, stdio))
+            if streams is not None:
+                server.serve(*streams).add_done_callback(lambda _: stopping.set())
+            logger.info("ready")
+            await stopping.wait()
+            logger.info("stopping")
+            _finish_soon(deadline)
+    except* (SocketError, StdioError, SecretError, SpeechError, OpenToEverybody) as errors:
+        raise ServeError(_first(errors)) from None
+    except* TimeoutError:
+        raise ServeError(f"not everything could be ended within {STOP_SECONDS:g} s") from None
+    except* OSError as errors:
+        raise ServeError(f"{_first(errors)}: is another daemon running, or another program on that port?") from None
+
+
+@contextlib.asynccontextmanager
+async def _service(config: Config, stdio: bool) -> AsyncIterator[RpcServer]:
+    """Everything between the configuration and the first client. What others need comes first and goes last."""
+    async with AsyncExitStack() as stack:
+        listener = None if stdio else stack.enter_context(listening(config.rpc.socket))
+        clock = MediaClock()
+        speech = (
+            SpeechService(config.speech.settings(), lambda event: _tell(board, event))
+            if config.speech.enabled
+            else None
+        )
+        lines = list(_lines(config, clock))
+        board = Switchboard(lines, speech=speech, limits=config.calls.limits(), answer=config.calls.answer)
+        if speech is not None:
+            await stack.enter_async_context(speech)
+        await stack.enter_async_context(clock)
+        server = await stack.enter_async_context(RpcServer(board, speech, max_clients=config.rpc.max_clients))
+        await stack.enter_async_context(board)
+        if config.metrics.enabled:
+            await stack.enter_async_context(_metrics(config, board, clock, server))
+        await _until_ready(lines)
+        if listener is not None:
+            await server.listen(listener)
+            logger.info("listening at %s", config.rpc.socket)
+        yield server
+
+
+def _lines(config: Config, clock: MediaClock) -> Iterator[Line]:
+    if config.browser.enabled:
+        yield _browser_line(config.browser, config.ice, clock)
+
+
+def _browser_line(config: BrowserConfig, ice: IceConfig, clock: MediaClock) -> BrowserLine:
+    return BrowserLine(
+        config.host,
+        config.port,
+        clock=clock,
+        token=_token(config),
+        origins=config.allowed_origins,
+        ice=ice.options(),
+        tls=_tls(config.certificate, config.key),
+        dial_tokens={origin: token.get_secret_value() for origin, token in config.dial_tokens.items()},
+    )
+
+
+def _token(config: BrowserConfig) -> str | None:
+    if config.token_file is not None:
+        return read_secret(config.token_file)
+    return None if config.token is None else config.token.get_secret_value()
+
+
+def _tls(certificate: Path | None, key: Path | None) -> ssl.SSLContext | None:
+    if certificate is None:
+        return None
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    try:
+        context.load_cert_chain(certificate, key)
+    except OSError as error:  # ssl.SSLError is one
+        raise SecretError(f"{certificate} and {key} can't be used: {error.strerror or error}") from None
+    return context
+
+
+@contextlib.asynccontextmanager
+async def _metrics(config: Config, board: Switchboard, clock: MediaClock, server: RpcServer) -> AsyncIterator[None]:
+    metrics = Metrics(board, clock, lambda: server.clients)
+    async with (
+        serving_metrics(metrics, config.metrics.host, config.metrics.port) as url,
+        asyncio.TaskGroup() as tasks,
+    ):
+        counting = tasks.create_task(metrics.run())
+        logger.info("metrics at %s", url)
+        yield
+        counting.cancel()
+
+
+async def _until_ready(lines: list[Line]) -> None:
+    """Give lines a moment to come up, so that whoever can reach us can also call; a line that needs longer may."""
+    loop = asyncio.get_running_loop()
+    deadline = loop.time() + _LINES_SECONDS
+    while not all(line.status().ready for line in lines):
+        if loop.time() > deadline:
+            logger.warning("starting without: %s", ", ".join(line.name for line in lines if not line.status().ready))
+            return
+        await asyncio.sleep(0.01)
+
+
+def _tell(board: Switchboard, event: HostEvent) -> None:
+    """Let the gateways know about our speech hosts."""
+    match event:
+        case HostDown(role=role, detail=detail):
+            logger.warning("%s is down: %s", role, detail)
+            board.tell_all(role, detail, retryable=True)
+        case HostUp(role=role, restarts=restarts) if restarts:
+            logger.warning("%s is up again", role)
+            board.tell_all(role, "running again", retryable=True)
+        case _:
+            pass
+
+
+@contextlib.contextmanager
+def _stop_signals(deadline: asyncio.Timeout) -> Iterator[asyncio.Event]:
+    """An event that SIGTERM and SIGINT set while the context lasts; a second one cuts everything off."""
+    stopping = asyncio.Event()
+    loop = asyncio.get_running_loop()
+
+    def stop() -> None:
+        if stopping.is_set():
+            deadline.reschedule(loop.time())
+        else:
+            stopping.set()
+            _finish_soon(deadline)
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop)
+    try:
+        yield stopping
+    finally:
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.remove_signal_handler(number)
+
+
+def _finish_soon(deadline: asyncio.Timeout) -> None:
+    if deadline.when() is None:
+        deadline.reschedule(asyncio.get_running_loop().time() + STOP_SECONDS)
+
+
+def _configure_logging(level: str) -> None:
+    logging.basicConfig(
+        level=level.upper(), stream=sys.stderr, format="%(asctime)s %(levelname)s %(name)s: %(message)s", force=True
+    )
+    if level != "debug":
+        for name in ("aioice", "aiortc", "aiohttp.access"):  # they name addresses of peers
+            logging.getLogger(name).setLevel(logging.WARNING)
+
+
+def _first(errors: BaseExceptionGroup) -> str:
+    """The message of the first error within."""
+    error: BaseException = errors
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    return str(error)
