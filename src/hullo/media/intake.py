@@ -13,7 +13,11 @@ _WILD_STEP: Final = 2.0
 """Seconds by which timestamps may outrun the clock before they are taken for a new timeline."""
 
 _FORMER_SOURCE: Final = 1.0
-"""Seconds of quiet after which a source that was replaced may come back; until then its packets are stragglers."""
+"""Seconds of quiet after which any other source is followed at once.
+
+Until then a new one has to send two packets in sequence (RFC 3550 A.1) with none of the old one between them, and
+the one it replaced is heard no more.
+"""
 
 
 class Intake:
@@ -28,6 +32,7 @@ class Intake:
         self.timelines = 0
         self._payload_type = payload_type
         self._former_ssrc: int | None = None
+        self._candidate: tuple[int, int] | None = None  # another SSRC and the sequence number that would prove it
         self._last_arrival = 0.0
         self._timestamps = Unwrapper(32)
         self._newest: MediaPacket | None = None
@@ -40,7 +45,7 @@ class Intake:
         except RtpError:
             self.malformed += 1
             return None
-        reception = self._source(rtp.ssrc, now)
+        reception = self._source(rtp.ssrc, rtp.sequence_number, now)
         if reception is None:
             self.ignored += 1
             return None
@@ -53,14 +58,17 @@ class Intake:
             self._begin_timeline()
         return self._media(rtp, place.sequence, timestamp, now)
 
-    def _source(self, ssrc: int, now: float) -> Reception | None:
+    def _source(self, ssrc: int, sequence_number: int, now: float) -> Reception | None:
         """The counts of the source that is followed; None for a packet of another one."""
-        if self.reception is not None and ssrc == self.reception.ssrc:
-            return self.reception
-        if ssrc == self._former_ssrc and now - self._last_arrival < _FORMER_SOURCE:
-            return None
-        if self.reception is not None:
-            self._former_ssrc = self.reception.ssrc
+        current = self.reception
+        if current is not None and ssrc == current.ssrc:
+            self._candidate = None
+            return current
+        if current is not None and now - self._last_arrival < _FORMER_SOURCE:
+            awaited, self._candidate = self._candidate, (ssrc, sequence_number + 1 & 0xFFFF)
+            if ssrc == self._former_ssrc or (ssrc, sequence_number) != awaited:
+                return None
+        self._former_ssrc = None if current is None else current.ssrc
         self.reception = Reception(ssrc)
         self._begin_timeline()
         return self.reception

@@ -87,10 +87,12 @@ class ArrivalDelays:
             fastest.popleft()
         self._latest.append((arrival, transit))
         new_line = not fastest
+        recent: list[int] = []
         if self._is_slower(arrival, duration):
             new_line = True
             fastest.clear()
             transit = min(transit for _, transit in self._latest)
+            recent = [(self._count - i) % _REMEMBERED for i in range(1, _SLOWER_RUN)]
         while fastest and fastest[-1][1] >= transit:
             fastest.pop()
         fastest.append((arrival, transit))
@@ -98,6 +100,7 @@ class ArrivalDelays:
         if new_line or before - self.base > _FASTER:
             # What was seen on the old line says how packets scatter, and nothing of where the new line lies.
             self._transits += self.base - before
+            self._transits[recent] -= self.base - before
 
     def _is_slower(self, arrival: float, duration: float) -> bool:
         latest = self._latest

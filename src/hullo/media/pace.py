@@ -14,7 +14,9 @@ _FAST_WITHIN: Final = 0.3
 _SLOW_WITHIN: Final = 0.4
 """Seconds: the rate is the samples to gain or lose over this time."""
 
-_HYSTERESIS: Final = 0.003
+_HYSTERESIS: Final = 0.0015
+_LEAST: Final = 24
+_MOST: Final = FRAME_SAMPLES * 5 // 4
 _WORTH_TRYING: Final = 2 * SHORTEST_PERIOD
 
 
@@ -55,7 +57,7 @@ class Pace:
 
     def due(self, samples: int) -> int:
         """How many samples to lose (negative: to gain) in this pull, of `samples` in all; 0 for none."""
-        if abs(samples) < SHORTEST_PERIOD:
+        if abs(samples) < _LEAST:
             self._credit = 0.0
             return 0
         seconds = samples / SAMPLE_RATE
@@ -65,9 +67,8 @@ class Pace:
             rate = max(min(seconds / _SLOW_WITHIN, -_LEAST_RATE), -_SLOWEST)
         if rate * self._credit < 0:
             self._credit = 0.0
-        most = 1.5 * FRAME_SAMPLES
-        self._credit = min(max(self._credit + rate * FRAME_SAMPLES, -most), most)
-        amount = int(min(abs(self._credit), abs(samples), FRAME_SAMPLES))
+        self._credit = min(max(self._credit + rate * FRAME_SAMPLES, -_MOST), _MOST)
+        amount = int(min(abs(self._credit), abs(samples)))
         if amount < min(_WORTH_TRYING, abs(samples)):
             return 0
         return amount if samples > 0 else -amount

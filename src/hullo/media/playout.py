@@ -13,7 +13,7 @@ from hullo.media.packetbuffer import MediaPacket, PacketBuffer
 from hullo.media.pcm import FRAME_SAMPLES, SAMPLE_RATE, SILENCE, Pcm
 from hullo.media.timestretch import OVERLAP, SHORTEST_PERIOD, lengthen, shorten
 
-MAX_EXCESS: Final = 1.2
+MAX_EXCESS: Final = 1.1
 """Seconds of sound held beyond the target delay; what is older is discarded."""
 
 _LONGEST_HOLE: Final = SAMPLE_RATE // 5
@@ -220,7 +220,7 @@ class Playout:
         """Cover the next piece of a hole: from what was concealed already, from redundancy, or by concealment."""
         line = self._line
         assert line.edge is not None
-        fec = packet_has_fec(packet.payload)
+        fec = _has_fec(packet)
         self._fec_seen |= fec
         if line.held > 0:
             covered = min(gap, line.held)
@@ -278,13 +278,14 @@ class Playout:
     def _scale(self, amount: int, total: int) -> None:
         """Take `amount` samples out (negative: put in) where the sound allows it; `total` says how urgent it is."""
         ready = self._ready
-        longest = min(amount, len(ready) - FRAME_SAMPLES) if amount > 0 else -amount
-        if longest < SHORTEST_PERIOD or len(ready) < OVERLAP:
+        longest = min(amount, len(ready) - FRAME_SAMPLES) if amount > 0 else min(-amount, FRAME_SAMPLES)
+        if longest <= 0 or len(ready) < OVERLAP:
             return
-        shortest = max(SHORTEST_PERIOD, longest // 2)
-        similarity = _ALIKE * (1 - abs(total) / SAMPLE_RATE / _HURRY)
+        shortest, similarity = max(longest // 2, SHORTEST_PERIOD), _ALIKE * (1 - abs(total) / SAMPLE_RATE / _HURRY)
         if _loudness(ready[:OVERLAP]) < _QUIET:
-            similarity = -1.0
+            shortest, similarity = longest, -1.0
+        if shortest > longest:
+            return
         if amount > 0:
             scaled = shorten(ready, shortest, longest, similarity)
         else:
@@ -296,6 +297,13 @@ class Playout:
         self.counts.stretched += max(-lost, 0)
         self._pace.done(lost)
         self._ready = scaled
+
+
+def _has_fec(packet: MediaPacket) -> bool:
+    try:
+        return packet_has_fec(packet.payload)
+    except OpusError:  # it is found out, and counted, when it is decoded
+        return False
 
 
 def _loudness(pcm: Pcm) -> float:

@@ -51,7 +51,7 @@ class Receiver:
 
     `feed` takes packets when they come, `pull` gives 20 ms of sound when they are due; times are in seconds, on any
     clock that does not jump. Garbage is counted and never raised: it is the network's fault and not the caller's.
-    At most 1.2 s more than the target delay is held; when there is more, the oldest packets are discarded.
+    At most 1.1 s more than the target delay is held; when there is more, the oldest packets are discarded.
     """
 
     def __init__(self, *, payload_type: int = 111) -> None:
