@@ -55,7 +55,7 @@ def test_speech_that_never_arrived_is_not_measured() -> None:
 
 def test_answers_are_timed_at_the_asker() -> None:
     asker = Recording(noise_at(10, (1.0, 2.0), (5.0, 6.0), (8.0, 8.5)), noise_at(10, (2.8, 4.0), (8.9, 9.5)), 0.0)
-    gaps = answer_gaps(asker)
+    gaps = answer_gaps(asker, [0.9, 4.9, 7.9])
     assert gaps[0] == pytest.approx(800, abs=11)
     assert gaps[1] is None
     assert gaps[2] == pytest.approx(400, abs=11)

@@ -14,7 +14,7 @@ import msgspec
 import typer
 from rich.table import Table
 
-from hullo.cli.show import json_line, out
+from hullo.cli.show import json_line, out, plain
 from hullo.daemon_client import DaemonClient, DaemonError
 from hullo.media.opus import OpusDecoder, OpusEncoder, OpusUnavailable
 from hullo.media.pcm import SILENCE
@@ -52,7 +52,8 @@ def doctor(as_json: Annotated[bool, typer.Option("--json", help="print the findi
             table.add_column(head)
         for finding in findings:
             colour = colours[finding.verdict]
-            table.add_row(f"[{colour}]{finding.verdict}[/{colour}]", finding.name, finding.found, finding.remedy)
+            verdict = f"[{colour}]{finding.verdict}[/{colour}]"
+            table.add_row(verdict, finding.name, plain(finding.found), plain(finding.remedy))
         out.print(table)
     if any(finding.verdict is Verdict.BROKEN for finding in findings):
         raise typer.Exit(1)

@@ -18,13 +18,13 @@ def fail(message: str, hint: str = "") -> NoReturn:
     """Say what went wrong and what to do, and end with status 1."""
     complain(message)
     if hint:
-        err.print(f"  [dim]{_plain(hint)}[/dim]", soft_wrap=True)
+        err.print(f"  [dim]{plain(hint)}[/dim]", soft_wrap=True)
     raise typer.Exit(1)
 
 
 def complain(message: str) -> None:
     """Say what went wrong."""
-    err.print(f"[red]error:[/red] {_plain(message)}", soft_wrap=True)
+    err.print(f"[red]error:[/red] {plain(message)}", soft_wrap=True)
 
 
 def json_line(value: Any) -> None:
@@ -37,21 +37,21 @@ def event_line(name: str, fields: dict[str, Any]) -> str:
     """An event as one line for people."""
     match name:
         case "call.speech":
-            text = f"[cyan]they:[/cyan] {_plain(fields['text'])}"
+            text = f"[cyan]they:[/cyan] {plain(fields['text'])}"
         case "call.speaking":
-            text = f"[yellow]we:[/yellow]   {_plain(fields['text'])} [dim](after {fields['first_audio_ms']} ms)[/dim]"
+            text = f"[yellow]we:[/yellow]   {plain(fields['text'])} [dim](after {fields['first_audio_ms']} ms)[/dim]"
         case "call.interrupted":
-            text = f"[yellow]cut:[/yellow]  heard up to “{_plain(fields['heard_text'])}”"
+            text = f"[yellow]cut:[/yellow]  heard up to “{plain(fields['heard_text'])}”"
         case "call.incoming" | "call.ringing":
-            text = f"{name} [bold]{_plain(fields['peer'])}[/bold] on line {fields['line']}"
+            text = f"{name} [bold]{plain(fields['peer'])}[/bold] on line {fields['line']}"
         case "call.connected":
             text = f"{name} in {fields['setup_ms']} ms"
         case "call.quality":
             text = f"[dim]{name} {_quality(fields['stats'])}[/dim]"
         case "call.error":
-            text = f"[red]{name}[/red] {_plain(fields['component'])}: {_plain(fields['error'])}"
+            text = f"[red]{name}[/red] {plain(fields['component'])}: {plain(fields['error'])}"
         case "call.ended":
-            text = f"{name} [bold]{fields['reason']}[/bold] {_plain(fields['detail'])}, {fields['duration']:.1f} s"
+            text = f"{name} [bold]{fields['reason']}[/bold] {plain(fields['detail'])}, {fields['duration']:.1f} s"
         case _:
             text = f"[dim]{name}[/dim]"
     return f"[dim]{fields['call_id'][:6]}[/dim] {text}"
@@ -71,26 +71,27 @@ def _quality(stats: dict[str, Any]) -> str:
 def report_table(report: CallReport) -> Table:
     """A call's report for people."""
     table = Table(show_header=False, box=None, pad_edge=False)
-    table.add_row("ended", f"{report.ending.reason}: {_plain(report.ending.detail)}")
+    table.add_row("ended", f"{report.ending.reason}: {plain(report.ending.detail)}")
     table.add_row("duration", f"{report.duration:.1f} s")
-    stages = {**report.stages, **report.leg.stages}
-    table.add_row("stages", ", ".join(f"{name} {at * 1000:.0f} ms" for name, at in sorted(stages.items(), key=_second)))
+    table.add_row("call", _stages(report.stages))
+    if report.leg.stages:
+        table.add_row("media", _stages(report.leg.stages))
     stats = report.stats
     table.add_row("sound", f"{stats.packets_received} packets, {_quality(msgspec.to_builtins(stats))}")
     if report.leg.chosen is not None:
         pair = report.leg.chosen
         table.add_row("path", f"{pair.local} to {pair.remote} over {pair.protocol}, proven by {report.leg.proof}")
     for recording in report.recordings:
-        table.add_row("recording", _plain(recording.path))
+        table.add_row("recording", plain(recording.path))
     for error in report.errors:
-        table.add_row("[red]error[/red]", _plain(error))
+        table.add_row("[red]error[/red]", plain(error))
     return table
 
 
-def _second(item: tuple[str, float]) -> float:
-    return item[1]
+def _stages(stages: dict[str, float]) -> str:
+    return ", ".join(f"{name} {at * 1000:.0f} ms" for name, at in stages.items())
 
 
-def _plain(text: str) -> str:
+def plain(text: str) -> str:
     """Text of others, so that it can't be taken for markup or move the cursor."""
     return "".join(character if character.isprintable() else "�" for character in text).replace("[", r"\[")

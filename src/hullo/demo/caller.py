@@ -3,6 +3,7 @@
 import asyncio
 import sys
 import time
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -11,7 +12,6 @@ import typer
 
 from hullo.call import events
 from hullo.call.call import Call
-from hullo.call.event_stream import EventStream
 from hullo.call.report import CallReport
 from hullo.phone import Phone
 
@@ -26,14 +26,21 @@ LINES = (
 _GREETING_SECONDS = 5.0
 _ANSWER_SECONDS = 15.0
 _CALL_SECONDS = 180.0
-_SETTLED_SECONDS = 0.7
+_LONGEST_LINE = 60.0
+_RECOGNITION_SECONDS = 10.0
+_SETTLED_SECONDS = 0.5
+_SAME_MOMENT = 0.4
 
 
 class CallerTurn(msgspec.Struct, frozen=True, kw_only=True):
-    """One line of the caller: when it was begun (seconds into the call), and what was heard in answer."""
+    """One line of the caller: when it was begun (Unix time in seconds), and what was heard in answer.
 
-    at: float
+    `said` is the text, or with `from_file` the name of the sound file, whose words nobody knows.
+    """
+
+    began: float
     said: str
+    from_file: bool
     answer_heard: str
 
 
@@ -41,94 +48,107 @@ class CallerResult(msgspec.Struct, frozen=True, kw_only=True):
     """What the caller's process knows of the call when it is over."""
 
     turns: list[CallerTurn]
-    greeting_heard: str
     cpu_seconds: float
     report: CallReport
 
 
-class _Listening:
-    """Follows the events of the call and says when the other side has finished talking."""
+class _Conversation:
+    """Speaks when the other side has finished, and remembers which answer belongs to which line.
 
-    def __init__(self, stream: EventStream) -> None:
-        self._stream = stream
-        self.over = False
+    It goes by when the other side talks; what was said is recognised meanwhile, and put to the turns at the end.
+    """
 
-    async def until(self, kind: type[events.Event], within: float) -> bool:
-        """Wait for an event of `kind`; False if the call ended or the time is up first."""
+    def __init__(self, call: Call) -> None:
+        self._call = call
+        self._stream = call.events()
+        self._over = False
+        self._talking = False
+        self._unrecognised = 0
+        self._first_words: list[float] = []
+        self._heard: list[events.Speech] = []
+
+    async def hold(self, script: Sequence[str | Path]) -> list[CallerTurn]:
+        """Hear the greeting, say each line and hear its answer; stops early when the call ends."""
+        await self._until(lambda event: isinstance(event, events.Connected), _CALL_SECONDS)
+        await self._hear_out(_GREETING_SECONDS)
+        begins: list[float] = []
+        for line in script:
+            if self._over:
+                break
+            self._first_words.append(float("inf"))
+            begins.append(time.time())
+            await self._say(line)
+            await self._until(lambda event: isinstance(event, events.Spoken), _LONGEST_LINE)
+            await self._hear_out(_ANSWER_SECONDS)
+        await self._until(lambda _: self._unrecognised == 0, _RECOGNITION_SECONDS)
+        return [
+            CallerTurn(
+                began=began,
+                said=line.name if isinstance(line, Path) else line,
+                from_file=isinstance(line, Path),
+                answer_heard=self._answer_to(number),
+            )
+            for number, (began, line) in enumerate(zip(begins, script, strict=False))
+        ]
+
+    async def _say(self, line: str | Path) -> None:
+        if isinstance(line, Path):
+            await self._call.play(str(line))
+        else:
+            self._call.speak(line)
+
+    async def _hear_out(self, within: float) -> None:
+        """Wait for the other side to begin, and then until it has been quiet for a moment."""
+        if await self._until(lambda event: isinstance(event, events.SpeechStarted), within):
+            while self._talking:
+                await self._until(lambda event: isinstance(event, events.SpeechEnded), _LONGEST_LINE)
+                await self._until(lambda event: isinstance(event, events.SpeechStarted), _SETTLED_SECONDS)
+
+    async def _until(self, wanted: Callable[[events.CallEvent], bool], within: float) -> bool:
+        """Follow the events up to a wanted one; False if the call ended or the time was up first."""
         try:
             async with asyncio.timeout(within):
                 async for event in self._stream:
-                    if isinstance(event, kind):
+                    self._note(event)
+                    if wanted(event):
                         return True
         except TimeoutError:
             return False
-        self.over = True
+        self._over, self._talking = True, False
         return False
 
-    async def answer(self, within: float) -> str:
-        """What the other side says next, until it has been quiet for a moment; empty if it says nothing."""
-        heard: list[str] = []
-        began, talking, pending = False, False, 0
-        while True:
-            patience = _SETTLED_SECONDS if began and not talking and not pending else within
-            try:
-                async with asyncio.timeout(patience):
-                    event = await anext(self._stream)
-            except (TimeoutError, StopAsyncIteration) as end:
-                self.over = isinstance(end, StopAsyncIteration)
-                return " ".join(heard)
-            match event:
-                case events.SpeechStarted():
-                    began, talking = True, True
-                case events.SpeechEnded():
-                    talking, pending = False, pending + 1
-                case events.Speech(text=text):
-                    heard.append(text)
-                    pending -= 1
-                case events.Unclear():
-                    pending -= 1
+    def _note(self, event: events.CallEvent) -> None:
+        match event:
+            case events.SpeechStarted(started_at=at):
+                self._talking = True
+                if self._first_words:
+                    self._first_words[-1] = min(self._first_words[-1], at)
+            case events.SpeechEnded():
+                self._talking = False
+                self._unrecognised += 1
+            case events.Speech():
+                self._unrecognised -= 1
+                self._heard.append(event)
+            case events.Unclear():
+                self._unrecognised -= 1
+
+    def _answer_to(self, number: int) -> str:
+        begin = self._first_words[number] - _SAME_MOMENT
+        end = min(self._first_words[number + 1 :], default=float("inf")) - _SAME_MOMENT
+        return " ".join(speech.text for speech in self._heard if begin <= speech.started_at < end)
 
 
-async def converse(call: Call, lines: list[str], files: list[Path]) -> tuple[str, list[CallerTurn]]:
-    """Hold the conversation: the greeting that was heard, and the turns."""
-    listening = _Listening(call.events())
-    if not await listening.until(events.Connected, _CALL_SECONDS):
-        return "", []
-    connected = time.monotonic()
-    greeting = await listening.answer(_GREETING_SECONDS)
-    turns: list[CallerTurn] = []
-    script: list[str | Path] = [*lines, *files]
-    for line in script:
-        if listening.over:
-            break
-        at = time.monotonic() - connected
-        said = await _say(call, line)
-        if not await listening.until(events.Spoken, _ANSWER_SECONDS + 60.0):
-            break
-        heard = await listening.answer(_ANSWER_SECONDS)
-        turns.append(CallerTurn(at=at, said=said, answer_heard=heard))
-    return greeting, turns
-
-
-async def _say(call: Call, line: str | Path) -> str:
-    if isinstance(line, Path):
-        await call.play(str(line))
-        return line.name
-    call.speak(line)
-    return line
-
-
-async def place_call(url: str, lines: list[str], files: list[Path], recording: Path) -> CallerResult:
+async def place_call(url: str, script: Sequence[str | Path], recording: Path) -> CallerResult:
     """Call `url`, hold the conversation, hang up, and return what is known of it."""
     async with Phone() as phone:
         call = phone.dial(url)
         await call.start_recording(str(recording))
         async with asyncio.timeout(_CALL_SECONDS):
-            greeting, turns = await converse(call, lines, files)
+            turns = await _Conversation(call).hold(script)
             cpu = time.process_time()
             call.hangup()
             report = await call.wait_ended()
-    return CallerResult(turns=turns, greeting_heard=greeting, cpu_seconds=cpu, report=report)
+    return CallerResult(turns=turns, cpu_seconds=cpu, report=report)
 
 
 def main(
@@ -138,8 +158,7 @@ def main(
     say: Annotated[list[Path] | None, typer.Option(help="a sound file to say instead of the usual lines")] = None,
 ) -> None:
     """Call URL and hold the demo's conversation."""
-    files = say or []
-    result = asyncio.run(place_call(url, [] if files else list(LINES), files, recording))
+    result = asyncio.run(place_call(url, say or LINES, recording))
     out.write_bytes(msgspec.json.encode(result))
     if not result.turns:
         sys.exit(f"the call came to nothing: {result.report.ending.detail}")

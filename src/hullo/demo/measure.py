@@ -3,6 +3,7 @@
 import itertools
 import statistics
 import wave
+from collections.abc import Sequence
 from pathlib import Path
 
 import msgspec
@@ -116,17 +117,17 @@ def _delay(sent: Signal, received: Signal, stretch: Stretch, offset: float) -> f
     return best / _RATE - (offset - int(offset * _RATE) / _RATE)
 
 
-def answer_gaps(asker: Recording) -> list[float | None]:
-    """For each stretch the asker said: ms from its end to the first sound of the answer, as the asker hears it.
+def answer_gaps(asker: Recording, begins: Sequence[float]) -> list[float | None]:
+    """For each line the asker began (seconds into the recording): ms from its end to the first sound of the answer.
 
-    None when the asker spoke again before any answer came.
+    As the asker hears it; None when no answer came before the next line.
     """
     asked, answered = speech_stretches(asker.ours), speech_stretches(asker.theirs)
     gaps: list[float | None] = []
-    for number, stretch in enumerate(asked):
-        until = asked[number + 1].began if number + 1 < len(asked) else float("inf")
-        starts = [answer.began for answer in answered if stretch.ended <= answer.began < until]
-        gaps.append((starts[0] - stretch.ended) * 1000 if starts else None)
+    for begin, until in itertools.pairwise((*begins, float("inf"))):
+        ends = [stretch.ended for stretch in asked if begin <= stretch.began < until]
+        starts = [answer.began for answer in answered if ends and ends[-1] <= answer.began < until]
+        gaps.append((starts[0] - ends[-1]) * 1000 if starts else None)
     return gaps
 
 

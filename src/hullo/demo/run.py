@@ -1,6 +1,7 @@
 """Runs the demo's three processes and makes of what they leave behind one result."""
 
 import asyncio
+import bisect
 import contextlib
 import json
 import os
@@ -19,9 +20,9 @@ from typing import Any
 import msgspec
 
 import hullo
-from hullo.call.report import CallReport
+from hullo.call.report import CallReport, Turn
 from hullo.daemon_client import DaemonClient, DaemonError
-from hullo.demo.caller import LINES, CallerResult
+from hullo.demo.caller import LINES, CallerResult, CallerTurn
 from hullo.demo.measure import (
     Recording,
     Signal,
@@ -38,6 +39,7 @@ _START_SECONDS = 60.0
 _STOP_SECONDS = 10.0
 _CALL_SECONDS = 240.0
 _OUTLINE_POINTS = 1000
+_SAME_MOMENT = 0.3
 
 Tell = Callable[[str, str], None]
 """Shows progress: who, and what."""
@@ -168,7 +170,7 @@ class DaemonClientWhenUp:
 
 
 async def _address(client: DaemonClient) -> str:
-    for line in (await client.request("line.list"))["lines"]:
+    for line in await client.request("line.list"):
         if line["name"] == "browser" and line["ready"]:
             return str(line["address"])
     raise DemoError("the daemon's browser line is not ready")
@@ -250,8 +252,7 @@ def _result(
         "caller": _recording(places.recording("caller"), caller.report),
         "agent": _recording(places.recording("agent"), report),
     }
-    gaps = answer_gaps(recordings["caller"])
-    turns = [_turn(number, turn, gaps, caller, report) for number, turn in enumerate(caller.turns)]
+    turns = _turns(caller, report, recordings["caller"], recordings["agent"])
     seconds = max(caller.report.duration, 1.0)
     return DemoResult(
         began=began.strftime("%Y-%m-%d %H:%M UTC"),
@@ -274,17 +275,32 @@ def _recording(path: Path, report: CallReport) -> Recording:
     raise DemoError(f"the recording {path.name} is missing: {'; '.join(report.errors) or 'no sound ever flowed'}")
 
 
-def _turn(number: int, turn: Any, gaps: list[float | None], caller: CallerResult, report: CallReport) -> DemoTurn:
-    matched = report.turns[number] if number < len(report.turns) else None
+def _turns(caller: CallerResult, report: CallReport, asker: Recording, answerer: Recording) -> list[DemoTurn]:
+    """Put together what the caller said, what the agent understood and said, and what the waveform shows."""
+    begins = [turn.began - _SAME_MOMENT for turn in caller.turns]
+    understood: list[list[Turn]] = [[] for _ in begins]
+    for turn in report.turns:
+        number = bisect.bisect(begins, answerer.began + turn.started_at) - 1
+        if number >= 0:
+            understood[number].append(turn)
+    gaps = answer_gaps(asker, [turn.began - asker.began for turn in caller.turns])
+    return [
+        _turn(line, heard, gap, line.began - asker.began)
+        for line, heard, gap in zip(caller.turns, understood, gaps, strict=True)
+    ]
+
+
+def _turn(line: CallerTurn, heard: list[Turn], gap: float | None, at: float) -> DemoTurn:
+    text = " ".join(turn.heard for turn in heard)
     return DemoTurn(
-        at=turn.at,
-        said=turn.said,
-        understood=matched.heard if matched else "",
-        word_error_rate=word_error_rate(turn.said, matched.heard) if matched else 1.0,
-        answer=(matched.said or "") if matched else "",
-        answer_heard=turn.answer_heard,
-        answer_ms=gaps[number] if number < len(gaps) else None,
-        times=matched.times if matched else None,
+        at=at,
+        said=line.said,
+        understood=text,
+        word_error_rate=float(not text) if line.from_file else word_error_rate(line.said, text),
+        answer=" ".join(turn.said for turn in heard if turn.said),
+        answer_heard=line.answer_heard,
+        answer_ms=gap,
+        times=heard[-1].times if heard else None,
     )
 
 
