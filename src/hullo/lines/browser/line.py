@@ -21,14 +21,15 @@ from hullo.rtc.sdp import AudioSection, Offer, SdpError, build_answer, build_off
 
 logger = logging.getLogger(__name__)
 
-STOPPING = Ending(EndReason.FAILED, "the called side is stopping")
+STOPPING = (503, "stopping", "the called side is stopping", "call again in a minute")
 
 
 class BrowserLine:
     """Takes calls that are posted to it, and posts calls of its own; see `hullo.lines.line.Line`.
 
-    With `host` None it only calls others. Bound to another address than loopback it needs a `token`; raises `OpenToEverybody` without. Pages of `origins`
-    may call too. `dial_tokens` are the bearer tokens for calling others, by origin such as `http://host:port`.
+    With `host` None it only places calls. Bound to another address than loopback it needs a `token`; raises
+    `OpenToEverybody` without. Pages of `origins` may call too. `dial_tokens` are the bearer tokens for calling others,
+    by origin such as `http://host:port`.
     """
 
     name = "browser"
@@ -62,10 +63,11 @@ class BrowserLine:
         return to.startswith(("http://", "https://"))
 
     def status(self) -> LineStatus:
-        """Whether it listens, and where."""
-        detail = "listening" if self._address else "not listening; it can place calls"
-        ready = self._address is not None or self._host is None
-        return LineStatus(name=self.name, ready=ready, detail=detail, address=self._address)
+        """Whether it does what it was made for, and where it listens."""
+        if self._host is None:
+            return LineStatus(name=self.name, ready=True, detail="only places calls: it was given no address")
+        detail = "listening" if self._address else "not listening; it can only place calls"
+        return LineStatus(name=self.name, ready=self._address is not None, detail=detail, address=self._address)
 
     async def dial(self, to: str, on_ringing: OnRinging) -> RtcLeg:
         """Call `to` and return once it answered. Raises `CallFailed`; cancelling withdraws the call."""
@@ -87,23 +89,26 @@ class BrowserLine:
         if self._host is None:
             await asyncio.get_running_loop().create_future()
             return
-        self._on_offer = on_offer
         try:
             async with self._server.serve(self._host, self._port, self._tls) as port:
                 host = f"[{self._host}]" if ":" in self._host else self._host
                 self._address = f"{'https' if self._tls else 'http'}://{host}:{port}/call"
-                try:
-                    await asyncio.get_running_loop().create_future()
-                finally:
-                    self._address = self._on_offer = None
-                    for offer in self._offers:
-                        await offer.reject(STOPPING)
+                await self._take_calls(on_offer)
         except OSError as error:
             raise OSError(error.errno, f"cannot take calls at {self._host}:{self._port}: {error.strerror}") from error
 
+    async def _take_calls(self, on_offer: OnOffer) -> None:
+        self._on_offer = on_offer
+        try:
+            await asyncio.get_running_loop().create_future()
+        finally:
+            self._address = self._on_offer = None
+            for offer in self._offers:
+                offer.refuse(Problem(*STOPPING))
+
     async def _posted(self, call_id: str, offer: Offer, caller: str) -> str:
         if self._on_offer is None:
-            raise Problem(503, "stopping", STOPPING.detail, "call again in a minute")
+            raise Problem(*STOPPING)
         ringing = BrowserOffer(call_id, caller, offer, self._answer)
         self._offers.add(ringing)
         try:

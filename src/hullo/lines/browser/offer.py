@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 
-from hullo.lines.browser.problem import refusal
+from hullo.lines.browser.problem import Problem, refusal
 from hullo.lines.leg import RtcLeg
 from hullo.lines.line import CallFailed, Ending, EndReason
 from hullo.rtc.sdp import Offer
@@ -44,8 +44,12 @@ class BrowserOffer:
 
     async def reject(self, ending: Ending) -> None:
         """Refuse the request with the status that `ending` stands for."""
+        self.refuse(refusal(ending))
+
+    def refuse(self, problem: Problem) -> None:
+        """Refuse the request; nothing if it was answered, refused or withdrawn before."""
         if not self._response.done():
-            self._response.set_exception(refusal(ending))
+            self._response.set_exception(problem)
 
     async def withdrawn(self) -> Ending:
         """Return when the caller stops waiting."""
