@@ -1,0 +1,173 @@
+"""The commands as a user types them, in processes of their own, against a real daemon."""
+
+import asyncio
+import json
+import os
+import signal
+import subprocess
+import sys
+import wave
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from hullo.daemon_client import DaemonClient
+
+HULLO = [sys.executable, "-W", "ignore", "-m", "hullo"]
+QUICK = 60.0
+
+CONFIG = """
+[calls]
+answer = "auto"
+[speech]
+enabled = false
+[browser]
+port = 0
+"""
+
+
+def run(*arguments: str, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
+    environment = {**os.environ, "COLUMNS": "200", "NO_COLOR": "1"}
+    return subprocess.run(
+        [*HULLO, *arguments], capture_output=True, text=True, timeout=QUICK, cwd=cwd, env=environment, check=False
+    )
+
+
+@contextmanager
+def daemon(folder: Path) -> Iterator[tuple[Path, str]]:
+    """A daemon without speech, and the address where it takes calls."""
+    (folder / "hullo.toml").write_text(CONFIG)
+    folder.chmod(0o700)
+    socket = folder / "hullo.sock"
+    command = [*HULLO, "serve", "--config", str(folder / "hullo.toml"), "--socket", str(socket)]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stderr is not None
+        for line in process.stderr:
+            if line.rstrip().endswith("ready"):
+                break
+        try:
+            yield socket, asyncio.run(_address(socket))
+        finally:
+            process.send_signal(signal.SIGINT)
+            process.stderr.read()
+            assert process.wait(QUICK) == 0
+            assert not socket.exists()
+
+
+async def _another_client(socket: Path) -> None:
+    """Wait until somebody besides us is connected."""
+    async with asyncio.timeout(QUICK), DaemonClient(socket) as client:
+        while (await client.request("health"))["clients"] < 2:
+            await asyncio.sleep(0.05)
+
+
+async def _address(socket: Path) -> str:
+    async with DaemonClient(socket) as client:
+        [line] = await client.request("line.list")
+        return str(line["address"])
+
+
+def test_a_call_from_the_shell_is_followed_by_tail_and_recorded(tmp_path: Path) -> None:
+    tone = tmp_path / "tone.wav"
+    with wave.open(str(tone), "wb") as file:
+        file.setparams((1, 2, 16_000, 0, "NONE", ""))
+        file.writeframes(b"\x00\x20\x00\xe0" * 4_000)
+    with daemon(tmp_path) as (socket, address):
+        with subprocess.Popen(
+            [*HULLO, "tail", "--json", "--socket", str(socket)], stdout=subprocess.PIPE, text=True
+        ) as tail:
+            record = str(tmp_path / "call.wav")
+            called = run(
+                "call", address, "--play", str(tone), "--stay", "0.2", "--record", record, "--no-speech", "--json"
+            )
+            assert tail.stdout is not None
+            names = []
+            for line in tail.stdout:
+                names.append(json.loads(line)["method"])
+                if names[-1] == "call.ended":
+                    break
+            tail.send_signal(signal.SIGINT)
+        assert "call.connected" in names
+        assert tail.returncode == 130
+    assert called.returncode == 0, called.stderr
+    *happened, report = [json.loads(line) for line in called.stdout.splitlines()]
+    assert [event["type"] for event in happened if event["type"] != "call.quality"] == [
+        "call.ringing",
+        "call.connected",
+        "call.speaking",
+        "call.spoken",
+        "call.ended",
+    ]
+    assert report["leg"]["proof"] in ("rtcp", "consent")
+    with wave.open(str(tmp_path / "call.wav"), "rb") as recorded:
+        assert recorded.getnchannels() == 2
+        assert recorded.getnframes() > 48_000 * 0.6
+
+
+def test_ctrl_c_hangs_up_and_still_prints_the_report(tmp_path: Path) -> None:
+    with daemon(tmp_path) as (_, address):
+        with subprocess.Popen(
+            [*HULLO, "call", address, "--no-speech", "--json"], stdout=subprocess.PIPE, text=True
+        ) as caller:
+            assert caller.stdout is not None
+            for line in caller.stdout:
+                if json.loads(line).get("type") == "call.connected":
+                    break
+            caller.send_signal(signal.SIGINT)
+            rest = caller.stdout.read().splitlines()
+        assert caller.returncode == 0
+    assert json.loads(rest[-1])["ending"]["reason"] == "hangup-bot"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["call", "pigeon", "--no-speech"], "no line knows how to call 'pigeon'"),
+        (["call", "http://127.0.0.1:9/call", "--play", "missing.wav"], "missing.wav is not there"),
+        (["call", "http://127.0.0.1:9/call", "--say", "x", "--no-speech"], "--say needs a voice"),
+        (["say", "hello", "--socket", "/nowhere/hullo.sock"], "no daemon listens at /nowhere/hullo.sock"),
+        (["tail", "--socket", "/nowhere/hullo.sock"], "no daemon listens"),
+        (["serve", "--config", "missing.toml"], "missing.toml does not exist"),
+        (["serve", "--stdio", "--socket", "x"], "two ways to be reached"),
+        (["demo", "--gateway", "pigeon"], "there is no gateway 'pigeon'"),
+        (["demo", "--say", "missing.wav"], "missing.wav is not there"),
+    ],
+)
+def test_bad_input_is_one_clear_line_and_a_hint(arguments: list[str], says: str, tmp_path: Path) -> None:
+    result = run(*arguments, cwd=tmp_path)
+    assert result.returncode == 1
+    assert says in result.stderr
+    assert "Traceback" not in result.stderr
+    assert len(result.stderr.strip().splitlines()) <= 2
+
+
+def test_nobody_there_to_call_is_a_report_and_a_bad_status() -> None:
+    result = run("call", "http://127.0.0.1:9/call", "--no-speech", "--json")
+    assert result.returncode == 1
+    report = json.loads(result.stdout.splitlines()[-1])
+    assert report["ending"]["reason"] == "failed"
+    assert "nobody listens" in report["ending"]["detail"]
+
+
+def test_a_configuration_is_checked_and_described(tmp_path: Path) -> None:
+    file = tmp_path / "hullo.toml"
+    file.write_text('[calls]\nanswr = "auto"\n[browser]\nport = 99999\n')
+    wrong = run("config", "check", str(file))
+    assert wrong.returncode == 1
+    assert "answer" in wrong.stderr
+    assert "port" in wrong.stderr
+    file.write_text('[calls]\nanswer = "auto"\n')
+    assert run("config", "check", str(file)).returncode == 0
+    schema = json.loads(run("config", "schema").stdout)
+    assert "calls" in schema["properties"]
+
+
+def test_the_doctor_names_every_part() -> None:
+    result = run("doctor", "--json")
+    assert result.returncode == 0
+    findings = json.loads(result.stdout)
+    assert {finding["verdict"] for finding in findings} <= {"ok", "optional", "broken"}
+    assert {"Opus", "recogniser", "voice", "network", "clock", "daemon"} <= {finding["name"] for finding in findings}
+    assert all(finding["remedy"] for finding in findings if finding["verdict"] != "ok")
