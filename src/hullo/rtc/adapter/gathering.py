@@ -82,11 +82,11 @@ class Gatherer:
                     tasks.create_task(self._try(server, self._reflexive(host, server, rank)))
         self._serve(server)
 
-    async def _try(self, server: IceServer, attempt: Coroutine[None, None, None]) -> None:
+    async def _try(self, server: IceServer, attempt: Coroutine[None, None, bool]) -> None:
         try:
             async with asyncio.timeout(SERVER_DEADLINE):
-                await attempt
-            self._serve(server)
+                if await attempt:
+                    self._serve(server)
         except TimeoutError:
             logger.warning("ICE server %s does not answer", server.url)
         except (OSError, stun.TransactionError) as error:
@@ -97,23 +97,25 @@ class Gatherer:
         if not self._unserved:
             self.served.set()
 
-    async def _reflexive(self, host: StunSocket, server: IceServer, rank: int) -> None:
+    async def _reflexive(self, host: StunSocket, server: IceServer, rank: int) -> bool:
         base = host.local_candidate.host, host.local_candidate.port
         address = await _resolve(server.address, socket.AF_INET6 if ":" in base[0] else socket.AF_INET)
         if address is None:
-            return
+            return False
         request = stun.Message(message_method=stun.Method.BINDING, message_class=stun.Class.REQUEST)
         response, _ = await host.request(request, address)
         mapped = response.attributes.get("XOR-MAPPED-ADDRESS")
         if mapped is not None and mapped != base:  # equal: no NAT between us, so it would be redundant
             self._tell(_candidate("srflx", mapped, base, rank), None)
+        return mapped is not None
 
-    async def _relayed(self, server: IceServer) -> None:
+    async def _relayed(self, server: IceServer) -> bool:
         relay = StunSocket(self._agent)
         transport = await allocate(server, relay)
         related = HIDDEN if self._relay_only else transport.get_extra_info("related_address")
         relay.local_candidate = _candidate("relay", transport.get_extra_info("sockname"), related)
         self._tell(relay.local_candidate, relay)
+        return True
 
     def _tell(self, candidate: Candidate, own_socket: StunSocket | None) -> None:
         self._agent.add_local(candidate, own_socket)

@@ -241,6 +241,8 @@ class IceAgent(Connection):
         for task in resolving:
             task.cancel()
         await asyncio.gather(*resolving, return_exceptions=True)
+        for protocol in self._protocols:  # all at once: giving back a relay takes a round trip, or a deadline
+            protocol.transport.close()
         await super().close()
         self._path_checks.clear()
         self._early_checks.clear()

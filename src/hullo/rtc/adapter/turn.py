@@ -2,7 +2,6 @@
 
 import asyncio
 import socket
-import ssl
 import struct
 import time
 from typing import Any
@@ -68,7 +67,7 @@ class RelayTransport(turn.TurnTransport):
             self._client.transport.close()
 
 
-async def allocate(server: IceServer, receiver: StunSocket, tls: ssl.SSLContext | None = None) -> RelayTransport:
+async def allocate(server: IceServer, receiver: StunSocket) -> RelayTransport:
     """Get a relayed address for `receiver`. Raises `OSError` or `TransactionError`; the caller has the deadline."""
     loop = asyncio.get_running_loop()
     host, port = server.address
@@ -80,7 +79,7 @@ async def allocate(server: IceServer, receiver: StunSocket, tls: ssl.SSLContext 
             lambda: _TurnOverTcp((host, port), *options),
             host,
             port,
-            ssl=(tls or True) if server.uses_tls else None,
+            ssl=True if server.uses_tls else None,
         )
     else:
         inner, client = await loop.create_datagram_endpoint(
