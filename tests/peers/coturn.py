@@ -1,0 +1,104 @@
+"""A coturn server on loopback."""
+
+import asyncio
+import datetime
+import ipaddress
+import shutil
+import socket
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+
+from hullo.rtc.parameters import IceServer
+
+DEADLINE = 10.0
+HOST = "127.0.0.1"
+
+
+class Coturn:
+    """A running server: its URLs, and the certificate it shows over TLS."""
+
+    def __init__(self, port: int, tls_port: int, certificate: Path) -> None:
+        self.certificate = certificate
+        self._urls = {
+            "udp": f"turn:{HOST}:{port}",
+            "tcp": f"turn:{HOST}:{port}?transport=tcp",
+            "tls": f"turns:{HOST}:{tls_port}",
+        }
+
+    def server(self, transport: str, credential: str = "secret") -> IceServer:
+        """It, reached over `udp`, `tcp` or `tls`."""
+        return IceServer(self._urls[transport], "user", credential)
+
+
+@asynccontextmanager
+async def coturn(directory: Path) -> AsyncIterator[Coturn]:
+    """Run one until the end of the block. Skips where coturn is not installed."""
+    program = shutil.which("turnserver")
+    if program is None:
+        pytest.skip("needs coturn (apt-get install coturn)")
+    port, tls_port = _free_port(), _free_port()
+    certificate, key = _certificate(directory)
+    process = await asyncio.create_subprocess_exec(
+        program, "-n", "--no-cli", "--lt-cred-mech", "--realm=hullo", "--user=user:secret",
+        f"--listening-ip={HOST}", f"--relay-ip={HOST}", f"--listening-port={port}", f"--tls-listening-port={tls_port}",
+        "--allow-loopback-peers", "--no-dtls", f"--cert={certificate}", f"--pkey={key}", "--log-file=stdout",
+        f"--pidfile={directory / 'pid'}", f"--userdb={directory / 'db'}",
+        stdout=asyncio.subprocess.DEVNULL, stderr=asyncio.subprocess.DEVNULL,
+    )  # fmt: skip
+    try:
+        await _until_listening(port)
+        await _until_listening(tls_port)
+        yield Coturn(port, tls_port, certificate)
+    finally:
+        process.kill()
+        await process.wait()
+
+
+async def _until_listening(port: int) -> None:
+    async with asyncio.timeout(DEADLINE):
+        while True:
+            try:
+                _, writer = await asyncio.open_connection(HOST, port)
+            except OSError:
+                await asyncio.sleep(0.02)
+                continue
+            writer.close()
+            await writer.wait_closed()
+            return
+
+
+def _free_port() -> int:
+    with socket.socket() as listener:
+        listener.bind((HOST, 0))
+        port: int = listener.getsockname()[1]
+        return port
+
+
+def _certificate(directory: Path) -> tuple[Path, Path]:
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, HOST)])
+    now = datetime.datetime.now(datetime.UTC)
+    certificate = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - datetime.timedelta(days=1))
+        .not_valid_after(now + datetime.timedelta(days=1))
+        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address(HOST))]), critical=False)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+        .sign(key, hashes.SHA256())
+    )
+    paths = directory / "cert.pem", directory / "key.pem"
+    paths[0].write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
+    paths[1].write_bytes(
+        key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+    )
+    return paths
