@@ -1,0 +1,1 @@
+"""The Telegram line: one-to-one voice calls of a user account."""
