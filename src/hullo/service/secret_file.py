@@ -15,10 +15,7 @@ class SecretError(Exception):
 def read_secret(path: Path) -> str:
     """The first line of a file that only its owner, we or root, can read. Raises `SecretError`."""
     try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
-        with open(descriptor, "rb") as file:
-            _check(path, os.fstat(descriptor))
-            text = file.read(_LONGEST).decode("ascii")
+        text = _first_bytes(path).decode("ascii")
     except OSError as error:
         raise SecretError(f"{path} can't be read: {error.strerror}") from None
     except UnicodeDecodeError:
@@ -27,6 +24,15 @@ def read_secret(path: Path) -> str:
     if len(secret) < _SHORTEST:
         raise SecretError(f"{path} holds fewer than {_SHORTEST} characters: openssl rand -hex 32 makes a good token")
     return secret
+
+
+def _first_bytes(path: Path) -> bytes:
+    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+    try:
+        _check(path, os.fstat(descriptor))
+        return os.read(descriptor, _LONGEST)
+    finally:
+        os.close(descriptor)
 
 
 def _check(path: Path, found: os.stat_result) -> None:
