@@ -115,7 +115,8 @@ async def test_a_wrong_fingerprint_is_a_clear_error_and_the_peer_is_told() -> No
             assert results[1] is not None or await callee.lost() is LossCause.CLOSED_BY_PEER
 
 
-async def test_a_peer_without_answer_fails_in_ice() -> None:
+async def test_a_peer_without_answer_fails_in_ice(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("hullo.rtc.adapter.stun.RETRANSMISSIONS", (0.05, 0.05))
     async with two() as (caller, callee):
         await callee.close()
         with pytest.raises(ConnectError) as failure:
