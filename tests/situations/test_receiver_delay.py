@@ -29,7 +29,7 @@ def test_on_a_clean_network_the_delay_is_framing_look_ahead_and_phase() -> None:
 
 
 def test_after_one_lost_packet_nothing_has_changed() -> None:
-    call = VirtualCall(NetworkProfile(outages=((4.0, 0.015),)))
+    call = VirtualCall(NetworkProfile(outages=((3.99, 0.02),)))
     call.run(8)
     assert call.receiver.stats().packets_lost == 1
     assert call.delay(4.2, 5) == pytest.approx(call.delay(2, 4), abs=0.003)
@@ -52,7 +52,7 @@ def test_after_the_consumer_stalled_400_ms() -> None:
 
 
 def test_after_the_network_stalled_1_s() -> None:
-    call = VirtualCall(NetworkProfile(delay=0.03, jitter=0.002, stalls=((4.0, 1.0),)))
+    call = VirtualCall(NetworkProfile(delay=0.03, jitter=0.002, stalls=((3.99, 1.0),)))
     call.run(9)
     before = call.delay(2, 4)
     assert call.delay(5.05, 5.15) > before + 0.8
@@ -63,7 +63,7 @@ def test_after_the_network_stalled_1_s() -> None:
 
 
 def test_after_the_network_stalled_3_s_the_oldest_is_given_up() -> None:
-    call = VirtualCall(NetworkProfile(delay=0.03, stalls=((4.0, 3.0),)))
+    call = VirtualCall(NetworkProfile(delay=0.03, stalls=((3.99, 3.0),)))
     call.run(11)
     before = call.delay(2, 4)
     assert max(call.delays(9.03, 11)) < before + GIVEN_BACK
@@ -71,7 +71,7 @@ def test_after_the_network_stalled_3_s_the_oldest_is_given_up() -> None:
 
 
 def test_after_an_outage_of_1_s_the_sound_goes_on_where_it_is() -> None:
-    call = VirtualCall(NetworkProfile(delay=0.03, outages=((4.0, 1.0),)))
+    call = VirtualCall(NetworkProfile(delay=0.03, outages=((4.01, 1.0),)))
     call.run(8)
     assert call.delay(5.1, 5.6) == pytest.approx(call.delay(2, 4), abs=0.005)
     stats = call.receiver.stats()
@@ -80,7 +80,7 @@ def test_after_an_outage_of_1_s_the_sound_goes_on_where_it_is() -> None:
 
 
 def test_a_burst_of_loss_does_not_add_to_the_delay() -> None:
-    outages = tuple((4.0 + i, 0.055) for i in range(5))
+    outages = tuple((3.99 + i, 0.06) for i in range(5))
     call = VirtualCall(NetworkProfile(delay=0.03, outages=outages))
     call.run(20)
     assert call.delay(18, 20) == pytest.approx(call.delay(2, 4), abs=0.005)

@@ -83,7 +83,7 @@ def test_duplicates_are_played_once() -> None:
 
 
 def test_concealment_fades_to_silence_and_sound_comes_back_without_a_bang() -> None:
-    call = VirtualCall(NetworkProfile(outages=((3.0, 0.6),)))
+    call = VirtualCall(NetworkProfile(outages=((2.99, 0.6),)))
     call.run(5)
     levels = loudness(frame for _, frame in call.heard)
     usual = float(np.median(levels))
@@ -95,7 +95,7 @@ def test_concealment_fades_to_silence_and_sound_comes_back_without_a_bang() -> N
 
 
 def test_a_late_packet_that_nothing_has_overtaken_is_played() -> None:
-    call = VirtualCall(NetworkProfile(stalls=((3.0, 0.03),)))
+    call = VirtualCall(NetworkProfile(stalls=((2.99, 0.03),)))
     call.run(6)
     stats = call.receiver.stats()
     assert stats.packets_late == 0

@@ -158,7 +158,7 @@ def test_before_the_first_packet_there_is_silence() -> None:
 
 
 def test_a_peer_that_is_gone_is_silence() -> None:
-    call = VirtualCall(NetworkProfile(outages=((3.0, 100.0),)))
+    call = VirtualCall(NetworkProfile(outages=((2.99, 100.0),)))
     call.run(60)
     assert max(levels(call, 3.4, 60)) == 0
     assert call.receiver.stats().concealed_ms <= 180

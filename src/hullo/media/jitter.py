@@ -49,6 +49,7 @@ class ArrivalDelays:
         self._transits = np.zeros(_REMEMBERED)
         self._weights = np.zeros(_REMEMBERED)
         self._count = 0
+        self._line_start = 0
         self._most = 0.0
         self._usual = 0.0
         self._arrival: float | None = None
@@ -86,21 +87,23 @@ class ArrivalDelays:
         while fastest and fastest[0][0] < arrival - BASE_WINDOW:
             fastest.popleft()
         self._latest.append((arrival, transit))
-        new_line = not fastest
-        recent: list[int] = []
-        if self._is_slower(arrival, duration):
-            new_line = True
-            fastest.clear()
+        if not fastest or fastest[0][1] - transit > _FASTER:
+            self._line_start = self._count
+        elif self._is_slower(arrival, duration):
+            self._line_start = self._count - len(self._latest) + 1
             transit = min(transit for _, transit in self._latest)
-            recent = [(self._count - i) % _REMEMBERED for i in range(1, _SLOWER_RUN)]
+            fastest.clear()
         while fastest and fastest[-1][1] >= transit:
             fastest.pop()
         fastest.append((arrival, transit))
         self.base = fastest[0][1]
-        if new_line or before - self.base > _FASTER:
-            # What was seen on the old line says how packets scatter, and nothing of where the new line lies.
-            self._transits += self.base - before
-            self._transits[recent] -= self.base - before
+        if self.base != before:
+            self._move_old_line(self.base - before)
+
+    def _move_old_line(self, seconds: float) -> None:
+        """Delays from before the line was where it is say how packets scatter, and nothing of where it lies."""
+        old = np.arange(max(self._count - _REMEMBERED, 0), self._line_start) % _REMEMBERED
+        self._transits[old] += seconds
 
     def _is_slower(self, arrival: float, duration: float) -> bool:
         latest = self._latest

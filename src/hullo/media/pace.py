@@ -14,6 +14,12 @@ _FAST_WITHIN: Final = 0.3
 _SLOW_WITHIN: Final = 0.4
 """Seconds: the rate is the samples to gain or lose over this time."""
 
+_ALIKE: Final = 0.75
+_YIELD: Final = 0.05
+_REST: Final = 4
+_HURRY: Final = 0.2
+"""Seconds of delay too much (or too little) at which similarity no longer counts."""
+
 _HYSTERESIS: Final = 0.0015
 _LEAST: Final = 24
 _MOST: Final = FRAME_SAMPLES * 5 // 4
@@ -54,6 +60,8 @@ class Pace:
 
     def __init__(self) -> None:
         self._credit = 0.0
+        self._refusals = 0
+        self._rest = 0
 
     def due(self, samples: int) -> int:
         """How many samples to lose (negative: to gain) in this pull, of `samples` in all; 0 for none."""
@@ -68,11 +76,24 @@ class Pace:
         if rate * self._credit < 0:
             self._credit = 0.0
         self._credit = min(max(self._credit + rate * FRAME_SAMPLES, -_MOST), _MOST)
+        self._rest -= 1
+        if self._rest > 0 and abs(seconds) < _HURRY / 2:
+            return 0
         amount = int(min(abs(self._credit), abs(samples)))
         if amount < min(_WORTH_TRYING, abs(samples)):
             return 0
         return amount if samples > 0 else -amount
 
+    def similarity(self, samples: int) -> float:
+        """How alike sounds must be to meet at a seam: the less, the more there is to do and the longer it was not."""
+        return _ALIKE * (1 - abs(samples) / SAMPLE_RATE / _HURRY) - _YIELD * self._refusals
+
+    def refused(self) -> None:
+        """Nothing was alike enough: rest a little, as the search is dear, and ask for less the next time."""
+        self._refusals += 1
+        self._rest = _REST
+
     def done(self, samples: int) -> None:
         """So many samples were lost (negative: gained)."""
         self._credit -= samples
+        self._refusals = 0

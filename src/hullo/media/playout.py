@@ -22,10 +22,6 @@ _LONGEST_HOLE: Final = SAMPLE_RATE // 5
 _QUIET: Final = 100.0
 """Root mean square below which sound is so soft (-50 dB) that any cut in it goes unheard."""
 
-_ALIKE: Final = 0.75
-_HURRY: Final = 0.2
-"""Seconds of delay too much at which similarity at a seam no longer counts."""
-
 _SOUNDLESS_KEPT: Final = 64
 
 
@@ -281,16 +277,18 @@ class Playout:
         longest = min(amount, len(ready) - FRAME_SAMPLES) if amount > 0 else min(-amount, FRAME_SAMPLES)
         if longest <= 0 or len(ready) < OVERLAP:
             return
-        shortest, similarity = max(longest // 2, SHORTEST_PERIOD), _ALIKE * (1 - abs(total) / SAMPLE_RATE / _HURRY)
+        shortest, similarity = max(longest // 2, SHORTEST_PERIOD), self._pace.similarity(total)
         if _loudness(ready[:OVERLAP]) < _QUIET:
             shortest, similarity = longest, -1.0
         if shortest > longest:
+            self._pace.refused()
             return
         if amount > 0:
             scaled = shorten(ready, shortest, longest, similarity)
         else:
             scaled = lengthen(self._history, ready, shortest, longest, similarity)
         if scaled is None:
+            self._pace.refused()
             return
         lost = len(ready) - len(scaled)
         self.counts.accelerated += max(lost, 0)

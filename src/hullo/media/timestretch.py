@@ -20,6 +20,7 @@ SHORTEST_PERIOD: Final = 120
 _COARSE: Final = 4
 """The search first looks at every fourth sample, then around the best place at each."""
 
+_MEAN: Final[NDArray[np.float32]] = np.full(_COARSE, 1 / _COARSE, dtype=np.float32)
 _RISE: Final[NDArray[np.float32]] = (0.5 - 0.5 * np.cos(np.pi * (np.arange(OVERLAP) + 0.5) / OVERLAP)).astype(
     np.float32
 )
@@ -68,8 +69,8 @@ def _cross_fade(fading: NDArray[np.float32], rising: NDArray[np.float32]) -> Pcm
 def _most_alike(template: NDArray[np.float32], field: NDArray[np.float32]) -> tuple[float, int]:
     """Where in `field` the `template` fits best, and the normalised correlation there."""
     width = len(field) // _COARSE * _COARSE
-    coarse_field = field[:width].reshape(-1, _COARSE).mean(axis=1)
-    coarse_template = template.reshape(-1, _COARSE).mean(axis=1)
+    coarse_field = field[:width].reshape(-1, _COARSE) @ _MEAN
+    coarse_template = template.reshape(-1, _COARSE) @ _MEAN
     _, place = _best(coarse_template, coarse_field)
     first = max(place * _COARSE - _COARSE, 0)
     found, fine = _best(template, field[first : first + 2 * _COARSE + len(template)])
@@ -78,8 +79,9 @@ def _most_alike(template: NDArray[np.float32], field: NDArray[np.float32]) -> tu
 
 def _best(template: NDArray[np.float32], field: NDArray[np.float32]) -> tuple[float, int]:
     products = np.correlate(field, template, "valid")
-    sums = np.cumsum(np.concatenate([np.zeros(1, np.float32), field * field]), dtype=np.float64)
+    sums = np.zeros(len(field) + 1)
+    (field * field).cumsum(dtype=np.float64, out=sums[1:])
     energies = sums[len(template) :] - sums[: -len(template)]
     scores = products / np.sqrt((energies + 1.0) * (float(template @ template) + 1.0))
-    place = int(np.argmax(scores))
+    place = int(scores.argmax())
     return float(scores[place]), place
