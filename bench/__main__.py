@@ -1,0 +1,55 @@
+"""The command line of the measurements."""
+
+import argparse
+import asyncio
+import json
+import sys
+from collections.abc import Awaitable, Callable, Mapping
+
+from rich.console import Console
+
+from bench import density, latency, loss, network
+from bench.child import ChildFailed
+from bench.ends.chromium import ChromiumMissing
+from bench.result import Result
+
+BENCHMARKS: Mapping[str, Callable[[bool], Awaitable[Result]]] = {
+    "latency": latency.run,
+    "density": density.run,
+    "loss": loss.run,
+}
+
+NEED_NETWORK = {"latency", "density"}
+
+
+def main() -> int:
+    """Run what was asked for; 1 if it could not be measured."""
+    parser = argparse.ArgumentParser(prog="python -m bench", description="Every figure beside its peer's.")
+    parser.add_argument("name", nargs="?", choices=BENCHMARKS, help="one question; all of them without")
+    parser.add_argument("--quick", action="store_true", help="a rough answer in a minute or so")
+    parser.add_argument("--json", action="store_true", help="one JSON object on stdout for each question")
+    chosen = parser.parse_args()
+    names = [chosen.name] if chosen.name else list(BENCHMARKS)
+    try:
+        if NEED_NETWORK.intersection(names):
+            network.enter([sys.executable, "-m", "bench", *sys.argv[1:]])
+        for name in names:
+            _report(asyncio.run(BENCHMARKS[name](chosen.quick)), as_json=chosen.json)  # type: ignore[arg-type]
+    except (network.NetworkUnavailable, ChildFailed, ChromiumMissing) as error:
+        print(f"bench: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+def _report(result: Result, *, as_json: bool) -> None:
+    path = result.write()
+    if as_json:
+        print(json.dumps(result.as_json()), flush=True)
+        return
+    console = Console()
+    result.print_table(console)
+    console.print(f"  written to {path}\n", style="dim", highlight=False)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,128 @@
+"""What a call costs in a process that holds many, and how many one core holds."""
+
+import asyncio
+import os
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from bench.child import Child, child
+from bench.result import OURS, Result, Target
+
+QUESTION = "Twenty calls at once in one process: processor time for each call end, and punctuality"
+
+CALLS = 20
+_SETTLE = 3.0
+_ON_TIME = 0.999
+_STEP = 10
+_MOST = 150
+_STEP_SECONDS = 10.0
+
+_SERVERS = {OURS: "hullo_server", "aiortc": "aiortc_server"}
+
+
+@dataclass(frozen=True)
+class Bench:
+    """The process under test and the one that loads it."""
+
+    server: Child
+    load: Child
+
+    async def grow(self, calls: int) -> None:
+        """Have so many calls, settled."""
+        await self.load.ask(calls=calls, timeout=60)
+        await asyncio.sleep(_SETTLE)
+
+    async def measure(self, calls: int, seconds: float) -> dict[str, float]:
+        """The figures of the process under test over so many seconds."""
+        before = await self.server.ask()
+        await self.load.ask(measure="begin")
+        await asyncio.sleep(seconds)
+        packets = await self.load.ask(measure="end", timeout=60)
+        after = await self.server.ask(timeout=60)
+        return _figures(calls, before, after, packets)
+
+
+async def run(quick: bool) -> Result:
+    """Measure one subject after the other, under the same load."""
+    seconds = 15.0 if quick else 60.0
+    measured = {}
+    for subject, server in _SERVERS.items():
+        async with _bench(server) as bench:
+            idle = await bench.server.ask()
+            await bench.grow(CALLS)
+            measured[subject] = await bench.measure(CALLS, seconds)
+            full = await bench.server.ask()
+            measured[subject]["memory_per_call_kb"] = (full["rss_bytes"] - idle["rss_bytes"]) / CALLS / 1024
+            if not quick:
+                measured[subject]["calls_on_one_core"] = await _calls_on_one_core(bench)
+    server_core, load_core = _cores()
+    ours, aiortc = measured[OURS], measured["aiortc"]
+    return Result(
+        name="density",
+        question=QUESTION,
+        measured=measured,
+        ratios={
+            "ours/aiortc": ours["cpu_s_per_s"] / aiortc["cpu_s_per_s"],
+            "ours/aiortc_memory": ours["memory_per_call_kb"] / aiortc["memory_per_call_kb"],
+        },
+        targets=[Target("ours/aiortc", most=0.5), Target("ours_ticks_on_time_share", least=_ON_TIME)],
+        conditions={
+            "window": f"{CALLS} calls for {seconds:g} s after {_SETTLE:g} s to settle",
+            "load": "the same callers for every subject, in a process of their own; they replay packets of speech "
+            "(Opus, mono, 32 kbit/s, FEC) and time what comes back by the kernel's clock",
+            "placement": _placement(server_core, load_core),
+            "cpu_s_per_s": "user and system time of the whole process under test, for each call, in each second",
+        },
+    )
+
+
+@asynccontextmanager
+async def _bench(server: str) -> AsyncIterator[Bench]:
+    server_core, load_core = _cores()
+    async with child(server, {}, core=server_core) as under_test:
+        url = (await under_test.hear())["url"]
+        async with child("load", {"url": url}, core=load_core) as load:
+            await load.hear()
+            yield Bench(under_test, load)
+
+
+def _cores() -> tuple[int | None, int | None]:
+    cores = sorted(os.sched_getaffinity(0))
+    return (cores[0], cores[1]) if len(cores) > 1 else (None, None)
+
+
+def _placement(server_core: int | None, load_core: int | None) -> str:
+    if server_core is None:
+        return "one core for the process under test, its load, and all else: expect noise"
+    return f"the process under test on core {server_core}, its load on core {load_core}, nothing kept off either"
+
+
+def _figures(calls: int, before: dict[str, Any], after: dict[str, Any], packets: dict[str, Any]) -> dict[str, float]:
+    elapsed = after["at"] - before["at"]
+    ticks, late = after["ticks"] - before["ticks"], after["late"] - before["late"]
+    core = (after["cpu_s"] - before["cpu_s"]) / elapsed
+    return {
+        "cpu_s_per_s": core / calls,
+        "core_share": core,
+        "ticks_on_time_share": 1 - late / ticks,
+        "ticks_n": ticks,
+        "tick_max_late_ms": after["max_late_ms"],
+        "packets_on_time_share": packets["on_time"] / packets["due"],
+        "packet_p99_late_ms": packets["p99_late_ms"],
+        "packet_max_late_ms": packets["max_late_ms"],
+        "frames_heard_share": (after["heard"] - before["heard"]) / (elapsed / 0.02 * calls),
+    }
+
+
+async def _calls_on_one_core(bench: Bench) -> int:
+    """The most calls, in steps of ten, with 99.9 % of their packets on time."""
+    holds = 0
+    for calls in range(CALLS, _MOST + 1, _STEP):
+        await bench.grow(calls)
+        figures = await bench.measure(calls, _STEP_SECONDS)
+        if figures["packets_on_time_share"] < _ON_TIME:
+            break
+        holds = calls
+    return holds

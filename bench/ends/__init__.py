@@ -1,0 +1,1 @@
+"""The programs at the two ends of a measured call. Each runs in a process of its own and is driven by `bench.child`."""

@@ -1,0 +1,30 @@
+"""Trouble on purpose, made the same way for every subject."""
+
+import socket
+import time
+from typing import Any
+
+STALL_SECONDS = 0.4
+
+_send_to = socket.socket.sendto
+
+
+def lose_one_rtp_packet() -> None:
+    """The next RTP packet that this process sends is lost between here and the network."""
+
+    def sendto(self: socket.socket, data: Any, *where: Any) -> int:
+        if not _is_rtp(data):
+            return _send_to(self, data, *where)
+        socket.socket.sendto = _send_to  # type: ignore[method-assign]
+        return len(data)
+
+    socket.socket.sendto = sendto  # type: ignore[method-assign, assignment]
+
+
+def stall() -> None:
+    """The listener's program does nothing for 400 ms."""
+    time.sleep(STALL_SECONDS)
+
+
+def _is_rtp(data: bytes) -> bool:
+    return len(data) >= 12 and 128 <= data[0] < 192 and not 192 <= data[1] < 224

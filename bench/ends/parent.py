@@ -1,0 +1,30 @@
+"""The child's side of `bench.child`: options in, lines of JSON out and in."""
+
+import asyncio
+import json
+import os
+import sys
+from collections.abc import AsyncIterator
+from typing import Any
+
+
+def options() -> dict[str, Any]:
+    """What this process was started with. Moves it to the core that it is to stay on."""
+    given: dict[str, Any] = json.loads(sys.argv[1])
+    core = given.pop("core")
+    if core is not None:
+        os.sched_setaffinity(0, {core})
+    return given
+
+
+def tell(**said: Any) -> None:
+    """Say one line."""
+    print(json.dumps(said), flush=True)
+
+
+async def questions() -> AsyncIterator[dict[str, Any]]:
+    """What the parent asks, one after the other, until it has no more questions: then it is time to end."""
+    reader = asyncio.StreamReader()
+    await asyncio.get_running_loop().connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), sys.stdin)
+    async for line in reader:
+        yield json.loads(line)

@@ -1,0 +1,56 @@
+"""The command `python -m bench`, with real calls in a network of its own."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+
+
+def _bench(*arguments: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "bench", *arguments]
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=280, check=False)
+
+
+def _measured(name: str) -> dict[str, Any]:
+    done = _bench(name, "--quick", "--json")
+    assert done.returncode == 0, done.stderr
+    (line,) = done.stdout.splitlines()
+    said: dict[str, Any] = json.loads(line)
+    assert set(said) == {"name", "figures", "ratios", "machine"}
+    assert said["name"] == name
+    assert said["ratios"]["ours/aiortc"] > 0
+    return said
+
+
+def test_a_question_that_nobody_knows_is_refused() -> None:
+    done = _bench("throughput")
+    assert done.returncode == 2
+    assert "latency" in done.stderr
+
+
+@pytest.mark.net
+@pytest.mark.timeout(300)
+def test_density_measures_twenty_calls_with_each_subject() -> None:
+    said = _measured("density")
+    for subject in ("ours", "aiortc"):
+        assert 0 < said["figures"][f"{subject}_cpu_s_per_s"] < 1
+        assert said["figures"][f"{subject}_ticks_n"] > 1000
+        assert 0 <= said["figures"][f"{subject}_packets_on_time_share"] <= 1
+    assert "core" in said["machine"]["placement"]
+
+
+@pytest.mark.peer
+@pytest.mark.timeout(300)
+def test_latency_measures_ours_aiortc_and_chromium() -> None:
+    said = _measured("latency")
+    for subject in ("ours", "aiortc", "chromium"):
+        assert 10 < said["figures"][f"{subject}_mouth_to_ear_ms"] < 850
+        assert said["figures"][f"{subject}_mouth_to_ear_n"] > 20
+    for trouble in ("one_lost_packet", "400_ms_stall"):
+        assert said["figures"][f"ours_after_{trouble}_ms"] > 10
+        assert said["figures"][f"aiortc_after_{trouble}_ms"] > 10
