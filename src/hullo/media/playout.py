@@ -22,6 +22,9 @@ _LONGEST_HOLE: Final = SAMPLE_RATE // 5
 _QUIET: Final = 100.0
 """Root mean square below which sound is so soft (-50 dB) that any cut in it goes unheard."""
 
+_REDUNDANT: Final = 4
+"""Losses in a row without redundancy after which it is no longer waited for."""
+
 _SOUNDLESS_KEPT: Final = 64
 
 
@@ -71,7 +74,7 @@ class Playout:
         self.target = 0.0
         self._delays = delays
         self._losses = LossHistory()
-        self._fec_seen = False
+        self._redundancy = 0
         self._buffer = PacketBuffer()
         self._decoder = ConcealingDecoder()
         self._pulls = PullLine()
@@ -116,7 +119,7 @@ class Playout:
 
     def _target(self) -> float:
         target = self._delays.most
-        if self._losses.repairing and self._fec_seen and self._line.decoded is not None:
+        if self._losses.repairing and self._redundancy and self._line.decoded is not None:
             target = max(target, self._line.decoded.samples / SAMPLE_RATE + self._delays.usual)
         return target
 
@@ -217,7 +220,7 @@ class Playout:
         line = self._line
         assert line.edge is not None
         fec = _has_fec(packet)
-        self._fec_seen |= fec
+        self._redundancy = min(self._redundancy + 1, _REDUNDANT) if fec else max(self._redundancy - 1, 0)
         if line.held > 0:
             covered = min(gap, line.held)
             line.held = 0
