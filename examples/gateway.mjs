@@ -38,6 +38,7 @@ function spokenMinutes(minutes) {
 class Agent {
   constructor(request) {
     this.request = request;
+    this.taken = new Set(); // calls that we have answered
     this.speaking = new Map(); // call_id -> utterance_ids that are not over
     this.lastWords = new Map(); // utterance_id -> call_id to hang up after it
     this.apologised = new Set(); // calls that were just told that they were not understood
@@ -72,6 +73,8 @@ class Agent {
   }
 
   async onIncoming({ call_id, peer }) {
+    if (this.taken.has(call_id)) return; // in the list and told by an event
+    this.taken.add(call_id);
     say(call_id, `rings, from ${peer}`);
     await this.request("call.accept", { call_id });
   }
@@ -108,6 +111,7 @@ class Agent {
     say(call_id, `ended after ${duration.toFixed(1)} s: ${reason}`);
     for (const utterance_id of this.speaking.get(call_id) ?? []) this.lastWords.delete(utterance_id);
     this.speaking.delete(call_id);
+    this.taken.delete(call_id);
     this.apologised.delete(call_id);
   }
 }

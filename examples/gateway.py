@@ -65,6 +65,7 @@ class Agent:
 
     def __init__(self, request: Request) -> None:
         self.request = request
+        self.taken: set[str] = set()  # calls that we have answered
         self.speaking: dict[str, set[str]] = {}  # call_id -> utterance_ids that are not over
         self.last_words: set[str] = set()  # utterances to hang up after
         self.apologised: set[str] = set()  # calls that were just told that they were not understood
@@ -95,7 +96,10 @@ class Agent:
                 self.on_ended(params)
 
     async def on_incoming(self, call: dict[str, Any]) -> None:
-        """Somebody calls."""
+        """Somebody calls; a call can be in the list and told by an event."""
+        if call["call_id"] in self.taken:
+            return
+        self.taken.add(call["call_id"])
         say(call["call_id"], f"rings, from {call['peer']}")
         await self.request("call.accept", call_id=call["call_id"])
 
@@ -134,6 +138,7 @@ class Agent:
         """The call is over."""
         say(params["call_id"], f"ended after {params['duration']:.1f} s: {params['reason']}")
         self.last_words -= self.speaking.pop(params["call_id"], set())
+        self.taken.discard(params["call_id"])
         self.apologised.discard(params["call_id"])
 
 

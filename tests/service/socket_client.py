@@ -42,15 +42,20 @@ class Running:
 
 @contextlib.asynccontextmanager
 async def running(
-    *, answer: str = "ask", speech: SpeechService | None = None, max_clients: int = 256, calls: int = 20
+    *,
+    answer: str = "ask",
+    speech: SpeechService | None = None,
+    max_clients: int = 256,
+    calls: int = 20,
+    path: Path | None = None,
 ) -> AsyncIterator[Running]:
-    """A server that listens, with a deadline for the whole test."""
+    """A server that listens, at a path of its own if none is given, with a deadline for the whole test."""
     line = LoopbackLine()
     board = Switchboard([line], speech=speech, limits=Limits(calls=calls), answer=answer)
-    with short_directory() as directory, listening(directory / "s") as listener:
+    with short_directory() as directory, listening(path or directory / "s") as listener:
         async with asyncio.timeout(60), RpcServer(board, speech, max_clients=max_clients) as server, board:
             await server.listen(listener)
-            yield Running(directory / "s", line, board, server)
+            yield Running(path or directory / "s", line, board, server)
 
 
 class SocketClient:

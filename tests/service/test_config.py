@@ -153,7 +153,7 @@ def test_a_file_that_is_no_text_is_one_error(tmp_path: Path) -> None:
 
 
 @given(st.text(max_size=200))
-def test_no_text_gives_anything_but_settings_or_a_config_error(text: str) -> None:
+def test_garbage_gives_settings_or_a_config_error(text: str) -> None:
     with tempfile.NamedTemporaryFile("w", encoding="utf-8", errors="surrogatepass", newline="") as file:
         file.write(text)
         file.flush()
@@ -164,7 +164,7 @@ def test_no_text_gives_anything_but_settings_or_a_config_error(text: str) -> Non
 
 
 @given(st.text(alphabet='[]=."ab\n #', max_size=80), st.lists(st.sampled_from(["a", "b", 0]), max_size=3))
-def test_the_line_of_a_setting_is_in_the_text(text: str, location: list[int | str]) -> None:
+def test_the_line_of_a_setting_is_in_the_text_also_in_garbage(text: str, location: list[int | str]) -> None:
     line = line_of(text, tuple(location))
     assert line is None or 1 <= line <= len(text.splitlines())
 

@@ -47,7 +47,7 @@ def test_random_bytes_give_the_same_messages_and_errors_however_they_are_cut(str
 
 
 @given(st.sampled_from([b"\x00", b"C", b"Content-Length: ", b"{"]), st.binary(max_size=300))
-def test_no_message_is_longer_than_the_limit(start: bytes, rest: bytes) -> None:
+def test_no_message_in_garbage_is_longer_than_the_limit(start: bytes, rest: bytes) -> None:
     deframer = Deframer(limit=16)
     for item in deframer.feed(start + rest):
         assert isinstance(item, FramingError) or 0 < len(item) <= 16

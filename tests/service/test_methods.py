@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import os
 import stat
 import wave
 from collections.abc import AsyncIterator, Callable
@@ -10,8 +11,9 @@ from typing import Any
 
 import pytest
 
+from hullo.service import dispatcher
 from hullo.service.errors import ErrorCode
-from hullo.service.rpc import INVALID_PARAMS, METHOD_NOT_FOUND
+from hullo.service.rpc import INTERNAL_ERROR, INVALID_PARAMS, METHOD_NOT_FOUND
 from hullo.speech.service import SpeechService
 from hullo.speech.settings import SpeechSettings
 from tests.service.socket_client import Running, SocketClient, running
@@ -181,6 +183,30 @@ async def test_a_recording_that_can_not_be_written(client: SocketClient, tmp_pat
     error = await client.error("call.record", {"path": str(tmp_path / "none" / "call.wav")})
     assert error["code"] == ErrorCode.FILE_FAILED
     assert "No such file" in error["message"]
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # the file of the request given up
+async def test_a_file_that_never_opens_costs_one_request(
+    client: SocketClient, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(dispatcher, "REQUEST_SECONDS", 0.2)
+    os.mkfifo(tmp_path / "pipe")
+    await active_call(client)
+    assert (await client.error("call.record", {"path": str(tmp_path / "pipe")}))["code"] == ErrorCode.TOO_SLOW
+    reading = os.open(tmp_path / "pipe", os.O_RDONLY | os.O_NONBLOCK)  # lets the thread go
+    await client.result("health")
+    os.close(reading)
+
+
+async def test_a_mistake_of_ours_costs_one_request(
+    server: Running, client: SocketClient, caplog: pytest.LogCaptureFixture
+) -> None:
+    server.line.ready = None  # type: ignore[assignment]
+    server.line.name = object()  # type: ignore[assignment]
+    error = await client.error("line.list")
+    assert (error["code"], error["message"]) == (INTERNAL_ERROR, "line.list: internal error")
+    assert "line.list failed" in caplog.text
+    assert await client.result("call.list") == []
 
 
 async def test_lines_and_health(server: Running, client: SocketClient) -> None:

@@ -88,7 +88,7 @@ def test_a_batch_has_a_limit() -> None:
 
 
 @given(st.binary(max_size=300))
-def test_no_bytes_break_the_parser(message: bytes) -> None:
+def test_garbage_does_not_break_the_parser(message: bytes) -> None:
     for item in parse(message).items:
         if isinstance(item, Invalid):
             json.loads(rpc.encode_error(item.id, item.error))
@@ -103,7 +103,7 @@ def bound(params: Any) -> Speak | RpcError:
 
 
 @given(st.recursive(st.none() | st.booleans() | st.floats(allow_nan=False) | st.text(), st.lists, max_leaves=8))
-def test_no_params_break_the_binding(value: Any) -> None:
+def test_random_params_do_not_break_the_binding(value: Any) -> None:
     for params in ({"text": value}, {"call_id": value, "text": "x"}, [value], {str(value): 1}):
         outcome = bound(params)
         if isinstance(outcome, RpcError):

@@ -50,6 +50,8 @@ class Client:
             pass
         except* OSError as errors:
             logger.debug("a client was lost: %s", errors.exceptions[0])
+        except* Exception:  # the edge of one client: a mistake in here must not take the others down
+            logger.exception("a client could not be served any more")
         finally:
             self._events.close()
             await hang_up(self._writer)

@@ -60,8 +60,10 @@ async def serve(config: Config, *, stdio: bool = False) -> None:
             await stopping.wait()
             logger.info("stopping")
             _finish_soon(deadline)
-    except* (SocketError, StdioError, SecretError, SpeechError, OpenToEverybody) as errors:
+    except* (SocketError, StdioError, SecretError, OpenToEverybody) as errors:
         raise ServeError(_first(errors)) from None
+    except* SpeechError as errors:
+        raise ServeError(f"{_first(errors)}; or set [speech] enabled = false to do without") from None
     except* TimeoutError:
         raise ServeError(f"not everything could be ended within {STOP_SECONDS:g} s") from None
     except* OSError as errors:

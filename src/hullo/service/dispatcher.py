@@ -3,8 +3,6 @@
 import asyncio
 import logging
 
-import msgspec
-
 from hullo.call.errors import CallError
 from hullo.service import rpc
 from hullo.service.errors import as_rpc_error
@@ -41,20 +39,21 @@ class Dispatcher:
         if isinstance(item, Invalid):
             return rpc.encode_error(item.id, item.error)
         try:
-            result = await self._invoke(item)
+            response = await self._carry_out(item)
         except RpcError as error:
             logger.debug("%s was refused: %d", item.method[:60], error.code)
-            return None if isinstance(item.id, msgspec.UnsetType) else rpc.encode_error(item.id, error)
-        return None if isinstance(item.id, msgspec.UnsetType) else rpc.encode_result(item.id, result)
+            response = rpc.encode_error(item.answer_id, error)
+        return None if item.is_notification else response
 
-    async def _invoke(self, request: Request) -> object:
-        """The result of the method. Raises `RpcError` and nothing else."""
+    async def _carry_out(self, request: Request) -> bytes:
+        """The response of a method that succeeds. Raises `RpcError` and nothing else."""
         method = METHODS.get(request.method)
         if method is None:
             raise rpc.method_not_found(request.method, METHODS)
         try:
             async with asyncio.timeout(REQUEST_SECONDS):
-                return await method.invoke(self._service, request.params)
+                result = await method.invoke(self._service, request.params)
+            return rpc.encode_result(request.answer_id, result)
         except RpcError:
             raise
         except (CallError, OSError) as error:

@@ -40,6 +40,16 @@ class Request(msgspec.Struct, frozen=True):
     params: Params
     id: Id | msgspec.UnsetType = msgspec.UNSET
 
+    @property
+    def is_notification(self) -> bool:
+        """Whether it must not be answered."""
+        return isinstance(self.id, msgspec.UnsetType)
+
+    @property
+    def answer_id(self) -> Id:
+        """The id under which it is answered."""
+        return None if isinstance(self.id, msgspec.UnsetType) else self.id
+
 
 class Invalid(msgspec.Struct, frozen=True):
     """What came in place of a request; it is answered with `error`, under the `id` as far as one can be made out."""
