@@ -4,10 +4,12 @@ import asyncio
 import logging
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from hullo.lines.browser.line import BrowserLine
+from hullo.rtc.adapter.udp import UdpTransport
 from hullo.rtc.clock import MediaClock
 from hullo.rtc.connection import LossCause, RtcConnection
 from hullo.rtc.parameters import IceOptions, IceServer, Setup
@@ -81,6 +83,33 @@ async def test_a_relay_that_is_lost_in_mid_call_ends_it_with_that_cause(tmp_path
     async with asyncio.timeout(DEADLINE):
         assert await caller.lost() is LossCause.TRANSPORT_LOST
     await asyncio.gather(caller.close(), callee.close())
+
+
+class SlowToOpen(UdpTransport):
+    """A direct way that loses what is sent in its first moments, as a NAT does that has not opened yet."""
+
+    def sendto(self, data: Any, addr: Any = None) -> None:  # type: ignore[explicit-override]
+        self.opens = getattr(self, "opens", time.monotonic() + 0.05)
+        if time.monotonic() >= self.opens:
+            super().sendto(data, addr)
+
+
+async def test_a_direct_path_is_preferred_even_if_its_first_checks_are_lost(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("hullo.rtc.adapter.gathering.UdpTransport", SlowToOpen)
+    async with coturn(tmp_path) as turn:
+        ice = IceOptions(servers=(turn.server("udp"),))
+        caller = RtcConnection(controlling=True, setup=Setup.ACTPASS, ice=ice)
+        callee = RtcConnection(controlling=False, setup=Setup.ACTIVE, ice=ice)
+        await asyncio.gather(caller.gather(wait=5), callee.gather(wait=5))
+        caller.set_remote_description(callee.local_description())
+        callee.set_remote_description(caller.local_description())
+        async with asyncio.timeout(DEADLINE):
+            await asyncio.gather(caller.connect(), callee.connect())
+        chosen = [pair for pair in caller.pairs() if pair.chosen]
+        assert [(pair.local, pair.remote) for pair in chosen] == [("host", "host")]
+        await asyncio.gather(caller.close(), callee.close())
 
 
 async def relayed(server: IceServer) -> RtcConnection:

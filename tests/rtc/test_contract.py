@@ -29,6 +29,7 @@ METHODS: list[tuple[type, str, list[str], str]] = [
     (aioice.ice.Connection, "_remote_candidates_expected", [], "not giving up while servers still answer"),
     (aioice.ice.Connection, "_unfreeze_initial", [], "starting the checks"),
     (aioice.ice.Connection, "build_request", ["pair", "nominate"], "consent checks and proofs of the path"),
+    (aioice.ice.Connection, "check_start_task", ["pair"], "waiting for direct pairs"),
     (aioice.ice.Connection, "check_incoming", ["message", "addr", "protocol"], "knowing when the peer was heard"),
     (aioice.ice.Connection, "data_received", ["data", "component"], "the way of DTLS into the handshake"),
     (aioice.ice.Connection, "query_consent", [], "consent freshness"),
@@ -54,6 +55,7 @@ METHODS: list[tuple[type, str, list[str], str]] = [
 ATTRIBUTES: dict[str, list[tuple[str, str]]] = {
     "Connection": [
         ("_check_list", "the report of candidate pairs"),
+        ("_check_list_done", "stopping the checks"),
         ("_check_list_state", "returning from connect at once"),
         ("_closing", "ignoring candidates after the end"),
         ("_early_checks", "checks of a peer that is faster than its signaling"),

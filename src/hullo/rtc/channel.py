@@ -27,8 +27,18 @@ class AudioChannel:
     """Opus over one connected `RtcConnection`, ticked by the clock from `open` to `close`. Times are monotonic."""
 
     def __init__(
-        self, connection: RtcConnection, clock: MediaClock, *, payload_type: int, identity: StreamIdentity
+        self,
+        connection: RtcConnection,
+        clock: MediaClock,
+        *,
+        payload_type: int,
+        identity: StreamIdentity,
+        sends: bool = True,
     ) -> None:
+        """`payload_type` is that of Opus; without `sends`, as the peer may wish, only reports are sent.
+
+        Raises `OpusUnavailable` without libopus.
+        """
         self.first_heard = asyncio.Event()
         """An authenticated packet of the peer's sound, or a report about it, has come."""
         self.first_sent = asyncio.Event()
@@ -41,6 +51,7 @@ class AudioChannel:
         self._reporter = Reporter(self._sender, self._receiver, cname=identity.cname, wall_offset=wall_offset)
         self._ear: Ear = _deaf
         self._mouth: Mouth = _dumb
+        self._sends = sends
         self._muted = False
         self._registration: Registration | None = None
         connection.on_rtp = self._rtp_arrived
@@ -63,7 +74,8 @@ class AudioChannel:
         said = self._mouth(now)
         if said is None:
             said = SILENCE
-        self._send(self._sender.push(None if self._muted else said, now), self._connection.send_rtp)
+        silent = self._muted or not self._sends
+        self._send(self._sender.push(None if silent else said, now), self._connection.send_rtp)
         self._send(self._reporter.poll(now), self._connection.send_rtcp)
 
     def stats(self) -> AudioStats:

@@ -61,7 +61,7 @@ def _session(on_ringing: OnRinging) -> aiohttp.ClientSession:
         on_ringing()
 
     trace = aiohttp.TraceConfig()
-    trace.on_request_chunk_sent.append(sent)
+    trace.on_request_chunk_sent.append(sent)  # the offer is one chunk
     timeout = aiohttp.ClientTimeout(total=RING_DEADLINE, sock_connect=CONNECT_DEADLINE)
     return aiohttp.ClientSession(timeout=timeout, trace_configs=[trace])
 

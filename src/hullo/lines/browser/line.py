@@ -17,7 +17,7 @@ from hullo.rtc.channel import AudioChannel
 from hullo.rtc.clock import MediaClock
 from hullo.rtc.connection import RtcConnection
 from hullo.rtc.parameters import IceOptions, Setup, StreamIdentity
-from hullo.rtc.sdp import AudioSection, Offer, SdpError, build_answer, build_offer, parse_answer
+from hullo.rtc.sdp import AudioSection, Direction, Offer, SdpError, build_answer, build_offer, parse_answer
 
 logger = logging.getLogger(__name__)
 
@@ -79,10 +79,10 @@ class BrowserLine:
             resource = await post_offer(to, offer, self._token_for(to), on_ringing)
             audio = _usable_answer(resource.sdp)
             connection.set_remote_description(audio.transport)
+            return RtcLeg(connection, self._channel(connection, audio, identity), farewell=resource.delete)
         except BaseException:
             await connection.close()
             raise
-        return RtcLeg(connection, self._channel(connection, audio, identity), farewell=resource.delete)
 
     async def run(self, on_offer: OnOffer) -> None:
         """Take incoming calls until cancelled. Raises `OSError` when the address cannot be listened at."""
@@ -127,23 +127,24 @@ class BrowserLine:
         setup = offer.audio.transport.setup.answer()
         connection = RtcConnection(controlling=False, setup=setup, ice=self._ice)
         identity = StreamIdentity.random()
-        try:
-            connection.set_remote_description(offer.audio.transport)
-            await connection.gather()
-        except BaseException:
-            await connection.close()
-            raise
-        sdp = build_answer(offer, connection.local_description(), identity, session_id=secrets.randbits(62))
 
         async def forget() -> None:
             self._legs.pop(call_id, None)
 
-        leg = RtcLeg(connection, self._channel(connection, offer.audio, identity), farewell=forget)
+        try:
+            connection.set_remote_description(offer.audio.transport)
+            await connection.gather()
+            sdp = build_answer(offer, connection.local_description(), identity, session_id=secrets.randbits(62))
+            leg = RtcLeg(connection, self._channel(connection, offer.audio, identity), farewell=forget)
+        except BaseException:
+            await connection.close()
+            raise
         self._legs[call_id] = leg
         return leg, sdp
 
     def _channel(self, connection: RtcConnection, audio: AudioSection, identity: StreamIdentity) -> AudioChannel:
-        return AudioChannel(connection, self._clock, payload_type=audio.payload_type, identity=identity)
+        sends = audio.direction in (Direction.SENDRECV, Direction.RECVONLY)
+        return AudioChannel(connection, self._clock, payload_type=audio.payload_type, identity=identity, sends=sends)
 
     def _token_for(self, url: str) -> str | None:
         try:

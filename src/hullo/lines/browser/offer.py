@@ -35,7 +35,11 @@ class BrowserOffer:
         if self._accepting or self._response.done():
             raise CallFailed(self._what_happened())
         self._accepting = True
-        leg, sdp = await self._answer(self._offer, self._call_id)
+        try:
+            leg, sdp = await self._answer(self._offer, self._call_id)
+        except BaseException:
+            self.refuse(refusal(Ending(EndReason.ERROR, "the called side could not answer")))
+            raise
         if self._response.done():
             await leg.close(self._what_happened())
             raise CallFailed(self._what_happened())

@@ -17,6 +17,8 @@ from hullo.rtc.sdp import Offer, SdpError, parse_offer
 
 logger = logging.getLogger(__name__)
 
+BODY_DEADLINE = 10.0
+
 RING_DEADLINE = 120.0
 """Seconds; a call has its own, shorter limit."""
 
@@ -101,9 +103,12 @@ class WhipServer:
 async def _read_offer(request: web.Request) -> Offer:
     if request.content_type != SDP_TYPE:
         raise Problem(415, "not-sdp", "the body is not declared as SDP", f"send Content-Type: {SDP_TYPE}")
-    body = await request.read()
     try:
-        return parse_offer(body.decode())
+        async with asyncio.timeout(BODY_DEADLINE):
+            return parse_offer((await request.read()).decode())
+    except TimeoutError:
+        detail = f"the offer did not arrive within {BODY_DEADLINE:g} s"
+        raise Problem(408, "too-slow", detail, "send the whole request at once") from None
     except UnicodeDecodeError:
         raise Problem(400, "bad-sdp", "the offer is not UTF-8 text", "send the SDP as the browser made it") from None
     except SdpError as error:

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import math
 import random
 import time
 from collections.abc import Callable
@@ -18,6 +19,10 @@ logger = logging.getLogger(__name__)
 
 CHECK_PACE = 0.02
 """Seconds between two new checks: RFC 8445 14.2 calls it Ta."""
+
+RELAY_WAIT = 0.25
+"""Seconds that pairs through a relay wait for direct ones. The first pair that answers carries the call to its end, and
+the first check of a direct pair is often lost in a NAT; its repetition comes after 0.1 s."""
 
 MAX_DTLS_WAITING = 64
 """DTLS datagrams that wait for the handshake; more are dropped, DTLS sends them again."""
@@ -59,6 +64,7 @@ class IceAgent(Connection):
         self.strays = 0
         self.gathering = True
         self._consent = consent
+        self._relay_from = 0.0 if relay_only else math.inf
         self._path_checks: dict[bytes, StunProtocol] = {}
         self._resolving: set[MdnsTask] = set()
         self._remote_complete = False
@@ -129,6 +135,7 @@ class IceAgent(Connection):
             self.check_incoming(*early)
         self._early_checks.clear()
         self._early_checks_done = True
+        self._relay_from = min(self._relay_from, time.monotonic() + RELAY_WAIT)
         result = await self._run_checks()
         for pair in self._check_list:
             if pair.task is not None:
@@ -146,6 +153,28 @@ class IceAgent(Connection):
             except TimeoutError:
                 continue
         return await self._check_list_state.get()
+
+    @override
+    def _check_periodic(self) -> bool:
+        if self._check_list_done:
+            return False
+        for state in (CandidatePair.State.WAITING, CandidatePair.State.FROZEN):
+            for pair in self._check_list:
+                if pair.state is state and not self._waits_for_direct(pair):
+                    self.check_start_task(pair)
+                    return True
+        return self._remote_candidates_expected() or any(map(self._waits_for_direct, self._check_list))
+
+    @override
+    def check_start_task(self, pair: CandidatePair) -> None:
+        """Start the check of a pair, also when the peer's check asks for it; not yet for one through a relay."""
+        if not self._waits_for_direct(pair):
+            super().check_start_task(pair)
+
+    def _waits_for_direct(self, pair: CandidatePair) -> bool:
+        relayed = "relay" in (pair.local_candidate.type, pair.remote_candidate.type)
+        pending = pair.state in (CandidatePair.State.WAITING, CandidatePair.State.FROZEN)
+        return relayed and pending and time.monotonic() < self._relay_from
 
     @override
     def _check_list_maybe_fail(self) -> None:

@@ -1,0 +1,97 @@
+"""The sound of a call on the wire: time goes on through stalls and mutes, and silence is said."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import numpy as np
+import pytest
+
+from hullo.media.pcm import FRAME_SAMPLES, Pcm
+from hullo.media.rtp import RtpPacket
+from hullo.rtc.channel import AudioChannel
+from hullo.rtc.clock import MediaClock
+from hullo.rtc.parameters import StreamIdentity
+from tests.rtc.test_connection import connect, two, until
+from tests.rtc.tones import Listener, Tone
+
+IDENTITY = StreamIdentity(0xDECAF, "cname")
+
+
+def unexpected(error: Exception) -> None:
+    pytest.fail(f"no tick should have raised {error!r}")
+
+
+@asynccontextmanager
+async def channel_and_wire(*, sends: bool = True) -> AsyncIterator[tuple[AudioChannel, list[RtpPacket], list[bytes]]]:
+    """A channel whose clock stands still, so that the test ticks it, and what the peer gets: RTP and RTCP."""
+    async with two() as (near, far):
+        await connect(near, far)
+        rtp: list[RtpPacket] = []
+        rtcp: list[bytes] = []
+        far.on_rtp = lambda packet, arrival: rtp.append(RtpPacket.parse(packet))
+        far.on_rtcp = lambda packet, arrival: rtcp.append(packet)
+        yield AudioChannel(near, MediaClock(), payload_type=109, identity=IDENTITY, sends=sends), rtp, rtcp
+
+
+async def test_dropped_ticks_leave_a_pause_and_not_a_lag() -> None:
+    async with channel_and_wire() as (channel, rtp, _):
+        channel.open(Listener(), Tone(440), unexpected)
+        for tick, missed in enumerate((0, 0, 10, 0)):
+            channel.tick(tick * 0.02, missed)
+        await until(lambda: len(rtp) == 4)
+    steps = np.diff([packet.timestamp for packet in rtp]) // FRAME_SAMPLES
+    assert steps.tolist() == [1, 11, 1]
+    assert np.diff([packet.sequence_number for packet in rtp]).tolist() == [1, 1, 1]
+    assert {(packet.ssrc, packet.payload_type) for packet in rtp} == {(0xDECAF, 109)}
+
+
+async def test_a_mouth_with_nothing_to_say_sends_silence_and_a_muted_one_nothing() -> None:
+    said: list[float] = []
+
+    def mouth(now: float) -> Pcm | None:
+        said.append(now)
+        return None
+
+    async with channel_and_wire() as (channel, rtp, _):
+        channel.open(Listener(), mouth, unexpected)
+        channel.tick(0.0)
+        channel.set_muted(True)
+        for tick in range(1, 5):
+            channel.tick(tick * 0.02)
+        channel.set_muted(False)
+        channel.tick(0.1)
+        await until(lambda: len(rtp) == 2)
+    assert rtp[1].timestamp - rtp[0].timestamp == 5 * FRAME_SAMPLES
+    assert len(said) == 6
+
+
+async def test_a_peer_that_does_not_want_sound_gets_only_reports() -> None:
+    async with channel_and_wire(sends=False) as (channel, rtp, rtcp):
+        channel.open(Listener(), Tone(440), unexpected)
+        for tick in range(10):
+            channel.tick(tick * 0.02)
+        channel.close()
+        await until(lambda: bool(rtcp))
+        assert rtp == []
+
+
+async def test_before_it_is_open_a_channel_only_notes_that_the_peer_was_heard() -> None:
+    async with two() as (near, far):
+        await connect(near, far)
+        async with MediaClock(freeze_gc=False) as clock:
+            early = AudioChannel(near, clock, payload_type=111, identity=IDENTITY)
+            speaking = AudioChannel(far, clock, payload_type=111, identity=StreamIdentity(1, "far"))
+            speaking.open(Listener(), Tone(440), unexpected)
+            async with asyncio.timeout(10):
+                await early.first_heard.wait()
+            assert early.stats().received.packets_received == 0
+            listener = Listener()
+            early.open(listener, Tone(1000), unexpected)
+            await listener.hears(440)
+            early.close()
+            early.close()
+            speaking.close()
+            heard = len(listener.frames)
+            await asyncio.sleep(0.05)
+            assert len(listener.frames) == heard
