@@ -201,7 +201,6 @@ async def test_a_file_that_never_opens_costs_one_request(
 async def test_a_mistake_of_ours_costs_one_request(
     server: Running, client: SocketClient, caplog: pytest.LogCaptureFixture
 ) -> None:
-    server.line.ready = None  # type: ignore[assignment]
     server.line.name = object()  # type: ignore[assignment]
     error = await client.error("line.list")
     assert (error["code"], error["message"]) == (INTERNAL_ERROR, "line.list: internal error")

@@ -7,6 +7,7 @@ import json
 import os
 import random
 import socket
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
@@ -20,9 +21,9 @@ from tests.service.test_methods import active_call, until
 
 
 @contextlib.asynccontextmanager
-async def unharmed(server: Running, framing: Framing = Framing.NEWLINE):  # type: ignore[no-untyped-def]
+async def unharmed(server: Running) -> AsyncIterator[SocketClient]:
     """A client that must be served as ever after whatever happens inside."""
-    async with await SocketClient.connect(server.path, framing) as client:
+    async with await SocketClient.connect(server.path) as client:
         await client.result("health")
         yield client
         call_id = (await client.result("call.start", {"to": "loop:bob"}))["call_id"]

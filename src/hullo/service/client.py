@@ -70,9 +70,8 @@ class Client:
         raise _Gone
 
     async def _refuse(self, error: FramingError) -> None:
-        await self._send(
-            rpc.encode_error(None, RpcError(rpc.INVALID_REQUEST, str(error), "see the framings in the docs"))
-        )
+        hint = "end each message with a newline, and keep it short"
+        await self._send(rpc.encode_error(None, RpcError(rpc.INVALID_REQUEST, str(error), hint)))
         if error.fatal:
             raise _Gone
 

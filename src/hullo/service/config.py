@@ -252,10 +252,6 @@ class Config(BaseSettings):
         """The environment over the file, which comes as arguments."""
         return env_settings, init_settings
 
-    def with_socket(self, path: Path) -> Self:
-        """The same with another socket, as a command line may ask for."""
-        return self.model_copy(update={"rpc": self.rpc.model_copy(update={"socket": path.expanduser()})})
-
     def holds_secret(self) -> bool:
         """Whether a secret stands among the settings themselves."""
         return bool(
