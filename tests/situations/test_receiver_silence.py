@@ -109,10 +109,12 @@ class Inserter:
 
     def _put(self, packet: RtpPacket, payload: bytes, payload_type: int, padding: int, now: float) -> None:
         sequence = packet.sequence_number + self.inserted & 0xFFFF
+        # Other payload types may have a clock of their own, here one of 8 kHz.
+        timestamp = packet.timestamp if payload_type == packet.payload_type else packet.timestamp // 6
         moved = RtpPacket(
             payload_type=payload_type,
             sequence_number=sequence,
-            timestamp=packet.timestamp,
+            timestamp=timestamp,
             ssrc=packet.ssrc,
             payload=payload,
             padding=padding,

@@ -50,13 +50,18 @@ class Intake:
             self.ignored += 1
             return None
         self._last_arrival = now
-        timestamp = self._timestamps.unwrap(rtp.timestamp)
-        place = reception.take(rtp.sequence_number, timestamp, now)
+        place = reception.take(rtp.sequence_number)
         if place.order in (Order.DUPLICATE, Order.IMPLAUSIBLE):
             return None
         if place.order is Order.RESTARTED:
             self._begin_timeline()
-        return self._media(rtp, place.sequence, timestamp, now)
+        if rtp.payload_type != self._payload_type or not rtp.payload:
+            # Its timestamp is not looked at: probes repeat an old one, other payload types may have another clock.
+            self.ignored += 1
+            return MediaPacket(self.timelines, place.sequence, 0, 0, b"")
+        timestamp = self._timestamps.unwrap(rtp.timestamp)
+        reception.measure_jitter(now - timestamp / SAMPLE_RATE)
+        return self._media(rtp.payload, place.sequence, timestamp, now)
 
     def _source(self, ssrc: int, sequence_number: int, now: float) -> Reception | None:
         """The counts of the source that is followed; None for a packet of another one."""
@@ -78,17 +83,14 @@ class Intake:
         self.delays.restart()
         self._newest = None
 
-    def _media(self, rtp: RtpPacket, sequence: int, timestamp: int, now: float) -> MediaPacket | None:
-        if rtp.payload_type != self._payload_type or not rtp.payload:
-            self.ignored += 1
-            return MediaPacket(self.timelines, sequence, timestamp, 0, b"")
+    def _media(self, payload: bytes, sequence: int, timestamp: int, now: float) -> MediaPacket | None:
         try:
-            samples = packet_samples(rtp.payload)
+            samples = packet_samples(payload)
         except OpusError:
             self.malformed += 1
             return None
         self._watch_timeline(sequence, timestamp, now)
-        packet = MediaPacket(self.timelines, sequence, timestamp, samples, rtp.payload)
+        packet = MediaPacket(self.timelines, sequence, timestamp, samples, payload)
         if self._newest is None or sequence > self._newest.sequence:
             self._newest, self._newest_arrival = packet, now
         self.delays.add(now, now - timestamp / SAMPLE_RATE, samples / SAMPLE_RATE)

@@ -58,8 +58,8 @@ class Reception:
         self._unique = 0
         self._begun = True
 
-    def take(self, sequence_number: int, timestamp: int, now: float) -> Place:
-        """Count a packet that arrived; `timestamp` has no wrap-around."""
+    def take(self, sequence_number: int) -> Place:
+        """Count a packet that arrived."""
         order = self._order(sequence_number)
         self.received += 1
         if order is Order.IMPLAUSIBLE:
@@ -69,7 +69,6 @@ class Reception:
             self.duplicates += 1
             return Place(Order.DUPLICATE, sequence)
         self._unique += 1
-        self._measure_jitter(now - timestamp / SAMPLE_RATE)
         return Place(order, sequence)
 
     def _order(self, sequence_number: int) -> Order:
@@ -102,7 +101,8 @@ class Reception:
         self._first = min(self._first, sequence)
         return False
 
-    def _measure_jitter(self, transit: float) -> None:
+    def measure_jitter(self, transit: float) -> None:
+        """Take note of a packet's arrival less its timestamp, in seconds (RFC 3550 A.8)."""
         if self._transit is not None and abs(transit - self._transit) < _WILD_JITTER:
             self._jitter += (abs(transit - self._transit) - self._jitter) / 16
         self._transit = transit
