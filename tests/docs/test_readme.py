@@ -1,0 +1,84 @@
+"""The README's programs are run: its agent and its caller call each other, its Node.js gateway answers."""
+
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+README = (Path(__file__).parents[2] / "README.md").read_text()
+DEADLINE = 90.0
+
+
+def program(language: str, containing: str) -> str:
+    blocks: list[str] = re.findall(rf"```{language}\n(.*?)```", README, re.S)
+    [found] = [code for code in blocks if containing in code]
+    return found
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def wait_for_port(port: int, process: subprocess.Popen[str]) -> None:
+    while process.poll() is None:
+        with socket.socket() as probe:
+            probe.settimeout(1.0)
+            if probe.connect_ex(("127.0.0.1", port)) == 0:
+                return
+    pytest.fail("the agent ended before it listened")
+
+
+@pytest.mark.timeout(DEADLINE)
+def test_the_agent_and_the_caller_of_the_readme_talk_to_each_other(tmp_path: Path) -> None:
+    port = free_port()
+    for name in ("agent.py", "caller.py"):
+        (tmp_path / name).write_text(program("python", f"# {name}").replace("8765", str(port)))
+    with subprocess.Popen([sys.executable, "-W", "ignore", str(tmp_path / "agent.py")], text=True) as agent:
+        try:
+            wait_for_port(port, agent)
+            caller = subprocess.run(
+                [sys.executable, "-W", "ignore", str(tmp_path / "caller.py")],
+                capture_output=True,
+                text=True,
+                timeout=DEADLINE,
+                check=False,
+            )
+        finally:
+            agent.send_signal(signal.SIGINT)
+    assert caller.returncode == 0, caller.stderr
+    assert "they said: hello" in caller.stdout
+    assert re.search(r"hangup-user after \d+ s", caller.stdout)
+
+
+@pytest.mark.timeout(DEADLINE)
+def test_the_node_gateway_of_the_readme_answers_a_call(tmp_path: Path) -> None:
+    node = shutil.which("node")
+    if node is None:
+        pytest.skip("node is not installed")
+    tmp_path.chmod(0o700)
+    port, path = free_port(), tmp_path / "hullo.sock"
+    code = program("js", "net.connect").replace("`${os.homedir()}/.hullo/hullo.sock`", f'"{path}"')
+    (tmp_path / "gateway.mjs").write_text(code)
+    (tmp_path / "hullo.toml").write_text(f'[browser]\nport = {port}\n[rpc]\nsocket = "{path}"\n')
+    hullo = [sys.executable, "-W", "ignore", "-m", "hullo"]
+    serve = [*hullo, "serve", "--config", str(tmp_path / "hullo.toml")]
+    with subprocess.Popen(serve, stderr=subprocess.PIPE, text=True) as daemon:
+        assert daemon.stderr is not None
+        assert any(line.rstrip().endswith("ready") for line in daemon.stderr)
+        with subprocess.Popen([node, str(tmp_path / "gateway.mjs")]) as gateway:
+            address = f"http://127.0.0.1:{port}/call"
+            command = [*hullo, "call", address, "--say", "how is the weather today", "--stay", "12", "--json"]
+            called = subprocess.run(command, capture_output=True, text=True, timeout=DEADLINE, check=False)
+            gateway.terminate()
+        daemon.send_signal(signal.SIGINT)
+        daemon.stderr.read()
+    assert called.returncode == 0, called.stderr
+    assert '"text":"hello' in called.stdout
