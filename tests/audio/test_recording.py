@@ -24,7 +24,7 @@ def read(path: Path) -> NDArray[np.int16]:
 
 
 async def test_ours_is_left_and_theirs_is_right(tmp_path: Path) -> None:
-    recording = await StereoRecording.create(tmp_path / "call.wav")
+    recording = StereoRecording(tmp_path / "call.wav")
     for number in range(60):
         recording.theirs(frame(100 + number), number * 0.02)
         recording.ours(frame(-number) if number % 2 else None, number * 0.02)
@@ -36,7 +36,7 @@ async def test_ours_is_left_and_theirs_is_right(tmp_path: Path) -> None:
 
 
 async def test_ticks_that_never_came_are_silence_and_time_is_kept(tmp_path: Path) -> None:
-    recording = await StereoRecording.create(tmp_path / "call.wav")
+    recording = StereoRecording(tmp_path / "call.wav")
     for number in (0, 1, 7, 8):
         recording.theirs(frame(9), 50.0 + number * 0.02)
         recording.ours(frame(9), 50.0 + number * 0.02)
@@ -46,12 +46,12 @@ async def test_ticks_that_never_came_are_silence_and_time_is_kept(tmp_path: Path
 
 async def test_a_folder_that_is_not_there(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError):
-        await StereoRecording.create(tmp_path / "missing" / "call.wav")
+        StereoRecording(tmp_path / "missing" / "call.wav")
 
 
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="no /dev/full")
 async def test_a_full_disk_is_told_when_the_recording_is_closed() -> None:
-    recording = await StereoRecording.create(Path("/dev/full"))
+    recording = StereoRecording(Path("/dev/full"))
     for number in range(200):
         recording.theirs(frame(1), number * 0.02)
         recording.ours(frame(1), number * 0.02)
@@ -65,7 +65,7 @@ import numpy as np
 from hullo.audio.recording import StereoRecording
 
 async def main():
-    recording = await StereoRecording.create(pathlib.Path(sys.argv[1]))
+    recording = StereoRecording(pathlib.Path(sys.argv[1]))
     for number in range(150):
         recording.theirs(np.full(960, 1, np.int16), number * 0.02)
         recording.ours(np.full(960, 2, np.int16), number * 0.02)

@@ -25,13 +25,14 @@ class StereoRecording:
     `dropped_ms` counts it.
     """
 
-    def __init__(self, path: Path, raw: IO[bytes]) -> None:
+    def __init__(self, path: Path) -> None:
+        """Begin a file; an existing one is replaced. Raises `OSError`."""
         self.path = path
         self.dropped_ms = 0
         self.written_ms = 0
         self.began: float | None = None
-        self._raw = raw
-        self._file = _stereo(raw)
+        self._raw = path.open("wb")
+        self._file = _stereo(self._raw)
         self._chunks: queue.Queue[bytes | None] = queue.Queue(_QUEUE_CHUNKS)
         self._pending: list[Pcm] = []
         self._theirs: Pcm = SILENCE
@@ -40,11 +41,6 @@ class StereoRecording:
         self._error: OSError | None = None
         self._thread = threading.Thread(target=self._write, name=f"recording {path.name}", daemon=True)
         self._thread.start()
-
-    @classmethod
-    async def create(cls, path: Path) -> "StereoRecording":
-        """Begin a file; an existing one is replaced. Raises `OSError`."""
-        return cls(path, await asyncio.to_thread(open, path, "wb"))
 
     def theirs(self, pcm: Pcm, now: float) -> None:
         """What the peer said in this tick."""

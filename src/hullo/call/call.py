@@ -139,7 +139,7 @@ class Call:
         """Send what `mouth` gives whenever nothing is being spoken."""
         self._mouth = mouth
 
-    async def start_recording(self, path: str) -> None:
+    def start_recording(self, path: str) -> None:
         """Record both sides into a stereo WAV file, theirs right, ours left, until the call ends.
 
         Raises `WrongState` if it is being recorded already, `OSError` if the file can't be made.
@@ -148,7 +148,7 @@ class Call:
             raise WrongState(f"call {self.call_id} is being recorded", "stop that recording first")
         if self.state is CallState.ENDED:
             raise WrongState(f"call {self.call_id} has ended", "record the next one")
-        self._recording = await StereoRecording.create(Path(path))
+        self._recording = StereoRecording(Path(path))
 
     async def stop_recording(self) -> str:
         """Finish the recording and return its path. Raises `WrongState`, and `OSError` if the disk took not all."""

@@ -67,7 +67,7 @@ async def _call(to: str, task: _Task) -> hullo.CallReport:
     async with hullo.Phone(speech=speech) as phone:
         call = phone.dial(to)
         if task.record is not None:
-            await call.start_recording(str(task.record))
+            call.start_recording(str(task.record))
         await _follow(call, task)
         return await call.wait_ended()
 

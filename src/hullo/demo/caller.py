@@ -142,7 +142,7 @@ async def place_call(url: str, script: Sequence[str | Path], recording: Path) ->
     """Call `url`, hold the conversation, hang up, and return what is known of it."""
     async with Phone() as phone:
         call = phone.dial(url)
-        await call.start_recording(str(recording))
+        call.start_recording(str(recording))
         async with asyncio.timeout(_CALL_SECONDS):
             turns = await _Conversation(call).hold(script)
             cpu = time.process_time()

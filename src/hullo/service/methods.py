@@ -101,7 +101,7 @@ async def record(service: Service, params: RecordParams) -> RecordResult:
     if params.path is None:
         return RecordResult(call_id=call.call_id, path=await call.stop_recording(), recording=False)
     path = _absolute("call.record", params.path)
-    await call.start_recording(path)
+    call.start_recording(path)
     return RecordResult(call_id=call.call_id, path=path, recording=True)
 
 

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from hullo.service.errors import ErrorCode
+from hullo.service.errors import errors_as_markdown
 
 Json = dict[str, Any]
 
@@ -71,6 +71,5 @@ def _type(schema: Json, schemas: Json) -> str:
 
 
 def _errors() -> str:
-    rows = [f"| {code.value} | `{code.kind}` | {code.meaning} |" for code in ErrorCode]
     words = "Beside the standard ones (-32700, -32600 to -32603). `data.kind` names the error, `data.hint` what to do."
-    return "\n".join([f"## Errors\n\n{words}\n", "| code | kind | |", "|---|---|---|", *rows, ""])
+    return f"## Errors\n\n{words}\n\n{errors_as_markdown()}\n"
