@@ -1,7 +1,7 @@
 """Sound files of any format that PyAV reads, as 48 kHz mono, decoded bit by bit away from the event loop."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Iterator
+from collections.abc import AsyncGenerator, Generator, Iterator
 from contextlib import aclosing
 from itertools import chain
 from pathlib import Path
@@ -28,20 +28,22 @@ async def stream_file(path: Path) -> AsyncGenerator[Pcm, None]:
     """The sound of the file in pieces of about 250 ms. Raises `SpeechError` where it cannot be read."""
     pieces = _decode(path)
     loop = asyncio.get_running_loop()
-    while True:
-        step = loop.run_in_executor(None, next, pieces, None)
-        try:
+    step: asyncio.Future[Pcm | None] | None = None
+    try:
+        while True:
+            step = loop.run_in_executor(None, next, pieces, None)
             piece = await asyncio.shield(step)
-        except asyncio.CancelledError:
+            if piece is None:
+                return
+            yield piece
+    finally:
+        if step is not None and not step.done():
             # The thread is inside the decoder; the file can only be closed after it comes back (milliseconds).
             await asyncio.wait([step])
-            raise
-        if piece is None:
-            return
-        yield piece
+        pieces.close()
 
 
-def _decode(path: Path) -> Iterator[Pcm]:
+def _decode(path: Path) -> Generator[Pcm, None, None]:
     if not path.is_file():
         raise SpeechError(f"{path} cannot be played: there is no such file")
     try:

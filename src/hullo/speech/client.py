@@ -1,9 +1,10 @@
 """Clients of Wyoming servers: speech to text and text to speech, over our own host or any other server."""
 
 import time
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import Protocol
 
 import numpy as np
 from wyoming.asr import Transcribe
@@ -17,9 +18,6 @@ from hullo.speech.resample import Resampler
 from hullo.speech.vad import VAD_RATE
 from hullo.speech.wire import Connection
 
-Endpoint: TypeAlias = Callable[[], Awaitable[str]]
-"""Gives the URI to connect to as soon as a server listens there; raises `SpeechError` when none will."""
-
 _CHUNK_SAMPLES = VAD_RATE // 10
 _LOWEST_RATE, _HIGHEST_RATE = 4_000, 192_000
 
@@ -31,6 +29,42 @@ class Recognised:
     text: str
     confidence: float | None
     seconds: float
+
+
+class Endpoint(Protocol):
+    """Where a server is found."""
+
+    async def uri(self) -> str:
+        """The URI to connect to, as soon as a server listens there. Raises `SpeechError` when none will."""
+
+    def failed(self) -> None:
+        """A request to it has just failed: look whether the server is well before `uri` gives it out again."""
+
+
+class FixedEndpoint:
+    """A server that somebody else looks after."""
+
+    def __init__(self, uri: str) -> None:
+        self._uri = uri
+
+    async def uri(self) -> str:
+        """The URI, at once."""
+        return self._uri
+
+    def failed(self) -> None:
+        """Nobody to tell."""
+
+
+@asynccontextmanager
+async def _connected(endpoint: Endpoint) -> AsyncIterator[Connection]:
+    uri = await endpoint.uri()
+    try:
+        async with Connection(uri) as connection:
+            yield connection
+    except SpeechError as error:
+        if error.transient:
+            endpoint.failed()
+        raise
 
 
 class RecogniserClient:
@@ -47,7 +81,7 @@ class RecogniserClient:
     async def transcribe(self, samples: Pcm) -> Recognised:
         """The words in `samples` (16 kHz mono). Raises `SpeechError`."""
         asked_at = time.monotonic()
-        async with Connection(await self._endpoint()) as connection:
+        async with _connected(self._endpoint) as connection:
             await connection.write(
                 Transcribe(language=self._language),
                 AudioStart(rate=VAD_RATE, width=2, channels=1),
@@ -86,7 +120,7 @@ class VoiceClient:
 
         Raises `SpeechError`. Wrap it in `contextlib.aclosing`.
         """
-        async with Connection(await self._endpoint()) as connection:
+        async with _connected(self._endpoint) as connection:
             await connection.write(Synthesize(text=text, voice=self._voice), within=self._timeout)
             decoder = _SoundDecoder()
             while (event := await connection.read(self._timeout)).type != "audio-stop":

@@ -52,7 +52,7 @@ class EngineHandler(AsyncEventHandler):
 
     @override
     async def handle_event(self, event: Event) -> bool:
-        """Answer `describe` and `ping`; hand everything else to the engine's side. False ends the connection."""
+        """Answer `describe` and `ping`; hand everything else to the engine's side."""
         if event.type == "describe":
             await self.write_event(self.describe().event())
         elif Ping.is_type(event.type):
@@ -61,8 +61,8 @@ class EngineHandler(AsyncEventHandler):
             try:
                 await self.on_request(event)
             except (SpeechError, *_MALFORMED) as error:
+                # The connection stays: closed while the client still sends, it could not read why.
                 await self.write_event(Error(text=f"{event.type}: {error}").event())
-                return False
         return True
 
     @override
@@ -80,12 +80,14 @@ class EngineHandler(AsyncEventHandler):
         self._request = asyncio.get_running_loop().create_task(self._answered(request))
 
     async def _answered(self, request: Coroutine[Any, Any, None]) -> None:
-        try:
-            with suppress(OSError):  # the client has gone
+        with suppress(OSError):  # the client has gone
+            try:
                 await request
-        except SpeechError as error:
-            with suppress(OSError):
+            except SpeechError as error:
                 await self.write_event(Error(text=str(error)).event())
+            except Exception as error:  # the edge to foreign code: whoever waits must be told, and the host goes on
+                log.exception("The engine failed")
+                await self.write_event(Error(text=f"the engine failed: {error!r}").event())
 
     @abstractmethod
     def describe(self) -> Info:
@@ -136,10 +138,10 @@ class RecogniserHandler(EngineHandler):
     def _collect(self, chunk: AudioChunk) -> None:
         if chunk.width != 2 or chunk.channels != 1 or not 4_000 <= chunk.rate <= 192_000 or len(chunk.audio) % 2:
             raise SpeechError("sound to recognise is 16-bit mono at 4000 to 192000 Hz")
+        if len(self._sound) + len(chunk.audio) > _MAX_SOUND_SECONDS * 2 * chunk.rate:
+            raise SpeechError(f"sound to recognise is at most {_MAX_SOUND_SECONDS} s long: send shorter segments")
         self._rate = chunk.rate
         self._sound += chunk.audio
-        if len(self._sound) > _MAX_SOUND_SECONDS * 2 * chunk.rate:
-            raise SpeechError(f"sound to recognise is at most {_MAX_SOUND_SECONDS} s long: send shorter segments")
 
     async def _transcribe(self, samples: Pcm, rate: int) -> None:
         if rate != VAD_RATE:

@@ -28,7 +28,7 @@ class NoiseFloor:
     @property
     def dbfs(self) -> float:
         """Level of the background."""
-        return min(self._lows)
+        return min(*self._lows, self._low)
 
     def raised(self, bar: float, level: float) -> float:
         """Take the next chunk's `level` in dBFS; the probability it must reach to count as speech.
@@ -37,8 +37,8 @@ class NoiseFloor:
         other, which speech never is, it is more than 1.
         """
         self._take(level)
-        low = min(self._lows)
-        if max(self._highs) - low < _STEADY_DB:
+        low = self.dbfs
+        if max(*self._highs, self._high) - low < _STEADY_DB:
             return 2.0
         nearness = min(max(1.0 - (level - low) / _MARGIN_DB, 0.0), 1.0)
         return bar + (1.0 - bar) * _MOST_LIFT * nearness

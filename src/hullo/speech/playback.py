@@ -60,7 +60,7 @@ class Playback:
     def take(self, now: float) -> Pcm | None:
         """The next frame; None, counted as a gap once it has begun, when the voice is late."""
         if not self._frames:
-            self.gap_frames += bool(self.sent_frames)
+            self.gap_frames += bool(self.sent_frames) and not self.complete
             return None
         self.sent_frames += 1
         self._sent_at.append(now)

@@ -81,6 +81,11 @@ class SpeechQueue:
         """Whether nothing is being said or waits to be said."""
         return not self._items
 
+    @property
+    def ahead(self) -> float:
+        """Seconds of sound that are made and not yet sent."""
+        return sum(item.playback.ahead for item in self._items)
+
     def say(self, text: str) -> Utterance:
         """Say `text` after everything else. Raises `SpeechError` for no text, no voice, or a full queue."""
         if self._voice is None:
@@ -184,7 +189,7 @@ class SpeechQueue:
                 skipped = min(known, len(piece))
                 known -= skipped
                 item.playback.add(piece[skipped:])
-                while sum(one.playback.ahead for one in self._items) > _AHEAD_SECONDS:
+                while self.ahead > _AHEAD_SECONDS:
                     self._room.clear()
                     await self._room.wait()
 

@@ -3,13 +3,13 @@
 import asyncio
 import dataclasses
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from contextlib import AsyncExitStack
 from types import TracebackType
 from typing import Self
 
 from hullo.media.pcm import Pcm
-from hullo.speech.client import Endpoint, RecogniserClient, VoiceClient, whole
+from hullo.speech.client import Endpoint, FixedEndpoint, RecogniserClient, VoiceClient, whole
 from hullo.speech.errors import SpeechError
 from hullo.speech.events import HostEvent, ListenerEvent, QueueEvent
 from hullo.speech.listener import Listener
@@ -106,14 +106,7 @@ class SpeechService:
 
     def _endpoint(self, role: str, uri: str) -> Endpoint:
         host = self._hosts.get(role)
-        return host.endpoint if host is not None else _fixed(uri)
-
-
-def _fixed(uri: str) -> Callable[[], Awaitable[str]]:
-    async def endpoint() -> str:
-        return uri
-
-    return endpoint
+        return host if host is not None else FixedEndpoint(uri)
 
 
 async def synthesise(text: str, settings: SpeechSettings | None = None) -> Pcm:

@@ -53,6 +53,7 @@ class HostSupervisor:
         self._on_event = on_event
         self._patience = patience or Patience()
         self._up = asyncio.Event()
+        self._look = asyncio.Event()
         self._settled = asyncio.Event()
         self._uri = ""
         self._failure = "it has not been started"
@@ -64,14 +65,19 @@ class HostSupervisor:
         """The host's process id while it is up."""
         return self._pid
 
-    async def endpoint(self) -> str:
-        """The URI of the host, once it is up. Raises a transient `SpeechError` when it stays down."""
+    async def uri(self) -> str:
+        """The URI of the host, once it is up and well. Raises a transient `SpeechError` when it stays down."""
         try:
             async with asyncio.timeout(self._patience.restart):
                 await self._up.wait()
         except TimeoutError:
             raise SpeechError(f"The {self._role} is down: {self._failure}", transient=True) from None
         return self._uri
+
+    def failed(self) -> None:
+        """A request to the host has just failed: nobody gets its URI before it answers a ping or a new one is up."""
+        self._up.clear()
+        self._look.set()
 
     async def started(self) -> None:
         """Return once the first start succeeded. Raises `SpeechError` when it failed."""
@@ -139,19 +145,30 @@ class HostSupervisor:
         return await self._watch(process)
 
     async def _watch(self, process: Process) -> str:
-        while True:
-            with suppress(TimeoutError):
-                async with asyncio.timeout(self._patience.ping_every):
-                    return _how_it_ended(await process.wait())
-            try:
-                async with Connection(self._uri) as connection:
-                    await connection.write(Ping(), within=self._patience.ping)
-                    await connection.read(self._patience.ping)
-            except SpeechError:
-                with suppress(TimeoutError):  # silent, or already dead?
-                    async with asyncio.timeout(_LAST_BREATH):
-                        return _how_it_ended(await process.wait())
-                return f"it did not answer for {self._patience.ping:g} s"
+        ended = asyncio.create_task(process.wait())
+        ended.add_done_callback(lambda _: self._look.set())
+        try:
+            while True:
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(self._patience.ping_every):
+                        await self._look.wait()
+                self._look.clear()
+                if not await self._answers():
+                    await asyncio.wait([ended], timeout=_LAST_BREATH)  # silent, or dead?
+                    silent = f"it did not answer for {self._patience.ping:g} s"
+                    return _how_it_ended(ended.result()) if ended.done() else silent
+                self._up.set()
+        finally:
+            ended.cancel()
+
+    async def _answers(self) -> bool:
+        try:
+            async with Connection(self._uri) as connection:
+                await connection.write(Ping(), within=self._patience.ping)
+                await connection.read(self._patience.ping)
+        except SpeechError:
+            return False
+        return True
 
 
 def _how_it_ended(status: int) -> str:

@@ -1,6 +1,7 @@
 """Voice activity: how likely each 32 ms of a stream is speech (Silero VAD on one shared onnxruntime session)."""
 
 import importlib.util
+import os
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,8 @@ class SileroModel:
     """
 
     def __init__(self) -> None:
+        # onnxruntime's wheels report their use to Microsoft unless told not to before they are imported.
+        os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
         try:
             import onnxruntime
         except ImportError:

@@ -11,7 +11,8 @@ from hullo.speech.engines.engine import EngineInfo, Recognition
 from hullo.speech.errors import missing_package
 
 _RATE = 16_000
-_FLOOR_DBFS = -60.0
+_FLOOR_DBFS = -70.0
+_SHORTEST = _RATE // 10
 _LONGEST_PIECE = 6 * _RATE
 _WINDOW = _RATE // 10
 
@@ -28,7 +29,8 @@ class PocketSphinxRecogniser:
             import pocketsphinx
         except ImportError:
             raise missing_package("pocketsphinx") from None
-        self._decoder: Any = pocketsphinx.Decoder(pocketsphinx.Config(loglevel="FATAL"))
+        # Batch: the cepstral mean is that of the speech itself, not a running one of what other calls said before.
+        self._decoder: Any = pocketsphinx.Decoder(pocketsphinx.Config(loglevel="FATAL", cmn="batch"))
 
     @property
     def info(self) -> EngineInfo:
@@ -44,6 +46,8 @@ class PocketSphinxRecogniser:
 
     def transcribe(self, samples: Pcm, wanted: Callable[[], bool]) -> Recognition | None:
         """The words in `samples` (16 kHz mono); None as soon as `wanted` says that nobody waits any more."""
+        if len(samples) < _SHORTEST:
+            return Recognition(text="", confidence=None)
         found: list[Recognition] = []
         for piece in _pieces(_with_floor(samples)):
             if not wanted():
@@ -57,11 +61,12 @@ class PocketSphinxRecogniser:
 
     def _decode(self, piece: Pcm) -> Recognition:
         decoder = self._decoder
+        decoder.reinit_feat()  # forgets the noise of the sound before, so that the same sound gives the same words
         decoder.start_utt()
-        # As a whole, so that the cepstral mean is that of this speech and not of what other calls said before:
-        # it halves the word errors, and the same sound always gives the same words.
-        decoder.process_raw(piece.tobytes(), full_utt=True)
-        decoder.end_utt()
+        try:
+            decoder.process_raw(piece.tobytes(), full_utt=True)
+        finally:
+            decoder.end_utt()
         best = decoder.hyp()
         words = [segment.prob for segment in decoder.seg() if segment.word[0] not in "<["] if best else []
         return Recognition(
@@ -86,7 +91,7 @@ def _pieces(samples: Pcm) -> list[Pcm]:
 
 
 def _with_floor(samples: Pcm) -> Pcm:
-    """The sound over noise at -60 dBFS: the model was never trained on digital silence and stumbles there."""
+    """The sound over noise at -70 dBFS: the model was never trained on digital silence and stumbles there."""
     generator = np.random.default_rng(0)  # the same sound gives the same words
     noise = generator.normal(0.0, 32768.0 * 10 ** (_FLOOR_DBFS / 20), len(samples))
     return np.clip(samples + noise, -32768, 32767).astype(np.int16)

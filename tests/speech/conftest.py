@@ -1,0 +1,49 @@
+"""One real recogniser host and one real voice host for the whole run, and servers that misbehave on demand."""
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from hullo.speech.client import FixedEndpoint, RecogniserClient, VoiceClient
+from hullo.speech.vad import SileroModel
+
+
+def _host(role: str, directory: Path) -> Iterator[str]:
+    socket = directory / "socket"
+    command = [sys.executable, "-m", "hullo.speech.host", "--supervised", "--role", role, "--socket", str(socket)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        assert process.stdout.readline() == b"ready\n"
+        yield f"unix://{socket}"
+        process.stdin.close()
+        assert process.wait(10) == 0
+    assert not directory.exists()
+
+
+@pytest.fixture(scope="session")
+def voice_uri(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    yield from _host("voice", tmp_path_factory.mktemp("voice"))
+
+
+@pytest.fixture(scope="session")
+def recogniser_uri(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    yield from _host("recogniser", tmp_path_factory.mktemp("recogniser"))
+
+
+@pytest.fixture(scope="session")
+def model() -> SileroModel:
+    return SileroModel()
+
+
+@pytest.fixture
+def voice(voice_uri: str) -> VoiceClient:
+    return VoiceClient(FixedEndpoint(voice_uri), timeout=20)
+
+
+@pytest.fixture
+def recogniser(recogniser_uri: str) -> RecogniserClient:
+    return RecogniserClient(FixedEndpoint(recogniser_uri), timeout=60)

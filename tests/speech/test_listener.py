@@ -1,0 +1,197 @@
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import numpy as np
+import pytest
+import wyoming.asr
+from wyoming.error import Error
+
+from hullo.media.pcm import Pcm
+from hullo.speech.client import FixedEndpoint, RecogniserClient, VoiceClient
+from hullo.speech.events import (
+    FailureKind,
+    ListenerEvent,
+    NothingRecognised,
+    RecognitionFailed,
+    SpeechEnded,
+    SpeechStarted,
+    Transcript,
+)
+from hullo.speech.listener import Listener
+from hullo.speech.segmenter import SegmenterSettings
+from hullo.speech.vad import SileroModel
+from tests.speech.support import eventually, hear_all, mixed, server, silence, spoken, tone, white_noise
+from tests.speech.test_client import says, sends
+
+START = 1000.0
+SENTENCE = "Are you open on Sunday?"
+
+
+class Ear:
+    """A listener in virtual time and what it told."""
+
+    def __init__(self, recogniser: RecogniserClient, model: SileroModel, started: float | None = START) -> None:
+        self.events: list[ListenerEvent] = []
+        self.now = START
+        self.listener = Listener(
+            recogniser, model, SegmenterSettings(), self.events.append, started=started, clock=lambda: self.now
+        )
+
+    def hear(self, pcm: Pcm) -> None:
+        self.now = hear_all(self.listener, pcm, self.now)
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        task = asyncio.create_task(self.listener.run())
+        try:
+            yield
+        finally:
+            task.cancel()
+            await asyncio.wait([task])
+
+    async def told(self, count: int) -> None:
+        await eventually(lambda: len(self.events) >= count)
+
+
+@pytest.fixture
+async def sentence(voice: VoiceClient) -> Pcm:
+    return np.concatenate([silence(1.0), await spoken(voice, SENTENCE), silence(1.0)])
+
+
+async def test_what_was_said_and_when(recogniser: RecogniserClient, model: SileroModel, sentence: Pcm) -> None:
+    ear = Ear(recogniser, model)
+    async with ear.running():
+        ear.hear(sentence)
+        await ear.told(3)
+    started, ended, transcript = ear.events
+    assert isinstance(started, SpeechStarted)
+    assert isinstance(ended, SpeechEnded)
+    assert isinstance(transcript, Transcript)
+    assert started.at == pytest.approx(1.0, abs=0.15)
+    assert ended.at == pytest.approx(len(sentence) / 48_000 - 1.0, abs=0.25)
+    assert transcript.text == "are you open on sunday"
+    assert (transcript.started_at, transcript.ended_at) == (started.at, ended.at)
+    assert transcript.end_of_speech_ms == pytest.approx(600, abs=50)
+    assert transcript.confidence is not None
+
+
+async def test_without_a_start_time_the_first_frame_is_the_start(
+    recogniser: RecogniserClient, model: SileroModel, sentence: Pcm
+) -> None:
+    ear = Ear(recogniser, model, started=None)
+    ear.now += 500.0
+    ear.hear(sentence)
+    assert isinstance(ear.events[0], SpeechStarted)
+    assert ear.events[0].at == pytest.approx(1.0, abs=0.15)
+
+
+NOISES = {
+    "digital silence": silence(8),
+    "white -60 dBFS": white_noise(8, -60),
+    "white -40 dBFS": white_noise(8, -40),
+    "white -25 dBFS": white_noise(8, -25),
+    "white -12 dBFS": white_noise(8, -12),
+    "hum 50 Hz and harmonics": mixed(mixed(tone(8, 50), tone(8, 150, -26)), tone(8, 250, -32)),
+    "dial tone": mixed(tone(8, 425, -20), tone(8, 350, -20)),
+    "noise that begins in the middle": np.concatenate([silence(3), white_noise(5, -25)]),
+    "noise that comes and goes": np.concatenate([silence(1), white_noise(1, -30)] * 4),
+    "clicks": np.tile(np.concatenate([white_noise(0.01, -10), silence(0.49)]), 16),
+}
+
+
+@pytest.mark.parametrize("noise", NOISES.values(), ids=NOISES.keys())
+async def test_noise_is_not_speech(recogniser: RecogniserClient, model: SileroModel, noise: Pcm) -> None:
+    ear = Ear(recogniser, model)
+    ear.hear(noise)
+    assert ear.events == []
+
+
+@pytest.mark.parametrize("dbfs", [-60.0, -45.0])
+async def test_speech_over_noise_begins_and_ends(
+    recogniser: RecogniserClient, model: SileroModel, sentence: Pcm, dbfs: float
+) -> None:
+    ear = Ear(recogniser, model)
+    together = np.concatenate([silence(3), sentence, silence(1)])
+    ear.hear(mixed(together, white_noise(len(together) / 48_000, dbfs)))
+    started, ended = ear.events
+    assert isinstance(started, SpeechStarted)
+    assert isinstance(ended, SpeechEnded)
+    assert started.at == pytest.approx(4.0, abs=0.2)
+    assert ended.at == pytest.approx(len(together) / 48_000 - 2.0, abs=0.3)
+
+
+async def test_speech_after_a_minute_of_mute_is_noticed_as_soon_as_ever(
+    recogniser: RecogniserClient, model: SileroModel, sentence: Pcm
+) -> None:
+    ear = Ear(recogniser, model)
+    ear.hear(np.concatenate([silence(60), sentence]))
+    assert isinstance(ear.events[0], SpeechStarted)
+    assert ear.events[0].at == pytest.approx(61.0, abs=0.15)
+
+
+async def test_frames_of_other_lengths_are_heard_too(
+    recogniser: RecogniserClient, model: SileroModel, sentence: Pcm
+) -> None:
+    ear = Ear(recogniser, model)
+    for start in range(0, len(sentence), 2880):
+        ear.listener.hear(sentence[start : start + 2880], START + (start + 2880) / 48_000)
+    assert [type(event) for event in ear.events] == [SpeechStarted, SpeechEnded]
+
+
+async def test_a_recogniser_that_fails_is_told_and_listening_goes_on(
+    model: SileroModel, sentence: Pcm, tmp_path: Path
+) -> None:
+    async with server(tmp_path, says(Error(text="out of order"))) as uri:
+        ear = Ear(RecogniserClient(FixedEndpoint(uri), timeout=5), model)
+        async with ear.running():
+            ear.hear(sentence)
+            await ear.told(3)
+            ear.hear(sentence)
+            await ear.told(6)
+    failed = ear.events[2]
+    assert isinstance(failed, RecognitionFailed)
+    assert failed.kind is FailureKind.FAILED
+    assert "out of order" in failed.detail
+    assert failed.started_at == pytest.approx(1.0, abs=0.15)
+    assert [type(event) for event in ear.events[3:]] == [SpeechStarted, SpeechEnded, RecognitionFailed]
+
+
+async def test_a_lost_connection_is_tried_once_more(model: SileroModel, sentence: Pcm, tmp_path: Path) -> None:
+    connections = 0
+
+    async def script(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal connections
+        connections += 1
+        await sends(b"")(reader, writer)
+
+    async with server(tmp_path, script) as uri:
+        ear = Ear(RecogniserClient(FixedEndpoint(uri), timeout=5), model)
+        async with ear.running():
+            ear.hear(sentence)
+            await ear.told(3)
+    assert isinstance(ear.events[2], RecognitionFailed)
+    assert connections == 2
+
+
+async def test_speech_without_words_is_told_as_such(model: SileroModel, sentence: Pcm, tmp_path: Path) -> None:
+    async with server(tmp_path, says(wyoming.asr.Transcript(text=" "))) as uri:
+        ear = Ear(RecogniserClient(FixedEndpoint(uri), timeout=5), model)
+        async with ear.running():
+            ear.hear(sentence)
+            await ear.told(3)
+    assert isinstance(ear.events[2], NothingRecognised)
+
+
+async def test_when_the_recogniser_falls_behind_the_oldest_speech_is_dropped_and_told(
+    recogniser: RecogniserClient, model: SileroModel, sentence: Pcm
+) -> None:
+    ear = Ear(recogniser, model)
+    for _ in range(10):
+        ear.hear(sentence)
+    dropped = [event for event in ear.events if isinstance(event, RecognitionFailed)]
+    starts = [event for event in ear.events if isinstance(event, SpeechStarted)]
+    assert [event.kind for event in dropped] == [FailureKind.DROPPED] * 2
+    assert [event.dropped for event in dropped] == [1, 2]
+    assert dropped[0].started_at == starts[0].at

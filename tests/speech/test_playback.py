@@ -1,0 +1,88 @@
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from hullo.speech.playback import Playback
+from tests.speech.support import silence, tone
+
+
+def take(playback: Playback, frames: int, now: float = 0.0) -> float:
+    for _ in range(frames):
+        now += 0.02
+        assert playback.take(now) is not None
+    return now
+
+
+@given(st.lists(st.integers(0, 3000), max_size=30))
+def test_pieces_of_any_length_become_frames_and_nothing_is_lost(lengths: list[int]) -> None:
+    sound = np.arange(sum(lengths), dtype=np.int64).astype(np.int16)
+    playback = Playback("")
+    start = 0
+    for length in lengths:
+        playback.add(sound[start : start + length])
+        start += length
+    playback.finish()
+    taken = []
+    while not playback.over:
+        frame = playback.take(0.0)
+        assert frame is not None
+        assert len(frame) == 960
+        taken.append(frame)
+    together = np.concatenate([*taken, silence(0)])
+    assert np.array_equal(together[: len(sound)], sound)
+    assert not together[len(sound) :].any()
+
+
+def test_a_late_voice_is_a_gap_only_in_the_middle() -> None:
+    playback = Playback("one two")
+    assert playback.take(0.0) is None
+    assert playback.gap_frames == 0
+    playback.add(tone(0.02))
+    take(playback, 1)
+    assert playback.take(0.04) is None
+    assert playback.gap_frames == 1
+    playback.finish()
+    assert playback.take(0.06) is None
+    assert playback.gap_frames == 1
+
+
+def test_what_is_under_way_has_not_been_heard() -> None:
+    playback = Playback("")
+    playback.add(tone(2.0))
+    now = take(playback, 50)
+    assert playback.sent_ms == pytest.approx(1000)
+    assert playback.heard_ms(now, 0.0) == pytest.approx(1000)
+    assert playback.heard_ms(now, 0.15) == pytest.approx(850, abs=20)
+    assert playback.heard_ms(now + 0.1, 0.15) == pytest.approx(950, abs=20)
+    assert playback.heard_ms(now, 3.0) == 0
+
+
+def test_the_text_heard_is_the_share_of_its_words() -> None:
+    playback = Playback("one two three four")
+    playback.add(tone(2.0))
+    playback.finish()
+    assert playback.heard_text(0) == ""
+    assert playback.heard_text(1000) == "one two"
+    assert playback.heard_text(1499) == "one two"
+    assert playback.heard_text(2000) == "one two three four"
+
+
+def test_while_the_length_is_unknown_a_pace_is_assumed() -> None:
+    playback = Playback("one two three four five six seven eight nine ten")
+    playback.add(tone(1.0))
+    assert len(playback.heard_text(1000).split()) == 2
+
+
+def test_a_fade_out_goes_to_silence_in_5_ms_without_a_jump() -> None:
+    playback = Playback("")
+    playback.add(tone(1.0, dbfs=-6))
+    assert playback.fade_out() is None, "nothing was sounding yet"
+    last = playback.take(0.02)
+    fade = playback.fade_out()
+    assert last is not None
+    assert fade is not None
+    joined = np.concatenate([last, fade]).astype(np.int32)
+    assert np.abs(np.diff(joined)).max() <= np.abs(np.diff(last.astype(np.int32))).max() + 100
+    assert not fade[240:].any()
+    assert fade[:120].any()

@@ -1,0 +1,29 @@
+from hypothesis import given
+from hypothesis import strategies as st
+
+from hullo.speech.sentences import sentences
+
+
+def test_sentences_are_cut_behind_their_marks() -> None:
+    text = "Hello there! We open at 9.30 tomorrow.  Is that early enough?\nGood."
+    assert list(sentences(text)) == ["Hello there!", "We open at 9.30 tomorrow.", "Is that early enough?", "Good."]
+
+
+def test_a_long_sentence_is_cut_at_a_comma_or_a_space() -> None:
+    assert list(sentences("one two three, four five six seven", longest=20)) == [
+        "one two three,",
+        "four five six seven",
+    ]
+    assert list(sentences("one two three four five", longest=20)) == ["one two three four", "five"]
+    assert list(sentences("x" * 45, longest=20)) == ["x" * 20, "x" * 20, "x" * 5]
+
+
+def test_no_text_has_no_sentences() -> None:
+    assert list(sentences("  \n ")) == []
+
+
+@given(st.text(max_size=300), st.integers(4, 50))
+def test_nothing_is_lost_and_nothing_is_too_long(text: str, longest: int) -> None:
+    pieces = list(sentences(text, longest))
+    assert all(0 < len(piece) <= longest for piece in pieces)
+    assert "".join("".join(pieces).split()) == "".join(text.split())
