@@ -29,6 +29,7 @@ async def test_ours_is_left_and_theirs_is_right(tmp_path: Path) -> None:
         recording.theirs(frame(100 + number), number * 0.02)
         recording.ours(frame(-number) if number % 2 else None, number * 0.02)
     await recording.close()
+    assert recording.path.stat().st_mode & 0o777 == 0o600
     samples = read(recording.path)
     assert len(samples) == 60 * FRAME_SAMPLES
     assert samples[::FRAME_SAMPLES, 1].tolist() == list(range(100, 160))

@@ -1,6 +1,7 @@
 """A call as a stereo WAV file: ours left, theirs right."""
 
 import asyncio
+import os
 import queue
 import threading
 import wave
@@ -26,12 +27,14 @@ class StereoRecording:
     """
 
     def __init__(self, path: Path) -> None:
-        """Begin a file; an existing one is replaced. Raises `OSError`."""
+        """Begin a file that only we can read; an existing one is replaced. Raises `OSError`."""
         self.path = path
         self.dropped_ms = 0
         self.written_ms = 0
         self.began: float | None = None
-        self._raw = path.open("wb")
+        # Not to be held up by a pipe that nobody reads.
+        flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NONBLOCK | os.O_CLOEXEC
+        self._raw = os.fdopen(os.open(path, flags, 0o600), "wb")
         self._file = _stereo(self._raw)
         self._chunks: queue.Queue[bytes | None] = queue.Queue(_QUEUE_CHUNKS)
         self._pending: list[Pcm] = []
