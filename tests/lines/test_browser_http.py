@@ -146,6 +146,38 @@ async def test_the_caller_may_say_its_name() -> None:
         await posting
 
 
+async def test_a_call_that_nobody_answers_ends_in_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("hullo.lines.browser.server.RING_DEADLINE", 0.05)
+    async with local_line() as line, an_offer() as sdp:
+        status, _, body = await ask("POST", line.url, data=sdp, headers=SDP)
+        assert (status, body["error"]) == (504, "no-answer")
+        assert (await (await line.offer()).withdrawn()).reason is EndReason.NO_ANSWER
+
+
+async def test_only_so_many_calls_ring_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("hullo.lines.browser.server.MAX_RINGING", 1)
+    async with local_line() as line, an_offer() as sdp:
+        first = asyncio.create_task(ask("POST", line.url, data=sdp, headers=SDP))
+        ringing = await line.offer()
+        status, headers, body = await ask("POST", line.url, data=sdp, headers=SDP)
+        assert (status, body["error"]) == (503, "busy")
+        assert "Retry-After" in headers
+        await ringing.reject(Ending(EndReason.DECLINED, ""))
+        assert (await first)[0] == 403
+
+
+async def test_a_caller_that_dribbles_its_offer_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("hullo.lines.browser.server.BODY_DEADLINE", 0.05)
+
+    async def dribble() -> AsyncIterator[bytes]:
+        yield b"v=0"
+        await asyncio.sleep(DEADLINE)
+
+    async with local_line() as line:
+        status, _, body = await ask("POST", line.url, data=dribble(), headers=SDP)
+        assert (status, body["error"]) == (408, "too-slow")
+
+
 async def test_a_stopping_line_refuses_what_still_rings() -> None:
     async with an_offer() as sdp:
         async with local_line() as line:

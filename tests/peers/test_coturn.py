@@ -88,7 +88,7 @@ async def test_a_relay_that_is_lost_in_mid_call_ends_it_with_that_cause(tmp_path
 class SlowToOpen(UdpTransport):
     """A direct way that loses what is sent in its first moments, as a NAT does that has not opened yet."""
 
-    def sendto(self, data: Any, addr: Any = None) -> None:  # type: ignore[explicit-override]
+    def sendto(self, data: Any, addr: Any = None) -> None:
         self.opens = getattr(self, "opens", time.monotonic() + 0.05)
         if time.monotonic() >= self.opens:
             super().sendto(data, addr)

@@ -22,6 +22,8 @@ _SO_TIMESTAMPNS = 35 if sys.platform == "linux" and struct.calcsize("l") == 8 el
 _TIMESPEC = struct.Struct("@qq")
 _ANCILLARY = socket.CMSG_SPACE(_TIMESPEC.size)
 _LONGEST_STALL = 5.0
+_FRESH = 0.002
+"""Seconds; behind a datagram that is younger, none is waiting, and asking for it would be a system call for nothing."""
 
 
 class ArrivalProtocol(Protocol):
@@ -87,8 +89,9 @@ class UdpTransport(asyncio.DatagramTransport):
             if flags & socket.MSG_TRUNC:
                 self.oversized += 1
                 continue
-            self._protocol.datagram_arrived(data, (addr[0], addr[1]), _arrival(ancillary))
-            if self.is_closing():
+            age = _age(ancillary)
+            self._protocol.datagram_arrived(data, (addr[0], addr[1]), time.monotonic() - age)
+            if 0.0 < age < _FRESH or self.is_closing():
                 return
 
 
@@ -106,11 +109,10 @@ def _bound_socket(host: str) -> socket.socket:
     return sock
 
 
-def _arrival(ancillary: list[tuple[int, int, bytes]]) -> float:
-    """The kernel's time stamp on the monotonic clock; now, where there is none."""
-    now = time.monotonic()
+def _age(ancillary: list[tuple[int, int, bytes]]) -> float:
+    """Seconds since the kernel got a datagram; 0 where it does not tell."""
     if not ancillary:
-        return now
+        return 0.0
     seconds, nanoseconds = _TIMESPEC.unpack(ancillary[0][2])
     age = time.time() - seconds - nanoseconds * 1e-9
-    return now - age if 0.0 < age < _LONGEST_STALL else now
+    return age if 0.0 < age < _LONGEST_STALL else 0.0

@@ -1,0 +1,45 @@
+"""Twenty calls at once in one process, for a minute: everybody is heard, and the clock keeps time."""
+
+import asyncio
+import logging
+import sys
+
+import pytest
+
+from hullo.lines.browser.line import BrowserLine
+from hullo.rtc.clock import MediaClock
+from tests.lines.calls import BYE, DEADLINE, listening
+from tests.rtc.tones import Listener, Tone, purity
+
+logger = logging.getLogger(__name__)
+
+CALLS = 20
+SECONDS = 60
+
+
+@pytest.mark.soak
+@pytest.mark.timeout(180)
+async def test_twenty_calls_at_once() -> None:
+    async with MediaClock() as clock, listening(BrowserLine("127.0.0.1", 0, clock=clock)) as line:
+        callers = await asyncio.create_subprocess_exec(sys.executable, "-m", "tests.soak.callers", line.url, str(CALLS))
+        try:
+            legs, listeners = [], []
+            for _ in range(CALLS):
+                leg = await (await line.offer()).accept()
+                listeners.append(Listener())
+                leg.open(listeners[-1], Tone(1000))
+                legs.append(leg)
+            async with asyncio.timeout(DEADLINE):
+                await asyncio.gather(*(leg.connected() for leg in legs))
+            before = clock.stats()
+            await asyncio.sleep(SECONDS)
+            after = clock.stats()
+            ticks, late = after.ticks - before.ticks, after.late_20_ms - before.late_20_ms
+            logger.info("%d ticks, %d late by more than 20 ms, at most %.1f ms", ticks, late, after.max_late_ms)
+            assert ticks == pytest.approx(CALLS * SECONDS * 50, rel=0.01)
+            assert late <= 0.001 * ticks
+            assert min(purity(listener.last(1.0), 440) for listener in listeners) > 0.9
+            await asyncio.gather(*(leg.close(BYE) for leg in legs))
+        finally:
+            callers.kill()
+            await callers.wait()
