@@ -8,8 +8,8 @@ import subprocess
 import sys
 import tempfile
 import textwrap
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 
 import psutil
@@ -138,25 +138,56 @@ async def test_stopped_while_it_starts_it_leaves_nothing(directory: Path) -> Non
     assert children == []
 
 
+PARENT = textwrap.dedent("""
+    import asyncio
+    from hullo.speech.events import HostDown
+    from hullo.speech.service import SpeechService
+
+    def on_event(event):
+        if isinstance(event, HostDown):
+            print(event, flush=True)
+
+    async def main():
+        async with SpeechService(on_event=on_event) as service:
+            print(*service.hosts.values(), flush=True)
+            await asyncio.sleep(600)
+
+    asyncio.run(main())
+""")
+
+
+@contextmanager
+def parent(directory: Path) -> Iterator[tuple[subprocess.Popen[bytes], list[psutil.Process]]]:
+    """A process of its own (and its own group) with a service in it, and that service's hosts."""
+    environment = {**os.environ, "TMPDIR": str(directory)}
+    with subprocess.Popen(
+        [sys.executable, "-c", PARENT],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        env=environment,
+        start_new_session=True,
+    ) as process:
+        assert process.stdout is not None
+        try:
+            yield process, [psutil.Process(int(pid)) for pid in process.stdout.readline().split()]
+        finally:
+            process.kill()
+
+
 def test_when_its_parent_is_killed_the_host_goes_and_takes_its_socket_along(tmp_path: Path) -> None:
-    program = textwrap.dedent("""
-        import asyncio
-        from hullo.speech.service import SpeechService
-
-        async def main():
-            async with SpeechService() as service:
-                print(*service.hosts.values(), flush=True)
-                await asyncio.sleep(600)
-
-        asyncio.run(main())
-    """)
-    environment = {**os.environ, "TMPDIR": str(tmp_path)}
-    with subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE, env=environment) as parent:
-        assert parent.stdout is not None
-        hosts = [psutil.Process(int(pid)) for pid in parent.stdout.readline().split()]
+    with parent(tmp_path) as (process, hosts):
         assert len(hosts) == 2
         assert len(contents(tmp_path)) == 2
-        parent.kill()
-    _, alive = psutil.wait_procs(hosts, timeout=20)
+        process.kill()
+        _, alive = psutil.wait_procs(hosts, timeout=20)
     assert alive == []
+    assert contents(tmp_path) == []
+
+
+def test_ctrl_c_at_the_terminal_is_not_a_crash_of_the_hosts(tmp_path: Path) -> None:
+    with parent(tmp_path) as (process, hosts):
+        os.killpg(process.pid, signal.SIGINT)
+        output, _ = process.communicate(timeout=20)
+    assert output == b"", "no host went down by itself"
+    assert not any(host.is_running() for host in hosts)
     assert contents(tmp_path) == []

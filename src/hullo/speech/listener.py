@@ -7,7 +7,7 @@ from collections.abc import Callable
 import numpy as np
 
 from hullo.media.pcm import SAMPLE_RATE, Pcm, level_dbfs
-from hullo.speech.client import RecogniserClient
+from hullo.speech.client import Recognised, RecogniserClient
 from hullo.speech.errors import SpeechError
 from hullo.speech.events import FailureKind, ListenerEvent, NothingRecognised, RecognitionFailed, Transcript
 from hullo.speech.resample import Resampler
@@ -15,7 +15,6 @@ from hullo.speech.segmenter import Segment, Segmenter, SegmenterSettings
 from hullo.speech.vad import CHUNK_SAMPLES, VAD_RATE, SileroModel, VoiceActivity
 
 _MAX_WAITING = 8
-_ATTEMPTS = 2
 _INAUDIBLE_DBFS = -80.0
 
 
@@ -92,15 +91,10 @@ class Listener:
             )
 
     async def _recognised(self, segment: Segment) -> ListenerEvent:
-        for attempt in range(_ATTEMPTS):
-            try:
-                result = await self._recogniser.transcribe(segment.samples)
-                break
-            except SpeechError as error:
-                if attempt == _ATTEMPTS - 1 or not error.transient:
-                    return self._failed(segment, FailureKind.FAILED, str(error))
-        else:
-            raise AssertionError("unreachable")
+        try:
+            result = await self._transcribe(segment.samples)
+        except SpeechError as error:
+            return self._failed(segment, FailureKind.FAILED, str(error))
         assert self._started is not None
         end_of_speech_ms = round((segment.decided_at - segment.ended_at) * 1000, 1)
         recognition_ms = round((self._clock() - self._started - segment.decided_at) * 1000, 1)
@@ -120,6 +114,14 @@ class Listener:
             recognition_ms=recognition_ms,
             continues=segment.continues,
         )
+
+    async def _transcribe(self, samples: Pcm) -> Recognised:
+        try:
+            return await self._recogniser.transcribe(samples)
+        except SpeechError as error:
+            if not error.transient:
+                raise
+        return await self._recogniser.transcribe(samples)  # by a host that was started again, most likely
 
     def _failed(self, segment: Segment, kind: FailureKind, detail: str) -> RecognitionFailed:
         return RecognitionFailed(

@@ -17,7 +17,6 @@ from hullo.speech.playback import Playback
 
 _MAX_WAITING = 64
 _AHEAD_SECONDS = 3.0
-_ATTEMPTS = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,17 +168,20 @@ class SpeechQueue:
         return utterance
 
     async def _feed(self, item: _Item) -> None:
-        failure = None
-        for attempt in range(_ATTEMPTS):
-            try:
-                await self._fill(item)
-                break
-            except SpeechError as error:
-                failure = str(error)
-                if attempt == _ATTEMPTS - 1 or not error.transient:
-                    break
-                failure = None
-        item.playback.finish(failure)
+        try:
+            await self._fill_with_a_second_chance(item)
+        except SpeechError as error:
+            item.playback.finish(str(error))
+        else:
+            item.playback.finish()
+
+    async def _fill_with_a_second_chance(self, item: _Item) -> None:
+        try:
+            return await self._fill(item)
+        except SpeechError as error:
+            if not error.transient:
+                raise
+        return await self._fill(item)
 
     async def _fill(self, item: _Item) -> None:
         # A second attempt goes on where the first one broke off: what is there already is not said twice.

@@ -124,7 +124,10 @@ class HostSupervisor:
         command = [sys.executable, "-m", "hullo.speech.host", "--supervised", "--role", self._role]
         command += ["--socket", str(socket), *self._options]
         # Standard input stays open and silent: when this process dies, however it dies, the host sees the end of it.
-        return await asyncio.create_subprocess_exec(*command, stdin=PIPE, stdout=PIPE, stderr=PIPE)
+        # A session of its own: Ctrl-C at the terminal is for this process, which then ends the host.
+        return await asyncio.create_subprocess_exec(
+            *command, stdin=PIPE, stdout=PIPE, stderr=PIPE, start_new_session=True
+        )
 
     async def _live(self, process: Process, socket: Path) -> str:
         assert process.stdout is not None
