@@ -156,6 +156,7 @@ class IceAgent(Connection):
 
     @override
     def _check_periodic(self) -> bool:
+        """Start the check of the next pair, if one may start; False once no pair can be waiting any more."""
         if self._check_list_done:
             return False
         for state in (CandidatePair.State.WAITING, CandidatePair.State.FROZEN):
@@ -163,7 +164,7 @@ class IceAgent(Connection):
                 if pair.state is state and not self._waits_for_direct(pair):
                     self.check_start_task(pair)
                     return True
-        return self._remote_candidates_expected() or any(map(self._waits_for_direct, self._check_list))
+        return self._remote_candidates_expected() or time.monotonic() < self._relay_from
 
     @override
     def check_start_task(self, pair: CandidatePair) -> None:
