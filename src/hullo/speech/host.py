@@ -11,7 +11,6 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
@@ -68,24 +67,18 @@ def _factory(options: argparse.Namespace, worker: Worker) -> HandlerFactory:
 
 
 async def _serve(socket: Path, factory: HandlerFactory, worker: Worker, job_seconds: float) -> None:
-    stop = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stop.set)
     server = AsyncUnixServer(socket)
     await server.start(factory)
     os.chmod(socket, 0o600)
+    watch = asyncio.ensure_future(worker.watch(job_seconds))
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, watch.cancel)
     sys.stdout.write("ready\n")
     sys.stdout.flush()
-    watch = asyncio.ensure_future(worker.watch(job_seconds))
-    stopped = asyncio.ensure_future(stop.wait())
     try:
-        done, _ = await asyncio.wait([watch, stopped], return_when=asyncio.FIRST_COMPLETED)
-        if watch in done:
-            watch.result()
+        with suppress(asyncio.CancelledError):
+            await watch
     finally:
-        watch.cancel()
-        stopped.cancel()
         await server.stop()
 
 
@@ -106,11 +99,5 @@ def _complain(message: str, status: int) -> int:
     return status
 
 
-def _exit_at_once(run: Callable[[], int]) -> None:
-    # Without waiting for the engine's thread, which may never come back.
-    status = run()
-    os._exit(status)
-
-
 if __name__ == "__main__":
-    _exit_at_once(main)
+    os._exit(main())  # without waiting for the engine's thread, which may never come back

@@ -1,0 +1,85 @@
+"""The server's side where only an engine of our own making can bring about what happens."""
+
+import asyncio
+import threading
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from functools import partial
+from pathlib import Path
+
+import pytest
+from wyoming.server import AsyncUnixServer, HandlerFactory
+
+from hullo.media.pcm import Pcm
+from hullo.speech.client import FixedEndpoint, RecogniserClient, VoiceClient
+from hullo.speech.engines.engine import EngineInfo, Recognition
+from hullo.speech.errors import SpeechError
+from hullo.speech.handlers import RecogniserHandler, VoiceHandler
+from hullo.speech.worker import Worker
+from tests.speech.support import eventually, silence, spoken
+
+INFO = EngineInfo("test", "test", "", "1", "test", ["en"])
+
+
+class Recogniser:
+    """Fails, then waits until nobody wants its answer, then answers."""
+
+    info = INFO
+
+    def __init__(self) -> None:
+        self.calls = 0
+        self.begun = threading.Event()
+        self.given_up = False
+
+    def transcribe(self, samples: Pcm, wanted: Callable[[], bool]) -> Recognition | None:
+        self.calls += 1
+        if self.calls == 1:
+            raise RuntimeError("out of luck")
+        if self.calls == 2:
+            self.begun.set()
+            while wanted():
+                pass
+            self.given_up = True
+            return None
+        return Recognition("hello", 0.5)
+
+
+class BrokenVoice:
+    """Breaks off after its first sound."""
+
+    info = INFO
+    rate = 16_000
+
+    def synthesise(self, text: str, voice: str | None, emit: Callable[[bytes], bool]) -> None:
+        emit(b"\1\0" * 800)
+        raise RuntimeError("out of breath")
+
+
+@asynccontextmanager
+async def serving(directory: Path, factory: HandlerFactory) -> AsyncIterator[FixedEndpoint]:
+    server = AsyncUnixServer(directory / "socket")
+    await server.start(factory)
+    try:
+        yield FixedEndpoint(f"unix://{directory}/socket")
+    finally:
+        await server.stop()
+
+
+async def test_an_engine_that_fails_is_told_and_the_next_request_is_served(tmp_path: Path) -> None:
+    engine = Recogniser()
+    async with serving(tmp_path, partial(RecogniserHandler, engine, Worker())) as endpoint:
+        client = RecogniserClient(endpoint, timeout=10)
+        with pytest.raises(SpeechError, match=r"the engine failed: RuntimeError.*out of luck"):
+            await client.transcribe(silence(0.5, 16_000))
+        impatient = asyncio.create_task(client.transcribe(silence(0.5, 16_000)))
+        await eventually(engine.begun.is_set)
+        impatient.cancel()
+        result = await client.transcribe(silence(0.5, 16_000))
+    assert engine.given_up, "what nobody waits for any more is given up"
+    assert (result.text, result.confidence) == ("hello", 0.5)
+
+
+async def test_a_voice_that_fails_in_mid_sentence_is_told(tmp_path: Path) -> None:
+    async with serving(tmp_path, partial(VoiceHandler, BrokenVoice(), Worker())) as endpoint:
+        with pytest.raises(SpeechError, match="out of breath"):
+            await spoken(VoiceClient(endpoint, timeout=10), "hello")
