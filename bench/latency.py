@@ -1,5 +1,6 @@
 """How long from a mouth to an ear, and what one lost packet or a stalled program does to that."""
 
+import asyncio
 import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -123,8 +124,10 @@ def _since(found: Sequence[Delay], begin: float, end: float = np.inf) -> list[fl
 
 
 async def _after_trouble(subject: str) -> dict[str, float]:
-    lost = await _trouble(subject, talker={"lose_at": _TROUBLE_AT}, listener={})
-    stalled = await _trouble(subject, talker={}, listener={"stall_at": _TROUBLE_AT})
+    lost, stalled = await asyncio.gather(
+        _trouble(subject, talker={"lose_at": _TROUBLE_AT}, listener={}),
+        _trouble(subject, talker={}, listener={"stall_at": _TROUBLE_AT}),
+    )
     return {
         "before_lost_packet_ms": 1000 * lost[0],
         "after_one_lost_packet_ms": 1000 * lost[1],

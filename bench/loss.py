@@ -82,7 +82,7 @@ def measure(size: Size) -> Result:
             f"{len(speech()) / SAMPLE_RATE:.0f} s of speech each after {WARM_UP:g} s of warm-up",
             "chirps_heard_share": "of 15 ms chirps, how many are found in what is heard; the subject is not asked",
             "chirps": f"about {round(len(seeds) * seconds / 0.26)} for each network and subject",
-            "real_sound_share": "of the time of speech, how much was not concealed or silent, by the subject's own count",
+            "real_sound_share": "of the speech, how much was not concealed or silent by the subject's own count",
             "ratios": f"ours/aiortc is of the share of chirps not heard in {_HEADLINE}",
             "pesq": "wideband, P.862.2" if has_pesq() else PESQ_MISSING,
         },

@@ -3,12 +3,12 @@
 import math
 
 import pytest
+
 from bench.chirps import chirp_track
 from bench.loss import Size, measure
 from bench.playback import SOUND_CARD_PHASE, Aiortc, Ours, Subject, play
 from bench.result import median
 from bench.tape import delays
-
 from hullo.media.netsim import NetworkProfile
 
 

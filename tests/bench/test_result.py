@@ -5,10 +5,10 @@ import json
 from pathlib import Path
 
 import pytest
-from bench.result import Result, Target, median, quantile
 from rich.console import Console
 
 from bench import result
+from bench.result import Result, Target, median, quantile
 
 
 def _result(**changes: object) -> Result:

@@ -2,9 +2,9 @@
 
 import numpy as np
 import pytest
+
 from bench.chirps import KINDS, LONGEST_DELAY, ChirpTrack, chirp_track, find_chirps
 from bench.tape import PlayedTape, delays
-
 from hullo.media.opus import OpusDecoder, OpusEncoder
 from hullo.media.pcm import FRAME_SAMPLES, FRAME_SECONDS, SAMPLE_RATE, Pcm
 
