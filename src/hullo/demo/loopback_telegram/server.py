@@ -1,0 +1,177 @@
+"""The loopback Telegram on a TCP port."""
+
+import asyncio
+import secrets
+import time
+from collections.abc import Callable
+from types import TracebackType
+from typing import Any, Self
+
+from hullo.demo.loopback_telegram.calls import CallBook, CallSettings
+from hullo.demo.loopback_telegram.connection import Connection
+from hullo.demo.loopback_telegram.crypto import RandomBytes, ServerKey
+from hullo.demo.loopback_telegram.delivery import Delivery
+from hullo.demo.loopback_telegram.device import Device
+from hullo.demo.loopback_telegram.directory import Directory, Member
+from hullo.demo.loopback_telegram.faults import Faults
+from hullo.demo.loopback_telegram.handshake import NewKey
+from hullo.demo.loopback_telegram.rpc import RpcFailure
+from hullo.demo.loopback_telegram.tl import types
+from hullo.demo.loopback_telegram.world import Authorization, World
+
+_EXPIRE_EVERY = 0.2
+_CLOSE_WITHIN = 5.0
+
+
+class LoopbackTelegram:
+    """A server with its members; an asynchronous context manager. Entering raises `OSError` if the port is taken."""
+
+    def __init__(
+        self,
+        *,
+        port: int = 0,
+        key: ServerKey | None = None,
+        random: RandomBytes = secrets.token_bytes,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self.key = key or ServerKey.generate()
+        self.random = random
+        self.clock = clock
+        self.faults = Faults()
+        self.settings = CallSettings()
+        self.directory = Directory(random)
+        book = CallBook(self.settings, self._push, random)
+        self.world = World(
+            address=("127.0.0.1", port),
+            clock=clock,
+            random=random,
+            directory=self.directory,
+            book=book,
+            settings=self.settings,
+            faults=self.faults,
+        )
+        self._devices: dict[int, Device] = {}
+        self._connections: set[Connection] = set()
+        self._tasks = asyncio.TaskGroup()
+        self._server: asyncio.Server | None = None
+        self._clockwork: asyncio.Task[None] | None = None
+        self._serving: set[asyncio.Task[None]] = set()
+        self._delivery = Delivery(self.faults, clock)
+
+    async def __aenter__(self) -> Self:
+        await self._tasks.__aenter__()
+        await self.listen()
+        self._clockwork = self._tasks.create_task(self._expire_calls())
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        """Close every connection and the port."""
+        await self.stop_listening()
+        self._delivery.close()
+        if self._serving:
+            await asyncio.wait(self._serving, timeout=_CLOSE_WITHIN)
+        if self._clockwork is not None:
+            self._clockwork.cancel()
+        await self._tasks.__aexit__(kind, error, traceback)
+
+    @property
+    def address(self) -> tuple[str, int]:
+        """Host and port."""
+        return self.world.address
+
+    def add_member(self, user_id: int, name: str, *, phone: str = "", password: str | None = None) -> Member:
+        """Open an account; the username is the name in lower case."""
+        member = Member(
+            id=user_id, phone=phone or f"99966{user_id:05}", name=name, username=name.lower(), password=password
+        )
+        return self.directory.add(member)
+
+    # The network, and what goes wrong with it
+
+    async def listen(self) -> None:
+        """Take connections, after `stop_listening` at the same port as before."""
+        host, port = self.world.address
+        self._server = await asyncio.start_server(self._serve, host, port)
+        self.world.address = (host, self._server.sockets[0].getsockname()[1])
+
+    async def stop_listening(self) -> None:
+        """Be unreachable: drop all connections and refuse new ones."""
+        if self._server is not None:
+            self._server.close()
+            self._server = None
+        for connection in list(self._connections):
+            connection.drop()
+
+    def kick(self, user_id: int) -> None:
+        """Drop the connections of a member."""
+        for connection in self._connections_of(user_id):
+            connection.drop()
+
+    def go_silent(self, user_id: int) -> None:
+        """From now on the present connections of a member carry nothing, in either direction, and stay open."""
+        for connection in self._connections_of(user_id):
+            connection.silent = True
+
+    def revoke(self, user_id: int) -> None:
+        """Forget the authorization keys of a member: the server answers them with -404 and hangs up."""
+        for device in self._devices_of(user_id):
+            del self._devices[device.id]
+        self.kick(user_id)
+
+    def end_logins(self, user_id: int, code: int = 401, name: str = "SESSION_REVOKED") -> None:
+        """End the member's logins as another of their devices can: requests fail, the keys live on."""
+        for device in self._devices_of(user_id):
+            device.authorization.ended_by = RpcFailure(code, name)
+
+    def connected(self, user_id: int) -> int:
+        """How many connections a member has."""
+        return len(self._connections_of(user_id))
+
+    def _connections_of(self, user_id: int) -> list[Connection]:
+        return [one for one in self._connections if one.user_id == user_id]
+
+    def _devices_of(self, user_id: int) -> list[Device]:
+        return [one for one in self._devices.values() if one.user_id == user_id]
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        connection = Connection(self, reader, writer)
+        self._connections.add(connection)
+        self._serving.add(task)
+        try:
+            await connection.run()
+        finally:
+            self._connections.discard(connection)
+            self._serving.discard(task)
+
+    # Keys
+
+    def new_device(self, new: NewKey) -> None:
+        """A key exchange is through."""
+        device = Device(Authorization(new.auth_key, new.salt), self.random)
+        self._devices[device.id] = device
+
+    def device(self, key_id: int) -> Device | None:
+        """The device with that key, unless it is unknown or revoked."""
+        return self._devices.get(key_id)
+
+    def _push(self, user_id: int, update: Any, only: int | None, but: int | None) -> None:
+        body = self._packaged(update, user_id)
+        for device in self._devices_of(user_id):
+            if only in (None, device.id) and device.id != but:
+                self._delivery.send(device, body)
+
+    def _packaged(self, update: Any, user_id: int) -> Any:
+        now = int(self.clock())
+        if isinstance(update, types.UpdatePhoneCallSignalingData):
+            return types.UpdateShort(update=update, date=now)
+        users = self.world.users_in(update, user_id)
+        return types.Updates(updates=[update], users=users, chats=[], date=now, seq=0)
+
+    async def _expire_calls(self) -> None:
+        while True:
+            await asyncio.sleep(_EXPIRE_EVERY)
+            self.world.book.expire(self.clock())
