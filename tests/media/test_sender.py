@@ -78,11 +78,22 @@ def test_the_first_numbers_are_random() -> None:
 def test_reported_loss_raises_the_protection_at_once_and_lowers_it_slowly() -> None:
     sender = Sender()
     history = []
-    for loss in (0.0, 0.2, 0.0, 0.9, *[0.0] * 40):
-        sender.adapt_to_loss(loss)
+    for second, loss in enumerate((0.0, 0.2, 0.0, 0.9, *[0.0] * 25)):
+        sender.adapt_to_loss(loss, float(second))
         history.append(sender.stats().expected_loss)
     assert history[:5] == [10, 20, 19, 30, 29]
     assert history[-1] == 10
+
+
+def test_a_way_that_loses_nothing_needs_no_protection_until_it_does() -> None:
+    sender = Sender()
+    history = []
+    for second, loss in enumerate((*[0.0] * 12, 0.01, *[0.0] * 12)):
+        sender.adapt_to_loss(loss, float(second))
+        history.append(sender.stats().expected_loss)
+    assert history == [*[10] * 10, 0, 0, *[10] * 11, 0, 0]
+    packets = [packet for packet in sent(sender, [tone(i) for i in range(20)]) if packet]
+    assert not any(packet_has_fec(packet.payload) for packet in packets[5:])
 
 
 def test_packets_carry_fec_without_any_report() -> None:

@@ -15,6 +15,10 @@ LEAST_EXPECTED_LOSS: Final = 10
 
 _MOST_EXPECTED_LOSS: Final = 30
 
+_LOSSLESS_SECONDS: Final = 10.0
+"""Reports of no loss for so long end the redundancy, which is a third of the encoder's work; the first loss brings it
+back. A way that loses one packet in a hundred has no such ten seconds."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SenderStats:
@@ -53,6 +57,7 @@ class Sender:
         self._sequence = secrets.randbits(15) if first_sequence is None else first_sequence
         self._timestamp = secrets.randbits(32) if first_timestamp is None else first_timestamp
         self._expected_loss = LEAST_EXPECTED_LOSS
+        self._lossless_since: float | None = None
         self._encoder = OpusEncoder(
             frame_ms=frame_ms,
             bitrate=bitrate,
@@ -118,10 +123,18 @@ class Sender:
         elapsed = 0.0 if self._pushed_at is None else now - self._pushed_at
         return self._timestamp + self._filled + round(elapsed * SAMPLE_RATE) & 0xFFFFFFFF
 
-    def adapt_to_loss(self, fraction: float) -> None:
-        """Protect against the loss that the peer reports, 0 to 1: at once when it grows, slowly when it shrinks."""
-        percent = max(round(100 * fraction), self._expected_loss - 1, LEAST_EXPECTED_LOSS)
-        percent = min(percent, _MOST_EXPECTED_LOSS)
+    def adapt_to_loss(self, fraction: float, now: float) -> None:
+        """Protect against the loss that the peer reports, 0 to 1: at once when it grows, slowly when it shrinks.
+
+        A stream begins protected, and stays so until nothing has been lost for a while.
+        """
+        percent = min(max(round(100 * fraction), self._expected_loss - 1, LEAST_EXPECTED_LOSS), _MOST_EXPECTED_LOSS)
+        if fraction > 0 or percent > LEAST_EXPECTED_LOSS:
+            self._lossless_since = None
+        elif self._lossless_since is None:
+            self._lossless_since = now
+        if self._lossless_since is not None and now - self._lossless_since >= _LOSSLESS_SECONDS:
+            percent = 0
         if percent != self._expected_loss:
             self._expected_loss = percent
             self._encoder.set_expected_loss(percent)
