@@ -14,7 +14,7 @@ import aioice.turn
 import aiortc.rtcdtlstransport
 import pytest
 from aioice import Candidate
-from aiortc import RTCCertificate, RTCDtlsTransport, RTCIceGatherer, RTCIceTransport
+from aiortc import RTCCertificate, RTCDtlsTransport, RTCIceGatherer, RTCIceTransport, RTCSctpTransport
 from pylibsrtp import Policy, Session
 
 import hullo.rtc.adapter
@@ -49,7 +49,20 @@ METHODS: list[tuple[type, str, list[str], str]] = [
     (RTCDtlsTransport, "_validate_peer_identity", ["remoteParameters"], "the error for a wrong fingerprint"),
     (RTCDtlsTransport, "_write_ssl", [], "the goodbye after a failed handshake"),
     (RTCDtlsTransport, "_register_data_receiver", ["receiver"], "data channels"),
+    (RTCDtlsTransport, "_unregister_data_receiver", ["receiver"], "data channels"),
     (RTCDtlsTransport, "_send_data", ["data"], "data channels"),
+    (RTCSctpTransport, "_handle_data", ["data"], "surviving what a peer sends as SCTP"),
+    (RTCSctpTransport, "_receive", ["stream_id", "pp_id", "data"], "messages over SCTP"),
+    (RTCSctpTransport, "_receive_data_chunk", ["chunk"], "the bounds of what waits in an SCTP association"),
+    (
+        RTCSctpTransport,
+        "_send",
+        ["stream_id", "pp_id", "user_data", "expiry", "max_retransmits", "ordered"],
+        "messages over SCTP",
+    ),
+    (RTCSctpTransport, "_send_chunk", ["chunk"], "SCTP while the path is lost"),
+    (RTCSctpTransport, "_set_state", ["state"], "knowing when an SCTP association begins and ends"),
+    (RTCSctpTransport, "_t1_expired", [], "repeating the first SCTP packet for as long as it takes"),
 ]
 
 ATTRIBUTES: dict[str, list[tuple[str, str]]] = {
@@ -81,6 +94,14 @@ ATTRIBUTES: dict[str, list[tuple[str, str]]] = {
         ("_task", "ending the DTLS pump"),
         ("_role", "data channels"),
     ],
+    "RTCSctpTransport": [
+        ("_advertised_rwnd", "the bounds of what waits in an SCTP association"),
+        ("_inbound_streams", "the bounds of what waits in an SCTP association"),
+        ("_inbound_streams_max", "the bounds of what waits in an SCTP association"),
+        ("_rto", "the first retransmission over SCTP"),
+        ("_sack_misordered", "the bounds of what waits in an SCTP association"),
+        ("_t1_failures", "repeating the first SCTP packet for as long as it takes"),
+    ],
 }
 
 
@@ -100,6 +121,7 @@ async def test_the_attributes_are_there() -> None:
         "StunProtocol": aioice.ice.StunProtocol(connection),
         "TurnClient": aioice.turn.TurnClientUdpProtocol(("", 0), None, None, 600, 240),
         "RTCDtlsTransport": dtls,
+        "RTCSctpTransport": RTCSctpTransport(dtls),
     }
     for owner, attributes in ATTRIBUTES.items():
         for name, use in attributes:
@@ -113,6 +135,8 @@ def test_the_constants_and_types_are_there() -> None:
     names = {state.name for state in aiortc.rtcdtlstransport.State}
     assert {"CONNECTED", "CLOSED", "FAILED"} <= names, "noticing the end of a call"
     assert hasattr(Candidate("1", 1, "udp", 1, "192.0.2.1", 1, "host"), "_network_host"), "multicast DNS candidates"
+    association = {state.name for state in RTCSctpTransport.State}
+    assert {"ESTABLISHED", "CLOSED"} <= association, "knowing when an SCTP association begins and ends"
     for method in ("protect", "unprotect", "protect_rtcp", "unprotect_rtcp"):
         assert hasattr(Session, method), "sending and receiving sound"
     assert hasattr(Policy, "SRTP_PROFILE_AES128_CM_SHA1_80"), "the SRTP profile that every browser has"
