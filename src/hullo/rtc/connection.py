@@ -77,7 +77,7 @@ class RtcConnection:
         self._certificate = certificate or Certificate()
         self._agent = IceAgent(controlling=controlling, relay_only=ice.relay_only, consent=ice.consent)
         self._dtls = DtlsSrtpTransport(self._agent, self._certificate)
-        self._gatherer = Gatherer(self._agent, ice.servers, ice.relay_only, self._gathered)
+        self._gatherer = Gatherer(self._agent, (*ice.servers, *ice.reflectors), ice.relay_only, self._gathered)
         self._gathering: asyncio.Task[None] | None = None
         self._local_candidates: list[IceCandidate] = []
         self._remote: TransportDescription | None = None

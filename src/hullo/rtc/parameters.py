@@ -8,6 +8,7 @@ import msgspec
 from typing_extensions import override
 
 from hullo.rtc.candidate import IceCandidate
+from hullo.rtc.reflector import Reflector
 
 _ICE_URL = re.compile(r"(stun|turn|turns):(\[[0-9A-Fa-f:.]+\]|[^\s:?\[\]/]+)(?::(\d{1,5}))?(?:\?transport=(udp|tcp))?")
 
@@ -126,6 +127,7 @@ class IceOptions(msgspec.Struct, frozen=True):
     servers: tuple[IceServer, ...] = ()
     relay_only: bool = False
     consent: Consent = Consent()
+    reflectors: tuple[Reflector, ...] = ()
 
 
 class PairOutcome(StrEnum):
@@ -138,7 +140,10 @@ class PairOutcome(StrEnum):
 
 
 class PairReport(msgspec.Struct, frozen=True, kw_only=True):
-    """One candidate pair of the check list: candidate types, transport, outcome, and whether it carries the call."""
+    """One candidate pair of the check list: candidate types, transport, outcome, and whether it carries the call.
+
+    A relayed candidate at a Telegram reflector is told from one at a TURN server as `reflector`.
+    """
 
     local: str
     remote: str

@@ -9,13 +9,16 @@ from ipaddress import ip_address
 from aioice import Candidate, stun
 from aioice.candidate import candidate_foundation, candidate_priority
 from aioice.ice import get_host_addresses
+from typing_extensions import override
 
 from hullo.rtc.adapter.ice import IceAgent
+from hullo.rtc.adapter.reflector import ReflectorCandidate, take_place
 from hullo.rtc.adapter.stun import Address, StunSocket
 from hullo.rtc.adapter.turn import allocate
 from hullo.rtc.adapter.udp import UdpTransport
 from hullo.rtc.candidate import IceCandidate
 from hullo.rtc.parameters import IceServer
+from hullo.rtc.reflector import Reflector, candidate_name, parse_address
 
 logger = logging.getLogger(__name__)
 
@@ -34,7 +37,7 @@ class Gatherer:
     def __init__(
         self,
         agent: IceAgent,
-        servers: Sequence[IceServer],
+        servers: Sequence[IceServer | Reflector],
         relay_only: bool,
         on_candidate: Callable[[IceCandidate], None],
     ) -> None:
@@ -73,16 +76,18 @@ class Gatherer:
         self._hosts.append(host)
         self._tell(host.local_candidate, host)
 
-    async def _ask(self, server: IceServer) -> None:
+    async def _ask(self, server: IceServer | Reflector) -> None:
         async with asyncio.TaskGroup() as tasks:
-            if server.is_turn:
+            if isinstance(server, Reflector):
+                tasks.create_task(self._try(server, self._reflected(server)))
+            elif server.is_turn:
                 tasks.create_task(self._try(server, self._relayed(server)))
             elif not self._relay_only:
                 for rank, host in enumerate(self._hosts):
                     tasks.create_task(self._try(server, self._reflexive(host, server, rank)))
         self._serve(server)
 
-    async def _try(self, server: IceServer, attempt: Coroutine[None, None, bool]) -> None:
+    async def _try(self, server: IceServer | Reflector, attempt: Coroutine[None, None, bool]) -> None:
         try:
             async with asyncio.timeout(SERVER_DEADLINE):
                 if await attempt:
@@ -92,7 +97,7 @@ class Gatherer:
         except (OSError, stun.TransactionError) as error:
             logger.warning("ICE server %s gives no candidate: %s", server.url, error)
 
-    def _serve(self, server: IceServer) -> None:
+    def _serve(self, server: IceServer | Reflector) -> None:
         self._unserved.discard(server)
         if not self._unserved:
             self.served.set()
@@ -117,6 +122,14 @@ class Gatherer:
         self._tell(relay.local_candidate, relay)
         return True
 
+    async def _reflected(self, reflector: Reflector) -> bool:
+        place = StunSocket(self._agent)
+        transport = await take_place(reflector, place)
+        place.connection_made(transport)
+        place.local_candidate = _candidate("relay", transport.own_address, rank=reflector.id, cls=ReflectorCandidate)
+        self._tell(place.local_candidate, place)
+        return True
+
     def _tell(self, candidate: Candidate, own_socket: StunSocket | None) -> None:
         self._agent.add_local(candidate, own_socket)
         self._on_candidate(_from_aioice(candidate))
@@ -134,9 +147,17 @@ async def _resolve(server: Address, family: socket.AddressFamily) -> Address | N
     return (host, port) if same_family else None
 
 
-def _candidate(kind: str, address: Address, related: Address | None = None, rank: int = 0) -> Candidate:
+class _OwnCandidate(Candidate):
+    @override
+    def can_pair_with(self, other: Candidate) -> bool:
+        return parse_address(other.host) is None and super().can_pair_with(other)
+
+
+def _candidate(
+    kind: str, address: Address, related: Address | None = None, rank: int = 0, cls: type[Candidate] = _OwnCandidate
+) -> Candidate:
     base = related or address
-    return Candidate(
+    return cls(
         foundation=candidate_foundation(kind, "udp", base[0]),
         component=1,
         transport="udp",
@@ -150,10 +171,11 @@ def _candidate(kind: str, address: Address, related: Address | None = None, rank
 
 
 def _from_aioice(candidate: Candidate) -> IceCandidate:
+    reflected = parse_address(candidate.host)
     return IceCandidate(
         foundation=candidate.foundation,
         priority=candidate.priority,
-        address=candidate.host,
+        address=candidate.host if reflected is None else candidate_name(*reflected),
         port=candidate.port,
         type=candidate.type,
         related_address=candidate.related_address,

@@ -14,6 +14,7 @@ from typing_extensions import override
 from hullo.rtc.adapter.stun import Address, StunSocket
 from hullo.rtc.candidate import IceCandidate
 from hullo.rtc.parameters import Consent, PairOutcome, PairReport
+from hullo.rtc.reflector import address_of_name, parse_address
 
 logger = logging.getLogger(__name__)
 
@@ -101,7 +102,8 @@ class IceAgent(Connection):
 
     def _take_remote(self, candidate: IceCandidate) -> None:
         if not candidate.is_mdns:
-            self._add_remote_candidate(_to_aioice(candidate), candidate.address)
+            remote = _to_aioice(candidate)
+            self._add_remote_candidate(remote, remote.host)
         else:
             task = asyncio.create_task(self._resolve(candidate), name="mdns candidate")
             self._resolving.add(task)
@@ -291,7 +293,13 @@ _OUTCOMES = {
 def _report(pair: CandidatePair, chosen: bool) -> PairReport:
     local, remote = pair.local_candidate, pair.remote_candidate
     outcome = _OUTCOMES[pair.state]
-    return PairReport(local=local.type, remote=remote.type, protocol=local.transport, outcome=outcome, chosen=chosen)
+    return PairReport(
+        local=_kind(local), remote=_kind(remote), protocol=local.transport, outcome=outcome, chosen=chosen
+    )
+
+
+def _kind(candidate: Candidate) -> str:
+    return candidate.type if parse_address(candidate.host) is None else "reflector"
 
 
 def _to_aioice(candidate: IceCandidate) -> Candidate:
@@ -300,7 +308,7 @@ def _to_aioice(candidate: IceCandidate) -> Candidate:
         component=candidate.component,
         transport=candidate.protocol,
         priority=candidate.priority,
-        host=candidate.address,
+        host=address_of_name(candidate.address) or candidate.address,
         port=candidate.port,
         type=candidate.type,
         related_address=candidate.related_address,
