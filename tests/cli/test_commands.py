@@ -78,10 +78,9 @@ def test_a_call_from_the_shell_is_followed_by_tail_and_recorded(tmp_path: Path) 
         with subprocess.Popen(
             [*HULLO, "tail", "--json", "--socket", str(socket)], stdout=subprocess.PIPE, text=True
         ) as tail:
-            record = str(tmp_path / "call.wav")
-            called = run(
-                "call", address, "--play", str(tone), "--stay", "0.2", "--record", record, "--no-speech", "--json"
-            )
+            asyncio.run(_another_client(socket))
+            record = ["--record", str(tmp_path / "call.wav")]
+            called = run("call", address, "--play", str(tone), "--stay", "0.2", *record, "--no-speech", "--json")
             assert tail.stdout is not None
             names = []
             for line in tail.stdout:
