@@ -1,6 +1,7 @@
 """What several tests of this room need: sounds, waiting for a condition, a server that misbehaves."""
 
 import asyncio
+import re
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -13,6 +14,18 @@ from hullo.speech.client import VoiceClient, whole
 from hullo.speech.listener import Listener
 
 Script = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
+
+
+def word_errors(said: str, heard: str) -> int:
+    """Words to insert, delete or replace to make `heard` what was `said`, whatever the case and the marks."""
+    wanted, got = (re.sub(r"[^\w' ]", "", text).lower().split() for text in (said, heard))
+    costs = list(range(len(got) + 1))
+    for row, word in enumerate(wanted, 1):
+        diagonal, costs[0] = costs[0], row
+        for column, other in enumerate(got, 1):
+            cost = min(costs[column] + 1, costs[column - 1] + 1, diagonal + (word != other))
+            diagonal, costs[column] = costs[column], cost
+    return costs[-1]
 
 
 def silence(seconds: float, rate: int = 48_000) -> Pcm:

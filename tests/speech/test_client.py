@@ -19,7 +19,7 @@ from hullo.media.pcm import Pcm, level_dbfs
 from hullo.speech.client import FixedEndpoint, RecogniserClient, VoiceClient, whole
 from hullo.speech.errors import SpeechError
 from hullo.speech.resample import resample
-from tests.speech.support import Script, server, silence, spoken, tone, white_noise
+from tests.speech.support import Script, server, silence, spoken, tone, white_noise, word_errors
 
 
 def says(*messages: Eventable | Event) -> Script:
@@ -49,7 +49,7 @@ async def test_what_the_voice_says_the_recogniser_hears(voice: VoiceClient, reco
     sound = await spoken(voice, "Where are you located?")
     padded = np.concatenate([silence(0.3), sound, silence(0.3)])
     result = await recogniser.transcribe(resample(padded, 48_000, 16_000))
-    assert result.text == "where are you located"
+    assert word_errors("Where are you located?", result.text) <= 1
     assert result.confidence is not None
     assert 0.3 < result.confidence <= 1.0
     assert result.seconds > 0
@@ -77,8 +77,7 @@ async def test_speech_longer_than_a_piece_is_recognised_in_order(
     parts = [np.concatenate([await spoken(voice, text), silence(0.5)]) for text in texts]
     result = await recogniser.transcribe(resample(np.concatenate(parts), 48_000, 16_000))
     assert len(np.concatenate(parts)) > 6 * 48_000
-    words = result.text.split()
-    assert words.index("located") < words.index("sunday") < words.index("name") < words.index("order")
+    assert word_errors(" ".join(texts), result.text) <= 4
 
 
 async def test_speech_arrives_before_it_is_complete_and_at_its_right_speed(voice: VoiceClient) -> None:

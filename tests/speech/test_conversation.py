@@ -3,11 +3,8 @@
 import asyncio
 import os
 import signal
-import string
-import time
 
 import numpy as np
-import pytest
 
 from hullo.media.opus import OpusDecoder, OpusEncoder
 from hullo.media.pcm import Pcm
@@ -20,9 +17,7 @@ from hullo.speech.settings import SpeechSettings
 from hullo.speech.supervisor import Patience
 from hullo.speech.vad import SileroModel
 from tests.speech.phrases import RELIABLE
-from tests.speech.support import eventually, frames, hear_all, silence, spoken
-
-NO_MARKS = str.maketrans("", "", string.punctuation)
+from tests.speech.support import eventually, frames, hear_all, silence, spoken, word_errors
 
 
 def over_opus(sound: Pcm) -> Pcm:
@@ -30,28 +25,29 @@ def over_opus(sound: Pcm) -> Pcm:
     return np.concatenate([decoder.decode(encoder.encode(frame)) for frame in frames(sound)])
 
 
-@pytest.mark.parametrize("phrase", RELIABLE)
-async def test_a_sentence_is_heard_word_for_word(
-    phrase: str, voice: VoiceClient, recogniser: RecogniserClient, model: SileroModel
+async def test_sentences_are_heard_word_for_word(
+    voice: VoiceClient, recogniser: RecogniserClient, model: SileroModel
 ) -> None:
-    events: list[ListenerEvent] = []
-    listener = Listener(recogniser, model, SegmenterSettings(), events.append, started=0.0, clock=time.monotonic)
+    heard: list[ListenerEvent] = []
+    listener = Listener(recogniser, model, SegmenterSettings(), heard.append, started=0.0, clock=lambda: 0.0)
     running = asyncio.create_task(listener.run())
-    sound = np.concatenate([silence(0.7), await spoken(voice, phrase), silence(1.0)])
-    hear_all(listener, over_opus(sound), now=0.0)
-    await eventually(lambda: len(events) == 3)
+    now = 0.0
+    for phrase in RELIABLE:
+        sound = np.concatenate([silence(0.7), await spoken(voice, phrase), silence(1.0)])
+        now = hear_all(listener, over_opus(sound), now)
+        await eventually(lambda: isinstance(heard[-1], Transcript))
     running.cancel()
     await asyncio.wait([running])
-    transcript = events[2]
-    assert isinstance(transcript, Transcript)
-    assert transcript.text == phrase.translate(NO_MARKS).lower()
+    texts = [event.text for event in heard if isinstance(event, Transcript)]
+    assert len(texts) == len(RELIABLE)
+    errors = [word_errors(said, text) for said, text in zip(RELIABLE, texts, strict=True)]
+    assert sum(errors) <= 3, texts
 
 
 async def test_a_recogniser_that_is_killed_in_mid_request_costs_time_but_no_words() -> None:
     events: list[SpeechEvent] = []
-    settings = SpeechSettings()
     patience = Patience(ping_every=0.2, ping=5.0, restart=60)
-    async with SpeechService(settings, events.append, patience=patience) as service:
+    async with SpeechService(SpeechSettings(), events.append, patience=patience) as service:
         sound = np.concatenate([silence(0.7), await service.synthesise(RELIABLE[0]), silence(1.0)])
         listener = service.listener(events.append)
         running = asyncio.create_task(listener.run())
@@ -67,4 +63,4 @@ async def test_a_recogniser_that_is_killed_in_mid_request_costs_time_but_no_word
     assert (down.role, down.detail) == ("recogniser", "it was killed by signal 9")
     assert HostUp(role="recogniser", restarts=1) in events
     (transcript,) = (event for event in events if isinstance(event, Transcript))
-    assert transcript.text == RELIABLE[0].translate(NO_MARKS).lower()
+    assert word_errors(RELIABLE[0], transcript.text) <= 1

@@ -22,7 +22,7 @@ from hullo.speech.events import (
 from hullo.speech.listener import Listener
 from hullo.speech.segmenter import SegmenterSettings
 from hullo.speech.vad import SileroModel
-from tests.speech.support import eventually, hear_all, mixed, server, silence, spoken, tone, white_noise
+from tests.speech.support import eventually, hear_all, mixed, server, silence, spoken, tone, white_noise, word_errors
 from tests.speech.test_client import says, sends
 
 START = 1000.0
@@ -71,7 +71,7 @@ async def test_what_was_said_and_when(recogniser: RecogniserClient, model: Siler
     assert isinstance(transcript, Transcript)
     assert started.at == pytest.approx(1.0, abs=0.15)
     assert ended.at == pytest.approx(len(sentence) / 48_000 - 1.0, abs=0.25)
-    assert transcript.text == "are you open on sunday"
+    assert word_errors(SENTENCE, transcript.text) <= 1
     assert (transcript.started_at, transcript.ended_at) == (started.at, ended.at)
     assert transcript.end_of_speech_ms == pytest.approx(600, abs=50)
     assert transcript.confidence is not None
