@@ -33,11 +33,20 @@ class RtcLeg:
     """Drives one connection and its audio channel; see `hullo.lines.line.Leg`.
 
     It begins to connect when it is made. `farewell` is how the line itself says goodbye; it is bounded in time and
-    does not raise. An RTCP BYE ends nothing: some apps send one when they mute.
+    does not raise. `connect` is for lines whose signaling goes on meanwhile; it connects the connection, and raises
+    `ConnectError`. An RTCP BYE ends nothing: some apps send one when they mute.
     """
 
-    def __init__(self, connection: RtcConnection, channel: AudioChannel, *, farewell: Farewell) -> None:
+    def __init__(
+        self,
+        connection: RtcConnection,
+        channel: AudioChannel,
+        *,
+        farewell: Farewell,
+        connect: Callable[[], Awaitable[None]] | None = None,
+    ) -> None:
         self._connection = connection
+        self._connect = connect or connection.connect
         self._channel = channel
         self._farewell = farewell
         self._began = time.monotonic()
@@ -124,7 +133,7 @@ class RtcLeg:
 
     async def _run(self) -> None:
         try:
-            await self._connection.connect()
+            await self._connect()
         except ConnectError as error:
             self.hang_up(Ending(EndReason.FAILED, _advice(error)))
             return

@@ -46,6 +46,11 @@ class User(msgspec.Struct, frozen=True, kw_only=True):
     is_contact: bool = False
     is_bot: bool = False
 
+    @property
+    def address(self) -> str:
+        """How a call to them is placed: @username, or the user id."""
+        return f"@{self.username}" if self.username else str(self.id)
+
 
 class DiscardReason(StrEnum):
     """phoneCallDiscardReason*."""
