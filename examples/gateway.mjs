@@ -14,8 +14,10 @@ const GREETING = "Hello, this is Hullo. How can I help you?";
 const UNCLEAR = "Sorry, I did not understand that.";
 
 const RULES = [
-  [/\b(good ?bye|bye|hang up)\b/, () => ({ text: "Goodbye, and thank you for calling.", last: true })],
+  [/\b(good ?bye|bye|hang up|that (is|was) all)\b/, () => ({ text: "Goodbye, and thank you for calling.", last: true })],
   [/\bwhat can you\b|\bhelp\b/, () => ({ text: "I can tell you the time and the day, and talk about the weather." })],
+  [/\bname\b/, () => ({ text: "My name is Hullo." })],
+  [/\b(human|machine|computer|robot)\b/, () => ({ text: "I am a machine, and I like to talk." })],
   [/\btime\b|\bclock\b/, (now) => ({ text: `It is ${now.getHours()} ${spokenMinutes(now.getMinutes())}.` })],
   [/\bday\b|\bdate\b/, (now) => ({ text: `Today is ${now.toLocaleDateString("en-US", { weekday: "long" })}.` })],
   [/\bweather\b|\brain\b|\bsun\b/, () => ({ text: "I have no window, but I hope the sun shines where you are." })],

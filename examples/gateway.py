@@ -25,11 +25,13 @@ Request = Callable[..., Awaitable[Any]]
 Rule = Callable[[datetime], tuple[str, bool]]
 
 RULES: list[tuple[str, Rule]] = [
-    (r"\b(good ?bye|bye|hang up)\b", lambda now: ("Goodbye, and thank you for calling.", True)),
+    (r"\b(good ?bye|bye|hang up|that (is|was) all)\b", lambda now: ("Goodbye, and thank you for calling.", True)),
     (
         r"\bwhat can you\b|\bhelp\b",
         lambda now: ("I can tell you the time and the day, and talk about the weather.", False),
     ),
+    (r"\bname\b", lambda now: ("My name is Hullo.", False)),
+    (r"\b(human|machine|computer|robot)\b", lambda now: ("I am a machine, and I like to talk.", False)),
     (r"\btime\b|\bclock\b", lambda now: (f"It is {now.hour} {spoken_minutes(now.minute)}.", False)),
     (r"\bday\b|\bdate\b", lambda now: (f"Today is {now:%A}.", False)),
     (

@@ -14,7 +14,7 @@ import hullo
 from hullo.call.event_stream import EventStream
 
 GREETING = "Hello, this is hullo. How can I help you?"
-QUESTION = "how is the weather today"
+QUESTION = "How is the weather today?"
 EventT = TypeVar("EventT", bound=hullo.CallEvent)
 
 

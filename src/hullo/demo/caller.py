@@ -16,10 +16,10 @@ from hullo.call.report import CallReport
 from hullo.phone import Phone
 
 LINES = (
-    "hello what can you do for me",
-    "what time is it now",
-    "how is the weather today",
-    "thank you and goodbye",
+    "What is your name?",
+    "Are you a human or a machine?",
+    "How is the weather today?",
+    "No, that is all for today.",
 )
 """What the caller says when it is given no files; chosen so that the offline recogniser understands it."""
 

@@ -15,7 +15,8 @@ from hullo.media.pcm import FRAME_SECONDS, SAMPLE_RATE
 _DECIMATION = 6
 _RATE = SAMPLE_RATE // _DECIMATION
 _LONGEST_DELAY = 1.0
-_LEAST_LIKENESS = 0.5
+_LEAST_LIKENESS = 0.6
+_PIECE_SECONDS = 0.4
 _BLOCK_SECONDS = 0.01
 _AUDIBLE_DBFS = -55.0
 _LONGEST_PAUSE = 0.35
@@ -90,13 +91,20 @@ def outline(signal: Signal, points: int) -> list[int]:
 
 
 def mouth_to_ear(speaker: Recording, listener: Recording) -> Spread | None:
-    """From the capture of a sample at the speaker to its hand-over at the listener, one value a stretch of speech.
+    """From the capture of a sample at the speaker to its hand-over at the listener, one value for 0.4 s of speech.
 
     Both recordings are on one machine's monotonic clock. The 20 ms that a captured frame takes to fill are in it.
     """
     offset = speaker.began - listener.began
-    delays = [_delay(speaker.ours, listener.theirs, stretch, offset) for stretch in speech_stretches(speaker.ours)]
+    pieces = [piece for stretch in speech_stretches(speaker.ours) for piece in _pieces(stretch)]
+    delays = [_delay(speaker.ours, listener.theirs, piece, offset) for piece in pieces]
     return Spread.of([(delay + FRAME_SECONDS) * 1000 for delay in delays if delay is not None])
+
+
+def _pieces(stretch: Stretch) -> list[Stretch]:
+    count = max(1, int((stretch.ended - stretch.began) / _PIECE_SECONDS))
+    edges = np.linspace(stretch.began, stretch.ended, count + 1).tolist()
+    return [Stretch(began, ended) for began, ended in itertools.pairwise(edges)]
 
 
 def _delay(sent: Signal, received: Signal, stretch: Stretch, offset: float) -> float | None:

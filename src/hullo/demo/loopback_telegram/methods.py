@@ -6,7 +6,7 @@ from typing import Any
 from hullo.demo.loopback_telegram.handshake import GENERATOR
 from hullo.demo.loopback_telegram.login_methods import LOGIN_METHODS
 from hullo.demo.loopback_telegram.rpc import RpcFailure
-from hullo.demo.loopback_telegram.tl import DH_PRIME, boolean, functions, method_name, types, vector
+from hullo.demo.loopback_telegram.tl import DH_PRIME, boolean, functions, method_name, objects, types, vector
 from hullo.demo.loopback_telegram.world import DC, Authorization, World
 
 Method = Callable[[World, Authorization, Any], Any]
@@ -47,7 +47,7 @@ def _get_config(world: World, _who: Authorization, _request: Any) -> Any:
 
 def _get_users(world: World, who: Authorization, request: Any) -> Any:
     viewer = who.require()
-    return vector([world.user(world.member_from(viewer, one), viewer.id) for one in request.id])
+    return vector([world.user(world.member_from(viewer, one), viewer.id) for one in objects(request.id)])
 
 
 def _get_contacts(world: World, who: Authorization, _request: Any) -> Any:

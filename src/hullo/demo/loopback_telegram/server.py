@@ -52,16 +52,14 @@ class LoopbackTelegram:
         )
         self._devices: dict[int, Device] = {}
         self._connections: set[Connection] = set()
-        self._tasks = asyncio.TaskGroup()
         self._server: asyncio.Server | None = None
         self._clockwork: asyncio.Task[None] | None = None
         self._serving: set[asyncio.Task[None]] = set()
         self._delivery = Delivery(self.faults, clock)
 
     async def __aenter__(self) -> Self:
-        await self._tasks.__aenter__()
         await self.listen()
-        self._clockwork = self._tasks.create_task(self._expire_calls())
+        self._clockwork = asyncio.create_task(self._expire_calls())
         return self
 
     async def __aexit__(
@@ -74,7 +72,7 @@ class LoopbackTelegram:
             await asyncio.wait(self._serving, timeout=_CLOSE_WITHIN)
         if self._clockwork is not None:
             self._clockwork.cancel()
-        await self._tasks.__aexit__(kind, error, traceback)
+            await asyncio.wait([self._clockwork])
 
     @property
     def address(self) -> tuple[str, int]:

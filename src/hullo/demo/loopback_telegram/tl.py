@@ -45,6 +45,11 @@ def read(data: bytes) -> Any:
         raise ValueError(f"not a TL object of layer {LAYER}: {error}") from None
 
 
+def objects(values: list[Any]) -> list[Any]:
+    """A vector that was read, with objects where kurigram took constructors without fields for numbers."""
+    return [read(value.to_bytes(4, "little", signed=True)) if isinstance(value, int) else value for value in values]
+
+
 def rpc_result(request_id: int, value: Any) -> Any:
     """`rpc_result`, its value in `gzip_packed` if that is long."""
     data = value.write()
