@@ -1,0 +1,122 @@
+"""One Telegram account: kept connected, its requests carried out once, its updates handed on once."""
+
+import asyncio
+import contextlib
+import logging
+import time
+from collections.abc import Callable
+from typing import Any
+
+from hullo.lines.telegram.account import translate
+from hullo.lines.telegram.account.floods import FloodWaits
+from hullo.lines.telegram.account.link import Link, MakeClient, Timing
+from hullo.lines.telegram.account.lookup import Lookup
+from hullo.lines.telegram.account.people import People
+from hullo.lines.telegram.account.replays import Replays
+from hullo.lines.telegram.account.session_file import SessionFile, SessionFileError
+from hullo.lines.telegram.port import (
+    AccountHealth,
+    AnyResultT,
+    GetCallConfig,
+    OnUpdate,
+    Request,
+    TelegramError,
+    User,
+)
+
+_log = logging.getLogger(__name__)
+
+
+class Account:
+    """Implements `TelegramPort` on a client library."""
+
+    def __init__(
+        self,
+        make_client: MakeClient,
+        file: SessionFile,
+        *,
+        timing: Timing = Timing(),  # noqa: B008  # frozen
+        clock: Callable[[], float] = time.monotonic,
+        wall_clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._file = file
+        self._clock = clock
+        self._link = Link(make_client, self._news, timing)
+        self._people = People(file.users_path)
+        self._lookup = Lookup(self._people, self._ask, wall_clock)
+        self._floods = FloodWaits()
+        self._replays = Replays()
+        self._listener: OnUpdate | None = None
+
+    @property
+    def self_id(self) -> int:
+        """The account's own user id."""
+        return self._link.client.session.user_id
+
+    def set_listener(self, on_update: OnUpdate) -> None:
+        """See `TelegramPort.set_listener`."""
+        self._listener = on_update
+
+    def health(self) -> AccountHealth:
+        """See `TelegramPort.health`."""
+        waits = self._floods.describe(self._clock()) if self._link.online else ""
+        return AccountHealth(online=self._link.online, detail=waits or self._link.detail, address=self._address())
+
+    async def run(self) -> None:
+        """See `TelegramPort.run`. When the login has ended `health` says so, and nothing is tried any more."""
+        try:
+            with self._file.locked():
+                self._people.load()
+                try:
+                    await self._link.run()
+                finally:
+                    with contextlib.suppress(OSError):  # what is not saved is looked up again
+                        self._people.save()
+        except SessionFileError as error:
+            self._link.end(TelegramError("SESSION_FILE", 0), str(error))
+        _log.error("the Telegram account is offline for good: %s", self._link.detail)
+        await asyncio.Event().wait()
+
+    async def call(self, request: Request[AnyResultT]) -> AnyResultT:
+        """See `TelegramPort.call`."""
+        answer = self._link.config if isinstance(request, GetCallConfig) else None  # as told when we connected
+        if answer is None:
+            function = translate.function(self._link.client, request)
+            answer = await self._invoke(translate.method(request), function)
+            self._news(list(translate.updates(answer)), list(getattr(answer, "users", ())))
+        return translate.result(request, answer)
+
+    async def resolve(self, to: str) -> User:
+        """See `TelegramPort.resolve`."""
+        return await self._lookup.find(to)
+
+    async def _ask(self, name: str, **fields: Any) -> Any:
+        """A request of the lookup's."""
+        return await self._invoke(name, self._link.client.function(name, **fields))
+
+    async def _invoke(self, method: str, function: Any) -> Any:
+        self._floods.check(method, self._clock())
+        try:
+            return await self._link.invoke(function)
+        except TelegramError as error:
+            self._floods.note(method, error, self._clock())
+            raise
+
+    def _news(self, updates: list[Any], users: list[Any]) -> None:
+        """Updates and users, however they came."""
+        if users:
+            self._lookup.learn(users)
+        for one in updates:
+            try:
+                update = translate.update(one)
+            except translate.UnexpectedAnswer as error:
+                _log.warning("an update that can't be read was left out: %s", error)
+                continue
+            if update is not None and self._replays.is_new(update) and self._listener is not None:
+                self._listener(update)
+
+    def _address(self) -> str | None:
+        me = self._link.me
+        if me is not None and me.username:
+            return f"@{me.username}"
+        return str(self.self_id) if self.self_id else None
