@@ -33,7 +33,7 @@ soak: ## a thousand calls, and twenty at once
 
 fuzz: ## parsers against random input, longer than `make test` does
 	@scripts/bootstrap python
-	HYPOTHESIS_PROFILE=fuzz $(PYTEST) -q -k "fuzz or random or garbage or property" -m "not peer and not net and not soak" tests
+	HYPOTHESIS_PROFILE=fuzz $(PYTEST) -q -m hypothesis tests
 
 bench: ## every benchmark, side by side with its peer
 	@scripts/bootstrap python chromium net
