@@ -9,6 +9,10 @@ _NUMBERED = re.compile(r"^(?P<name>[A-Z0-9_]+?)_(?P<number>\d+)$")
 KEY_NOT_FOUND = "AUTH_KEY_NOT_FOUND"
 """Our name for the transport error -404."""
 
+UNREACHABLE = "Telegram can't be reached: check the network"
+NO_KEY = "the server could not prove that it is Telegram's: check the network, and server_key if that is set"
+"""What went wrong when a key exchange failed."""
+
 _LOG_IN_AGAIN = "run `hullo telegram login`"
 
 ENDED = {

@@ -18,7 +18,7 @@ import msgspec
 from cryptography.hazmat.primitives.serialization import load_pem_public_key
 
 from hullo.lines.telegram.account.client import DEVICE, OnLost, OnUpdates, Server, find
-from hullo.lines.telegram.account.errors import KEY_NOT_FOUND, error_from
+from hullo.lines.telegram.account.errors import KEY_NOT_FOUND, NO_KEY, UNREACHABLE, error_from
 from hullo.lines.telegram.account.session_file import Session
 from hullo.lines.telegram.port import TelegramError, TelegramUnreachable
 
@@ -39,6 +39,12 @@ _CONNECT_WITHIN = 40.0
 _KEY_WITHIN = 60.0
 _CLOSE_WITHIN = 5.0
 _SALTS = 3
+
+
+class _KeyExchange(_auth.Auth):  # type: ignore[misc]
+    """kurigram's key exchange, which gives up sooner."""
+
+    MAX_RETRIES = 1
 
 
 class _Session(_session.Session):  # type: ignore[misc]
@@ -184,7 +190,7 @@ class KurigramClient:
                 assert self._mtproto is not None
                 config = await self._mtproto.open()
         except (OSError, TimeoutError):
-            raise TelegramUnreachable("Telegram can't be reached: check the network") from None
+            raise TelegramUnreachable(UNREACHABLE) from None
         self._watch = asyncio.create_task(self._wait_until_over(self._mtproto))
         return config
 
@@ -246,11 +252,11 @@ class KurigramClient:
 
 async def _new_key(client: Any, dc: int, host: str, port: int) -> bytes:
     try:
-        key: bytes = await _auth.Auth(client, dc, host, port, False).create()
+        key: bytes = await _KeyExchange(client, dc, host, port, False).create()
     except OSError:
         raise
     except Exception as error:  # kurigram raises bare Exception when the server is not who it should be
-        raise TelegramUnreachable(f"the server and we could not agree on a key: {error}") from None
+        raise TelegramUnreachable(NO_KEY) from error
     return key
 
 

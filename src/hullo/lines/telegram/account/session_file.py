@@ -79,7 +79,7 @@ class SessionFile:
 def read_private(path: Path) -> bytes:
     """A file that nobody but its owner, we or root, can read. Raises `SessionFileError` and `OSError`."""
     descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
-    with os.fdopen(descriptor, "rb") as file:
+    try:
         found = os.fstat(descriptor)
         if not stat.S_ISREG(found.st_mode):
             raise SessionFileError(f"{path} is not a file")
@@ -87,7 +87,10 @@ def read_private(path: Path) -> bytes:
             raise SessionFileError(f"{path} belongs to user {found.st_uid}: make it your own")
         if found.st_mode & 0o077:
             raise SessionFileError(f"{path} is a key to the account and others can read it: chmod 600 {path}")
-        return file.read()
+        with os.fdopen(descriptor, "rb", closefd=False) as file:
+            return file.read()
+    finally:
+        os.close(descriptor)
 
 
 def write_private(path: Path, data: bytes) -> None:

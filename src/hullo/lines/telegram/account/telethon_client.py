@@ -18,7 +18,7 @@ from typing import Any
 import msgspec
 
 from hullo.lines.telegram.account.client import DEVICE, OnLost, OnUpdates, Server, find
-from hullo.lines.telegram.account.errors import KEY_NOT_FOUND, error_from
+from hullo.lines.telegram.account.errors import KEY_NOT_FOUND, NO_KEY, UNREACHABLE, error_from
 from hullo.lines.telegram.account.session_file import Session
 from hullo.lines.telegram.port import TelegramError, TelegramUnreachable
 
@@ -161,8 +161,9 @@ class TelethonClient:
                 sender = await self._opened(connection, loggers)
                 config = await self._greet(sender)
                 await sender.resend()
-        except (OSError, TimeoutError):
-            raise TelegramUnreachable("Telegram can't be reached: check the network") from None
+        except (OSError, TimeoutError) as error:
+            no_key = not self.session.auth_key and str(error).startswith("auth_key")
+            raise TelegramUnreachable(NO_KEY if no_key else UNREACHABLE) from None
         self._watch = asyncio.create_task(self._wait_until_over(sender))
         return config
 
