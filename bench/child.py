@@ -60,9 +60,14 @@ class Child:
 
 
 @asynccontextmanager
-async def child(end: str, options: Mapping[str, Any], *, core: int | None = None) -> AsyncIterator[Child]:
-    """Run `bench.ends.END` with `options`, on one core if named; it is stopped at the end of the context."""
-    arguments = json.dumps({**options, "core": core})
+async def child(
+    end: str, options: Mapping[str, Any], *, core: int | None = None, first: bool = False
+) -> AsyncIterator[Child]:
+    """Run `bench.ends.END` with `options`; it is stopped at the end of the context.
+
+    `core` is the one that it is kept on, and `first` lets it go before all else there, if the system permits.
+    """
+    arguments = json.dumps({**options, "core": core, "first": first})
     process = await asyncio.create_subprocess_exec(
         sys.executable,
         "-m",

@@ -5,6 +5,7 @@ import os
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from statistics import fmean
 from typing import Any
 
@@ -35,6 +36,8 @@ class Bench:
 
     server: Child
     load: Child
+    core: int | None
+    """The one that the process under test is kept on."""
 
     async def grow(self, calls: int) -> None:
         """Have so many calls, settled."""
@@ -44,11 +47,12 @@ class Bench:
     async def measure(self, calls: int, seconds: float) -> dict[str, float]:
         """The figures of the process under test over so many seconds."""
         before = await self.server.ask()
+        busy = _busy_seconds(self.core)
         await self.load.ask(measure="begin")
         await asyncio.sleep(seconds)
         packets = await self.load.ask(measure="end", timeout=60)
         after = await self.server.ask(timeout=60)
-        return _figures(calls, before, after, packets)
+        return _figures(calls, before, after, packets, _busy_seconds(self.core) - busy)
 
 
 async def run(quick: bool) -> Result:
@@ -76,6 +80,7 @@ async def run(quick: bool) -> Result:
             "window": f"{CALLS} calls for {seconds:g} s after {_SETTLE:g} s to settle, twice with each subject, mean",
             "load": "the same callers for every subject, in a process of their own; they replay packets of speech "
             "(Opus, mono, 32 kbit/s, FEC) and time what comes back by the kernel's clock",
+            "core_share_of_others": "what else ran on the core of the process under test",
             "placement": _placement(server_core, load_core),
             "cpu_s_per_s": "user and system time of the whole process under test, for each call, in each second",
         },
@@ -99,11 +104,11 @@ def _summary(rounds: Sequence[dict[str, float]]) -> dict[str, float]:
 @asynccontextmanager
 async def _bench(server: str) -> AsyncIterator[Bench]:
     server_core, load_core = _cores()
-    async with child(server, {}, core=server_core) as under_test:
+    async with child(server, {}, core=server_core, first=True) as under_test:
         url = (await under_test.hear())["url"]
-        async with child("load", {"url": url}, core=load_core) as load:
+        async with child("load", {"url": url}, core=load_core, first=True) as load:
             await load.hear()
-            yield Bench(under_test, load)
+            yield Bench(under_test, load, server_core)
 
 
 def _cores() -> tuple[int | None, int | None]:
@@ -114,16 +119,28 @@ def _cores() -> tuple[int | None, int | None]:
 def _placement(server_core: int | None, load_core: int | None) -> str:
     if server_core is None:
         return "one core for the process under test, its load, and all else: expect noise"
-    return f"the process under test on core {server_core}, its load on core {load_core}, nothing kept off either"
+    return f"the process under test on core {server_core}, its load on core {load_core}, at the niceness told (the lower, the less others disturb it)"
 
 
-def _figures(calls: int, before: dict[str, Any], after: dict[str, Any], packets: dict[str, Any]) -> dict[str, float]:
+def _busy_seconds(core: int | None) -> float:
+    """For how long somebody has used that core since the machine started; all cores together for None."""
+    name = "cpu" if core is None else f"cpu{core}"
+    lines = (line.split() for line in Path("/proc/stat").read_text().splitlines())
+    user, nice, system, _idle, _waiting, hard, soft = next(map(int, line[1:8]) for line in lines if line[0] == name)
+    return (user + nice + system + hard + soft) / os.sysconf("SC_CLK_TCK")
+
+
+def _figures(
+    calls: int, before: dict[str, Any], after: dict[str, Any], packets: dict[str, Any], busy: float
+) -> dict[str, float]:
     elapsed = after["at"] - before["at"]
     ticks, late = after["ticks"] - before["ticks"], after["late"] - before["late"]
     core = (after["cpu_s"] - before["cpu_s"]) / elapsed
     return {
         "cpu_s_per_s": core / calls,
+        "niceness": after["nice"],
         "core_share": core,
+        "core_share_of_others": max(busy / elapsed - core, 0.0),
         "ticks_on_time_share": 1 - late / ticks,
         "ticks_n": ticks,
         "tick_max_late_ms": after["max_late_ms"],

@@ -47,7 +47,7 @@ class Result:
     targets: Sequence[Target] = ()
     conditions: Mapping[str, object] = field(default_factory=dict)
     groups: Sequence[str] = ()
-    """Where there are many figures of the same kind: what their names begin with, a row of the table each."""
+    """Where there are many figures of the same kind: what their names begin with, a section of the table each."""
 
     def as_json(self) -> dict[str, object]:
         """The form that programs read."""
@@ -89,10 +89,11 @@ class Result:
 
     def _grouped_table(self) -> Table:
         kinds = [name.removeprefix(f"{self.groups[0]}_") for name in self._names() if name.startswith(self.groups[0])]
-        table = Table(" / ".join(self.measured), *(Column(kind, justify="right") for kind in kinds))
+        table = Table(Column("", no_wrap=True), "", *(Column(kind, justify="right", overflow="fold") for kind in kinds))
         for group in self.groups:
-            cells = ([_cell(figures.get(f"{group}_{kind}")) for figures in self.measured.values()] for kind in kinds)
-            table.add_row(group, *map(" / ".join, cells))
+            for subject, figures in self.measured.items():
+                table.add_row(group, subject, *(_cell(figures.get(f"{group}_{kind}")) for kind in kinds))
+            table.add_section()
         return table
 
     def _names(self) -> list[str]:

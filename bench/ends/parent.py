@@ -5,15 +5,21 @@ import json
 import os
 import sys
 from collections.abc import AsyncIterator
+from contextlib import suppress
 from typing import Any
+
+_FIRST = -15
 
 
 def options() -> dict[str, Any]:
-    """What this process was started with. Moves it to the core that it is to stay on."""
+    """What this process was started with. Moves it to the core that it is to stay on, and to the front there."""
     given: dict[str, Any] = json.loads(sys.argv[1])
     core = given.pop("core")
     if core is not None:
         os.sched_setaffinity(0, {core})
+    if given.pop("first"):
+        with suppress(PermissionError):  # then it takes its turn; `usage` tells which it was
+            os.setpriority(os.PRIO_PROCESS, 0, _FIRST)
     return given
 
 

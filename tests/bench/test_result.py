@@ -54,14 +54,17 @@ def test_people_see_whether_the_target_is_met() -> None:
     assert "ours_lan_share = 1, target >= 0.999: met" in _printed(_result(targets=share))
 
 
-def test_many_figures_of_a_kind_become_one_row_for_each_group() -> None:
+def test_many_figures_of_a_kind_become_a_section_for_each_group() -> None:
     measured = {
         "ours": {"lan_ms": 1.0, "lan_share": 0.5, "wifi_ms": 2.0, "wifi_share": 0.25},
         "aiortc": {"lan_ms": 3.0, "lan_share": 0.125, "wifi_ms": 4.0, "wifi_share": 0.75},
     }
-    rows = _printed(_result(measured=measured, targets=[], groups=["lan", "wifi"])).splitlines()
-    assert any("lan" in row and "1 / 3" in row and "0.5 / 0.125" in row for row in rows)
-    assert any("wifi" in row and "2 / 4" in row and "0.25 / 0.75" in row for row in rows)
+    lines = _printed(_result(measured=measured, targets=[], groups=["lan", "wifi"])).splitlines()
+    rows = [line.replace("│", " ").split() for line in lines]
+    assert ["lan", "ours", "1", "0.5"] in rows
+    assert ["lan", "aiortc", "3", "0.125"] in rows
+    assert ["wifi", "ours", "2", "0.25"] in rows
+    assert ["wifi", "aiortc", "4", "0.75"] in rows
 
 
 def test_quantiles_are_values_that_were_measured() -> None:
