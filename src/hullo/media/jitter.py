@@ -89,7 +89,7 @@ class ArrivalDelays:
         self._latest.append((arrival, transit))
         if not fastest or fastest[0][1] - transit > _FASTER:
             self._line_start = self._count
-        elif self._is_slower(arrival, duration):
+        elif transit - fastest[0][1] > _SLOWER and self._is_slower(arrival, duration):
             self._line_start = self._count - len(self._latest) + 1
             transit = min(transit for _, transit in self._latest)
             fastest.clear()

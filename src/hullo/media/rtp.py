@@ -1,8 +1,9 @@
 """RTP packets (RFC 3550 5.1) with header extensions (RFC 8285), and counters that wrap around."""
 
 import struct
-from dataclasses import dataclass
 from typing import Final
+
+import msgspec
 
 _FIXED: Final = struct.Struct("!BBHII")
 _ONE_BYTE_PROFILE: Final = 0xBEDE
@@ -13,8 +14,7 @@ class RtpError(ValueError):
     """The bytes are not an RTP packet."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RtpPacket:
+class RtpPacket(msgspec.Struct, frozen=True, kw_only=True):
     """One RTP packet; `timestamp` counts samples of the payload's clock, `padding` bytes."""
 
     payload_type: int

@@ -15,8 +15,9 @@ from hullo.media.pcm import FRAME_SECONDS
 
 logger = logging.getLogger(__name__)
 
-SLOTS = 10
-"""Members are spread over this many slots of 2 ms, so that forty calls do not all want to encode at once."""
+SLOTS = 5
+"""Members are spread over this many slots of 4 ms, so that forty calls do not all want to encode at once; each slot is
+a wake-up of the process, after which its caches are cold."""
 
 MAX_CATCH_UP = 2
 """Missed ticks that are made up for at once. After a longer stall they are dropped, and the member is told how many:
