@@ -4,7 +4,7 @@ import asyncio
 import itertools
 
 from bench.ends.hullo_call import TOKEN, listening
-from bench.ends.parent import options, questions, tell
+from bench.ends.parent import end_on_error, options, questions, tell
 from bench.ends.usage import usage
 from bench.material import speech_frames
 from bench.network import ADDRESS
@@ -40,6 +40,7 @@ class Parties:
 
 async def _main() -> None:
     options()
+    end_on_error()
     parties = Parties()
     async with MediaClock() as clock:
         line = BrowserLine(ADDRESS, 0, clock=clock, token=TOKEN)

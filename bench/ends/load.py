@@ -15,18 +15,23 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bench.ends.hullo_call import TOKEN
-from bench.ends.parent import options, questions, tell
+from bench.ends.parent import end_on_error, options, questions, tell
 from bench.ends.usage import usage
 from bench.material import speech_frames
 from hullo.lines.browser.client import post_offer
 from hullo.media.opus import OpusEncoder
 from hullo.media.pcm import FRAME_SAMPLES, FRAME_SECONDS, SAMPLE_RATE
+from hullo.media.reception import Reception
+from hullo.media.rtcp import ReceiverReport, SourceDescription, build_compound
 from hullo.rtc.clock import MediaClock
 from hullo.rtc.connection import RtcConnection
 from hullo.rtc.parameters import Setup, StreamIdentity
 from hullo.rtc.sdp import build_offer, parse_answer
 
 _CONNECT_SECONDS = 15.0
+_REPORT_EVERY = 50
+"""Packets, thus once a second."""
+
 _HEADER = struct.Struct("!BBHII")
 
 
@@ -38,6 +43,7 @@ class Caller:
         self._payloads = payloads
         self._identity = StreamIdentity.random()
         self._connection = RtcConnection(controlling=True, setup=Setup.ACTPASS)
+        self._reception: Reception | None = None
         self._payload_type = 0
         self._sent = 0
 
@@ -61,6 +67,8 @@ class Caller:
             0x80, self._payload_type, number & 0xFFFF, number * FRAME_SAMPLES & 0xFFFFFFFF, self._identity.ssrc
         )
         self._connection.send_rtp(header + next(self._payloads))
+        if number % _REPORT_EVERY == 0 and self._reception is not None:
+            self._connection.send_rtcp(self._report(self._reception))
 
     async def close(self) -> None:
         """Hang up."""
@@ -80,7 +88,16 @@ class Caller:
         return np.concatenate([transit - transit.min(), np.full(max(missing, 0), np.inf)])
 
     def _arrived(self, packet: bytes, arrival: float) -> None:
-        self.arrivals.append((arrival, int.from_bytes(packet[4:8], "big")))
+        _, _, sequence_number, timestamp, ssrc = _HEADER.unpack_from(packet)
+        self.arrivals.append((arrival, timestamp))
+        if self._reception is None:
+            self._reception = Reception(ssrc)
+        self._reception.take(sequence_number)
+
+    def _report(self, reception: Reception) -> bytes:
+        identity = self._identity
+        report = ReceiverReport(ssrc=identity.ssrc, reports=(reception.report_block(0, 0),))
+        return build_compound([report, SourceDescription(cnames=((identity.ssrc, identity.cname),))])
 
 
 class Load:
@@ -139,6 +156,7 @@ def _raise(error: Exception) -> None:
 
 async def _main() -> None:
     given = options()
+    end_on_error()
     async with MediaClock() as clock:
         load = Load(given["url"], clock)
         tell(ready=True)

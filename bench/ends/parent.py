@@ -28,6 +28,16 @@ def tell(**said: Any) -> None:
     print(json.dumps(said), flush=True)
 
 
+def end_on_error() -> None:
+    """From now on an error in a callback of the event loop ends this process: half a run gives no figures."""
+
+    def end(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+        loop.default_exception_handler(context)
+        loop.stop()
+
+    asyncio.get_running_loop().set_exception_handler(end)
+
+
 async def questions() -> AsyncIterator[dict[str, Any]]:
     """What the parent asks, one after the other, until it has no more questions: then it is time to end."""
     reader = asyncio.StreamReader()
