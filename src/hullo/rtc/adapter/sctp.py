@@ -20,7 +20,7 @@ MAX_MISORDERED = 512
 """Chunks after a gap that are remembered; more are not taken, and come again."""
 MAX_WAITING = 64
 """Messages that wait for the association, and packets that wait to be read."""
-FIRST_RETRANSMISSION = 1.0
+FIRST_RETRANSMISSION = 0.6
 """Seconds until the INIT is sent again. RFC 9260 says 3 for an unknown network; a call can't wait that long."""
 
 OnMessage = Callable[[int, int, bytes], None]

@@ -19,8 +19,8 @@ MAX_UNACKED = 65_536
 """Bytes of messages that wait for their acknowledgement; the peer is gone when there are more."""
 
 # tgcalls repeats after 3 to 8 s, and not at all until it has something else to say. The first packets are the ones
-# that get lost, because the app of the peer is still starting: asking again early is most of the set-up time then.
-RESEND_AFTER = (1.0, 2.0, 3.0)
+# that get lost, because the app of the peer is still starting, and some apps give up after 10 s.
+RESEND_AFTER = (0.6, 1.0, 1.0, 1.0, 2.0, 3.0)
 
 MAX_MESSAGE_SENT = 12_000
 
