@@ -70,6 +70,7 @@ class AudioChannel:
         """20 ms of sound each way. For `missed` ticks that never were, the stream pauses rather than falls behind."""
         for _ in range(missed):
             self._sender.push(None, now)
+        self._connection.read_chosen()
         self._ear(self._receiver.pull(now), now)
         said = self._mouth(now)
         if said is None:
@@ -88,6 +89,7 @@ class AudioChannel:
             return
         self._registration.cancel()
         self._registration = None
+        self._connection.wake_on_arrival()
         self._connection.send_rtcp(self._reporter.bye(time.monotonic()))
         self._ear, self._mouth = _deaf, _dumb
 

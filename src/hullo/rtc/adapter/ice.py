@@ -12,6 +12,7 @@ from aioice.ice import ICE_COMPLETED, CandidatePair, Connection, StunProtocol
 from typing_extensions import override
 
 from hullo.rtc.adapter.stun import Address, StunSocket
+from hullo.rtc.adapter.udp import CAN_WAIT, UdpTransport
 from hullo.rtc.candidate import IceCandidate
 from hullo.rtc.parameters import Consent, PairOutcome, PairReport
 from hullo.rtc.reflector import address_of_name, parse_address
@@ -69,6 +70,7 @@ class IceAgent(Connection):
         self._path_checks: dict[bytes, StunProtocol] = {}
         self._resolving: set[MdnsTask] = set()
         self._remote_complete = False
+        self._read_by_tick: UdpTransport | None = None
 
     # Candidates
 
@@ -245,6 +247,24 @@ class IceAgent(Connection):
             return False
         pair.protocol.transport.sendto(data, pair.remote_addr)
         return True
+
+    def read_chosen(self) -> None:
+        """Read what has arrived on the chosen pair, which wakes nobody any more until `wake_on_arrival`."""
+        pair = self._nominated.get(1)
+        socket = pair.protocol.transport if pair is not None else None
+        if socket is not self._read_by_tick:
+            self.wake_on_arrival()
+            if CAN_WAIT and isinstance(socket, UdpTransport):
+                socket.wake_on_arrival(False)
+                self._read_by_tick = socket
+        if self._read_by_tick is not None:
+            self._read_by_tick.read()
+
+    def wake_on_arrival(self) -> None:
+        """Read each packet as it comes, on every path."""
+        if self._read_by_tick is not None:
+            self._read_by_tick.wake_on_arrival(True)
+            self._read_by_tick = None
 
     @override
     def data_received(self, data: bytes, component: int) -> None:

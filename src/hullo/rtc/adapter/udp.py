@@ -22,6 +22,9 @@ _SO_TIMESTAMPNS = 35 if sys.platform == "linux" and struct.calcsize("l") == 8 el
 _TIMESPEC = struct.Struct("@qq")
 _ANCILLARY = socket.CMSG_SPACE(_TIMESPEC.size)
 _LONGEST_STALL = 5.0
+CAN_WAIT = _SO_TIMESTAMPNS is not None
+"""Whether a datagram can be read later without losing the time of its arrival."""
+
 _FRESH = 0.002
 """Seconds; behind a datagram that is younger, none is waiting, and asking for it would be a system call for nothing."""
 
@@ -50,7 +53,22 @@ class UdpTransport(asyncio.DatagramTransport):
         self._loop = asyncio.get_running_loop()
         self._socket = _bound_socket(host)
         self._name: tuple[str, int] = self._socket.getsockname()[:2]
-        self._loop.add_reader(self._socket.fileno(), self._drain)
+        self._wakes = False
+        self.wake_on_arrival(True)
+
+    def wake_on_arrival(self, wakes: bool) -> None:
+        """Read when something arrives, as at first; or leave it lying until somebody calls `read`."""
+        if wakes == self._wakes or self.is_closing():
+            return
+        self._wakes = wakes
+        if wakes:
+            self._loop.add_reader(self._socket.fileno(), self._drain)
+        else:
+            self._loop.remove_reader(self._socket.fileno())
+
+    def read(self) -> None:
+        """Read everything that has arrived."""
+        self._drain(fresh=0.0)
 
     @override
     def sendto(self, data: Any, addr: Any = None) -> None:
@@ -74,13 +92,13 @@ class UdpTransport(asyncio.DatagramTransport):
     def close(self) -> None:
         """Close the socket at once; the protocol hears of it in the next turn of the loop."""
         if not self.is_closing():
-            self._loop.remove_reader(self._socket.fileno())
+            self.wake_on_arrival(False)
             self._socket.close()
             self._loop.call_soon(self._protocol.connection_lost, None)
 
     abort = close
 
-    def _drain(self) -> None:
+    def _drain(self, fresh: float = _FRESH) -> None:
         for _ in range(DRAIN):
             try:
                 data, ancillary, flags, addr = self._socket.recvmsg(MAX_DATAGRAM, _ANCILLARY)
@@ -91,7 +109,7 @@ class UdpTransport(asyncio.DatagramTransport):
                 continue
             age = _age(ancillary)
             self._protocol.datagram_arrived(data, (addr[0], addr[1]), time.monotonic() - age)
-            if 0.0 < age < _FRESH or self.is_closing():
+            if 0.0 < age < fresh or self.is_closing():
                 return
 
 
