@@ -21,6 +21,7 @@ RECEIVE_BUFFER = 262_144
 _SO_TIMESTAMPNS = 35 if sys.platform == "linux" and struct.calcsize("l") == 8 else None
 _TIMESPEC = struct.Struct("@qq")
 _ANCILLARY = socket.CMSG_SPACE(_TIMESPEC.size)
+_TRUNCATED = int(socket.MSG_TRUNC)  # the enum itself costs more than the rest of the loop
 _LONGEST_STALL = 5.0
 CAN_WAIT = _SO_TIMESTAMPNS is not None
 """Whether a datagram can be read later without losing the time of its arrival."""
@@ -104,7 +105,7 @@ class UdpTransport(asyncio.DatagramTransport):
                 data, ancillary, flags, addr = self._socket.recvmsg(MAX_DATAGRAM, _ANCILLARY)
             except OSError:  # nothing left, or an ICMP error of an earlier send
                 return
-            if flags & socket.MSG_TRUNC:
+            if flags & _TRUNCATED:
                 self.oversized += 1
                 continue
             age = _age(ancillary)
