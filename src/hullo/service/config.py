@@ -13,6 +13,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, Va
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, SettingsError
 
 from hullo.call.limits import Limits
+from hullo.lines.telegram.account.settings import TelegramConfig
 from hullo.rtc.parameters import IceOptions, IceServer, IceServerError
 from hullo.service.config_errors import ENV_PREFIX, ConfigError, Source, explain, unknown_variables
 from hullo.service.unix_socket import default_socket_path
@@ -235,6 +236,7 @@ class Config(BaseSettings):
     calls: CallsConfig = CallsConfig()
     speech: SpeechConfig = SpeechConfig()
     browser: BrowserConfig = BrowserConfig()
+    telegram: TelegramConfig = Field(default_factory=TelegramConfig)
     ice: IceConfig = IceConfig()
     rpc: RpcConfig = Field(default_factory=RpcConfig)
     metrics: MetricsConfig = MetricsConfig()
@@ -255,7 +257,10 @@ class Config(BaseSettings):
     def holds_secret(self) -> bool:
         """Whether a secret stands among the settings themselves."""
         return bool(
-            self.browser.token or self.browser.dial_tokens or any(server.credential for server in self.ice.servers)
+            self.browser.token
+            or self.browser.dial_tokens
+            or self.telegram.api_hash
+            or any(server.credential for server in self.ice.servers)
         )
 
 

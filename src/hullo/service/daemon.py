@@ -14,6 +14,10 @@ from hullo.call.switchboard import Switchboard
 from hullo.lines.browser.guard import OpenToEverybody
 from hullo.lines.browser.line import BrowserLine
 from hullo.lines.line import Line
+from hullo.lines.telegram.account.opening import LibraryMissing, open_account
+from hullo.lines.telegram.account.safety import CallSafety
+from hullo.lines.telegram.account.session_file import SessionFileError
+from hullo.lines.telegram.line import TelegramLine
 from hullo.rtc.clock import MediaClock
 from hullo.service.config import BrowserConfig, Config, IceConfig
 from hullo.service.metrics import Metrics
@@ -32,6 +36,17 @@ STOP_SECONDS = 10.0
 """From the request to stop to the end, calls hung up and hosts ended; what is not done by then is cut off."""
 
 _LINES_SECONDS = 5.0
+
+_EXPECTED = (
+    LibraryMissing,
+    OpenToEverybody,
+    SecretError,
+    SessionFileError,
+    SocketError,
+    SpeechError,
+    StdioError,
+)
+"""What a configuration can be wrong about; each says itself what to do."""
 
 
 class ServeError(Exception):
@@ -100,6 +115,8 @@ async def _service(config: Config, stdio: bool) -> AsyncIterator[RpcServer]:
 def _lines(config: Config, clock: MediaClock) -> Iterator[Line]:
     if config.browser.enabled:
         yield _browser_line(config.browser, config.ice, clock)
+    if config.telegram.enabled:
+        yield TelegramLine(open_account(config.telegram), CallSafety(config.telegram.rules()), clock=clock)
 
 
 def _browser_line(config: BrowserConfig, ice: IceConfig, clock: MediaClock) -> BrowserLine:
