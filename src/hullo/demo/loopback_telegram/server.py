@@ -86,6 +86,14 @@ class LoopbackTelegram:
         )
         return self.directory.add(member)
 
+    def log_in(self, user_id: int) -> bytes:
+        """A device of a member that is logged in already: its authorization key, 256 bytes."""
+        key = self.random(256)
+        authorization = Authorization(key, int.from_bytes(self.random(8), "little", signed=True))
+        authorization.member = self.directory.member(user_id)
+        self._devices[authorization.device] = Device(authorization, self.random)
+        return key
+
     # The network, and what goes wrong with it
 
     async def listen(self) -> None:

@@ -11,7 +11,6 @@ from hullo.demo.loopback_telegram.server import LoopbackTelegram
 from hullo.lines.telegram.account.account import Account
 from hullo.lines.telegram.account.client import Server
 from hullo.lines.telegram.account.link import MakeClient, Timing
-from hullo.lines.telegram.account.login import log_in
 from hullo.lines.telegram.account.opening import Library, client_maker
 from hullo.lines.telegram.account.session_file import Session, SessionFile
 from hullo.lines.telegram.port import AnyPhoneCall, PhoneUpdate, UpdatePhoneCall, UpdateSignalingData
@@ -77,12 +76,12 @@ def maker(library: Library, server: LoopbackTelegram) -> Callable[[Session], Mak
     return lambda session: client_maker(library, session, where(server))
 
 
-async def logged_in(server: LoopbackTelegram, library: Library, user_id: int, folder: Path) -> SessionFile:
-    """The session file of a new login."""
-    phone = server.directory.member(user_id).phone
-    session, _ = await log_in(maker(library, server), where(server), API_ID, API_HASH, phone, Answers(server, phone))
+def logged_in(server: LoopbackTelegram, user_id: int, folder: Path) -> SessionFile:
+    """The session file of a login."""
+    host, port = server.address
     file = SessionFile(folder / f"{user_id}.session")
-    file.store(session)
+    key = server.log_in(user_id)
+    file.store(Session(api_id=API_ID, dc=2, host=host, port=port, auth_key=key, user_id=user_id))
     return file
 
 
@@ -149,6 +148,6 @@ async def two_accounts(
     server: LoopbackTelegram, anna: Library, bert: Library, folder: Path, timing: Timing = QUICK
 ) -> AsyncIterator[tuple[Running, Running]]:
     """Anna and Bert, online."""
-    files = [await logged_in(server, anna, ANNA, folder), await logged_in(server, bert, BERT, folder)]
+    files = [logged_in(server, user, folder) for user in (ANNA, BERT)]
     async with running(server, anna, files[0], timing) as a, running(server, bert, files[1], timing) as b:
         yield a, b

@@ -8,6 +8,7 @@ import stat
 import threading
 import time
 from pathlib import Path
+from random import Random
 
 import msgspec
 import pytest
@@ -21,6 +22,7 @@ from tests.lines.telegram.account.loopback import (
     ANNA,
     BERT,
     CLEO,
+    DEADLINE,
     LIBRARIES,
     QUICK,
     Running,
@@ -138,7 +140,7 @@ async def test_a_whole_call_between_the_libraries(anna: Library, bert: Library, 
 async def test_config_and_dh(library: Library, tmp_path: Path) -> None:
     async with loopback() as server:
         server.world.timers.ring = 45_500
-        file = await logged_in(server, library, ANNA, tmp_path)
+        file = logged_in(server, ANNA, tmp_path)
         async with running(server, library, file) as anna:
             assert anna.account.self_id == ANNA
             assert anna.account.health() == port.AccountHealth(online=True, detail="online", address="@anna")
@@ -155,7 +157,7 @@ async def test_config_and_dh(library: Library, tmp_path: Path) -> None:
 @both
 async def test_the_errors_are_the_servers_own_and_nothing_is_tried_twice(library: Library, tmp_path: Path) -> None:
     async with loopback() as server:
-        file = await logged_in(server, library, ANNA, tmp_path)
+        file = logged_in(server, ANNA, tmp_path)
         async with running(server, library, file) as anna:
             await anna.account.resolve("@bert")
             for code, name in [
@@ -177,7 +179,7 @@ async def test_the_errors_are_the_servers_own_and_nothing_is_tried_twice(library
 @both
 async def test_privacy_and_blocks(library: Library, tmp_path: Path) -> None:
     async with loopback() as server:
-        file = await logged_in(server, library, ANNA, tmp_path)
+        file = logged_in(server, ANNA, tmp_path)
         bert = server.directory.member(BERT)
         async with running(server, library, file) as anna:
             bert.may_call = Who.NOBODY
@@ -193,7 +195,7 @@ async def test_privacy_and_blocks(library: Library, tmp_path: Path) -> None:
 @both
 async def test_a_flood_wait_is_obeyed_and_shown(library: Library, tmp_path: Path) -> None:
     async with loopback() as server:
-        file = await logged_in(server, library, ANNA, tmp_path)
+        file = logged_in(server, ANNA, tmp_path)
         async with running(server, library, file) as anna:
             await anna.account.resolve("@bert")
             server.faults.fail("phone.requestCall", 420, "FLOOD_WAIT_35")
@@ -216,7 +218,7 @@ async def test_a_flood_wait_is_obeyed_and_shown(library: Library, tmp_path: Path
 @both
 async def test_a_dead_key_is_noticed_and_said(library: Library, tmp_path: Path) -> None:
     async with loopback() as server:
-        file = await logged_in(server, library, ANNA, tmp_path)
+        file = logged_in(server, ANNA, tmp_path)
         async with running(server, library, file) as anna:
             server.revoke(ANNA)
             await anna.until(lambda: "hullo telegram login" in anna.account.health().detail)
@@ -235,7 +237,7 @@ async def test_a_dead_key_is_noticed_and_said(library: Library, tmp_path: Path) 
 @pytest.mark.parametrize(("code", "name"), [(401, "SESSION_REVOKED"), (406, "AUTH_KEY_DUPLICATED")])
 async def test_a_login_ended_elsewhere(library: Library, code: int, name: str, tmp_path: Path) -> None:
     async with loopback() as server:
-        file = await logged_in(server, library, ANNA, tmp_path)
+        file = logged_in(server, ANNA, tmp_path)
         async with running(server, library, file) as anna:
             server.end_logins(ANNA, code, name)
             for _ in range(2):
@@ -349,7 +351,7 @@ async def test_nothing_comes_twice_after_a_reconnect(library: Library, tmp_path:
 @both
 async def test_people_are_looked_up_once(library: Library, tmp_path: Path) -> None:
     async with loopback() as server:
-        file = await logged_in(server, library, ANNA, tmp_path)
+        file = logged_in(server, ANNA, tmp_path)
         async with running(server, library, file) as anna:
             bert = await anna.account.resolve("@Bert")
             assert (bert.id, bert.name, bert.username, bert.is_contact) == (BERT, "Bert", "bert", True)
@@ -384,7 +386,7 @@ async def test_the_caller_is_known(library: Library, tmp_path: Path) -> None:
 @both
 async def test_one_process_a_session_file(library: Library, tmp_path: Path) -> None:
     async with loopback() as server:
-        file = await logged_in(server, library, ANNA, tmp_path)
+        file = logged_in(server, ANNA, tmp_path)
         async with running(server, library, file):
             second = Running(Account(client_maker(library, file.load(), where(server)), file))
             task = asyncio.create_task(second.account.run())
@@ -397,7 +399,7 @@ async def test_one_process_a_session_file(library: Library, tmp_path: Path) -> N
 @both
 async def test_start_and_stop_leave_nothing_behind(library: Library, tmp_path: Path) -> None:
     async with loopback() as server:
-        file = await logged_in(server, library, ANNA, tmp_path)
+        file = logged_in(server, ANNA, tmp_path)
         async with running(server, library, file):
             pass  # whatever a library sets up once
         await _disconnected(server)
@@ -408,6 +410,31 @@ async def test_start_and_stop_leave_nothing_behind(library: Library, tmp_path: P
             await _disconnected(server)
         async with asyncio.timeout(10):
             while (len(asyncio.all_tasks()), threading.active_count(), _open_files()) != (tasks, threads, files):
+                await asyncio.sleep(0.01)
+
+
+@both
+@pytest.mark.parametrize("seed", range(4))
+async def test_stopping_at_any_moment_leaves_nothing_behind(library: Library, seed: int, tmp_path: Path) -> None:
+    random = Random(seed)
+    async with loopback() as server:
+        file = logged_in(server, ANNA, tmp_path)
+        async with running(server, library, file):
+            pass
+        await _disconnected(server)
+        tasks, files = len(asyncio.all_tasks()), _open_files()
+        for _ in range(8):
+            account = Account(client_maker(library, file.load(), where(server)), file, timing=QUICK)
+            task = asyncio.create_task(account.run())
+            for _ in range(random.randrange(3)):
+                await asyncio.sleep(random.random() * 0.1)
+                server.kick(ANNA)
+            await asyncio.sleep(random.random() * 0.05)
+            task.cancel()
+            await asyncio.wait([task], timeout=DEADLINE)
+            assert task.cancelled()
+        async with asyncio.timeout(DEADLINE):
+            while (len(asyncio.all_tasks()), _open_files()) != (tasks, files):
                 await asyncio.sleep(0.01)
 
 

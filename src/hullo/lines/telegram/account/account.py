@@ -62,6 +62,11 @@ class Account:
         waits = self._floods.describe(self._clock()) if self._link.online else ""
         return AccountHealth(online=self._link.online, detail=waits or self._link.detail, address=self._address())
 
+    async def settled(self) -> AccountHealth:
+        """Wait until the account is online or has ended for good; while it runs."""
+        await self._link.settled()
+        return self.health()
+
     async def run(self) -> None:
         """See `TelegramPort.run`. When the login has ended `health` says so, and nothing is tried any more."""
         try:

@@ -19,6 +19,7 @@ from cryptography.hazmat.primitives.serialization import load_pem_public_key
 
 from hullo.lines.telegram.account.client import DEVICE, OnLost, OnUpdates, Server, find
 from hullo.lines.telegram.account.errors import KEY_NOT_FOUND, NO_KEY, UNREACHABLE, error_from
+from hullo.lines.telegram.account.foreign import cancellable, to_the_end
 from hullo.lines.telegram.account.session_file import Session
 from hullo.lines.telegram.port import TelegramError, TelegramUnreachable
 
@@ -27,17 +28,17 @@ _pyrogram: Any = importlib.import_module("pyrogram")
 _raw: Any = importlib.import_module("pyrogram.raw")
 _core: Any = importlib.import_module("pyrogram.raw.core")
 _session: Any = importlib.import_module("pyrogram.session.session")
+_SessionState: Any = _session.SessionState
 _mtproto: Any = importlib.import_module("pyrogram.crypto.mtproto")
 _rsa: Any = importlib.import_module("pyrogram.crypto.rsa")
 _auth: Any = importlib.import_module("pyrogram.session.auth")
 _utils: Any = importlib.import_module("pyrogram.utils")
 
-# Its warnings name addresses, and with debugging on it logs requests whole.
-logging.getLogger("pyrogram").setLevel(logging.ERROR)
+# Its errors name addresses, and with debugging on it logs requests whole. What matters we hear from it and log.
+logging.getLogger("pyrogram").setLevel(logging.CRITICAL)
 
 _CONNECT_WITHIN = 40.0
 _KEY_WITHIN = 60.0
-_CLOSE_WITHIN = 5.0
 _SALTS = 3
 
 
@@ -61,7 +62,7 @@ class _Session(_session.Session):  # type: ignore[misc]
 
     async def open(self) -> Any:
         """Connect, and return `help.config`. Raises `TelegramError`."""
-        if self._state is not _session.SessionState.STOPPED:
+        if self._state is not _SessionState.STOPPED:
             await self.shut()
         self.over.clear()
         self.key_unknown = False
@@ -78,6 +79,8 @@ class _Session(_session.Session):  # type: ignore[misc]
     async def shut(self) -> None:
         """Close the connection."""
         self.over.set()
+        if self._state is _SessionState.STOPPING:  # it was interrupted at this before
+            self._state: Any = _SessionState.STARTED
         if self.connection is not None and self.connection.protocol is not None:
             await self._stop()
 
@@ -186,9 +189,9 @@ class KurigramClient:
         try:
             async with asyncio.timeout(_CONNECT_WITHIN + (0.0 if self.session.auth_key else _KEY_WITHIN)):
                 if self._mtproto is None or self._mtproto.auth_key != self.session.auth_key:
-                    await self._prepare()
+                    await cancellable(self._prepare())
                 assert self._mtproto is not None
-                config = await self._mtproto.open()
+                config = await cancellable(self._mtproto.open())
         except (OSError, TimeoutError):
             raise TelegramUnreachable(UNREACHABLE) from None
         self._watch = asyncio.create_task(self._wait_until_over(self._mtproto))
@@ -207,11 +210,7 @@ class KurigramClient:
         client, self._client = self._client, None
         if session is not None:
             session.give_up()
-            try:
-                async with asyncio.timeout(_CLOSE_WITHIN):
-                    await session.shut()
-            except (OSError, TimeoutError):
-                pass  # it is closed as far as it can be
+            await to_the_end(session.shut())
             if session.connection is not None and session.connection.protocol is not None:
                 session.connection.protocol.crypto_executor.shutdown(wait=False)
         if client is not None:

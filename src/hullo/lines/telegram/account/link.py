@@ -9,6 +9,7 @@ import msgspec
 from hullo.lines.telegram.account import translate
 from hullo.lines.telegram.account.client import MtprotoClient, OnLost, OnUpdates, kind
 from hullo.lines.telegram.account.errors import ENDED
+from hullo.lines.telegram.account.foreign import retrieve
 from hullo.lines.telegram.port import TelegramError, TelegramUnreachable
 
 MakeClient: TypeAlias = Callable[[OnUpdates, OnLost], MtprotoClient]
@@ -90,8 +91,7 @@ class Link:
         """
         try:
             async with asyncio.timeout(self._timing.reply):
-                if self.ended is None:
-                    await self._online.wait()
+                await self.settled()
                 if self.ended is not None:
                     raise self.ended
                 return await self.client.invoke(function, self._timing.reply)
@@ -105,6 +105,11 @@ class Link:
             if error.name in ENDED:
                 self.end(error, ENDED[error.name])
             raise
+
+    async def settled(self) -> None:
+        """Wait until there is a connection, or the login has ended."""
+        if self.ended is None:
+            await self._online.wait()
 
     def end(self, error: TelegramError, detail: str) -> None:
         """This login is over: requests fail with `error` from now on, those that wait too."""
@@ -194,6 +199,7 @@ class Link:
     async def _while_connected(self, function: Any, timeout: float) -> Any:
         """Call a method on this connection only. Raises `TelegramError`, also when the connection is lost."""
         asking = asyncio.ensure_future(self.client.invoke(function, timeout))
+        asking.add_done_callback(retrieve)
         losing = asyncio.ensure_future(self._broken.wait())
         try:
             await asyncio.wait([asking, losing], return_when=asyncio.FIRST_COMPLETED)

@@ -19,6 +19,7 @@ import msgspec
 
 from hullo.lines.telegram.account.client import DEVICE, OnLost, OnUpdates, Server, find
 from hullo.lines.telegram.account.errors import KEY_NOT_FOUND, NO_KEY, UNREACHABLE, error_from
+from hullo.lines.telegram.account.foreign import cancellable, to_the_end
 from hullo.lines.telegram.account.session_file import Session
 from hullo.lines.telegram.port import TelegramError, TelegramUnreachable
 
@@ -35,7 +36,6 @@ _password: Any = importlib.import_module("telethon.password")
 
 _CONNECT_TIMEOUT = 15
 _CONNECT_WITHIN = 60.0
-_CLOSE_WITHIN = 5.0
 _CONTAINER = 0x73F1F8DC
 _SENT_REMEMBERED = 256
 
@@ -186,11 +186,7 @@ class TelethonClient:
         await self._stop_watching()
         sender, self._sender = self._sender, None
         if sender is not None:
-            try:
-                async with asyncio.timeout(_CLOSE_WITHIN):
-                    await sender.stop()
-            except (OSError, TimeoutError):
-                pass  # it is closed as far as it can be
+            await to_the_end(sender.stop())
 
     def password_proof(self, settings: Any, password: str) -> Any:
         """See `MtprotoClient.password_proof`."""
@@ -199,11 +195,11 @@ class TelethonClient:
     async def _opened(self, connection: Any, loggers: Any) -> _Sender:
         """The sender we have on a new connection, or a new sender if its session is over. Raises `OSError`."""
         if self._sender is not None and self._sender.is_connected():
-            await self._sender.reopen(connection)
+            await cancellable(self._sender.reopen(connection))
             return self._sender
         key = _crypto.AuthKey(self.session.auth_key or None)
         sender = self._sender = _Sender(key, _Intake(self._on_updates), loggers)
-        await sender.connect(connection)
+        await cancellable(sender.connect(connection))
         self.session = msgspec.structs.replace(self.session, auth_key=sender.auth_key.key)
         return sender
 
