@@ -49,7 +49,8 @@ async def running(account: MemoryAccount, clock: MediaClock, safety: Safety | No
         task.cancel()
         results = await asyncio.gather(task, return_exceptions=True)
         assert isinstance(results[0], asyncio.CancelledError), results
-        assert line.line._calls == {}
+        left = {call_id: call.stages for call_id, call in line.line._calls.items()}
+        assert not left, f"calls of {account.user.name} are left: {left}"
 
 
 @asynccontextmanager

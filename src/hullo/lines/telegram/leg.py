@@ -78,7 +78,8 @@ class TelegramLeg(RtcLeg):
     @override
     async def close(self, ending: Ending) -> None:
         """Hang up at Telegram too; idempotent, bounded in time, never raises."""
-        self._goodbye = self._goodbye or ending
+        if self._goodbye is None:
+            self._goodbye = self._over.result() if self._over.done() else ending
         await super().close(ending)
 
     def _peer_muted_itself(self, muted: bool) -> None:

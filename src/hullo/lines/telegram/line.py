@@ -41,6 +41,8 @@ MAX_REMEMBERED = 256
 MAX_RINGING = 16
 """Incoming calls that are looked at at the same time; more are left to ring out."""
 
+GLARE = Ending(EndReason.BUSY, "both called each other at the same time; their call comes in")
+
 _ADDRESS = re.compile(r"@[A-Za-z][A-Za-z0-9_]{3,31}|\+?[0-9]{4,19}")
 
 
@@ -66,7 +68,10 @@ class TelegramLine:
         self._dh = DhConfigSource(port)
         self._config = CallConfig()
         self._calls: dict[int, TelegramCall] = {}
-        self._dialing: dict[int, TelegramCall] = {}
+        self._dialing: dict[int, TelegramCall | None] = {}
+        """Calls of ours that nobody has answered, by callee; None while the call is being prepared."""
+        self._given_way: set[int] = set()
+        """Whose own call came while ours to them was being prepared."""
         self._unrouted: deque[tuple[int, PhoneUpdate]] = deque(maxlen=MAX_UNROUTED)
         self._ended: OrderedDict[int, None] = OrderedDict()
         self._arrivals: asyncio.Queue[PhoneCallRequested] = asyncio.Queue(MAX_RINGING)
@@ -96,13 +101,13 @@ class TelegramLine:
     async def dial(self, to: str, on_ringing: OnRinging) -> TelegramLeg:
         """Call `to` and return once it answered. Raises `CallFailed`; cancelling withdraws the call."""
         user = await self._callee(to)
-        call = await self._place(user, on_ringing)
-        self._dialing[user.id] = call
+        self._dialing[user.id] = None
         try:
+            call = self._dialing[user.id] = await self._place(user, on_ringing)
             return await self._answered(call)
         finally:
-            if self._dialing.get(user.id) is call:
-                del self._dialing[user.id]
+            self._dialing.pop(user.id, None)
+            self._given_way.discard(user.id)
 
     # Calls of ours
 
@@ -137,6 +142,8 @@ class TelegramLine:
         except TelegramError as error:
             self._safety.failed(None, error, time.monotonic())
             raise CallFailed(endings.refused(error, "preparing the call")) from error
+        if user.id in self._given_way:
+            raise CallFailed(GLARE)
         now = time.monotonic()
         self._safety.outgoing(user, now)
         random_id = secrets.randbits(32) - (1 << 31)
@@ -179,11 +186,14 @@ class TelegramLine:
 
         An app that is not ours refuses our call as busy; then theirs is offered, whatever the ids.
         """
-        ours = self._dialing.get(user.id)
+        if user.id not in self._dialing:
+            return False
+        ours = self._dialing[user.id]
         if ours is None:
+            self._given_way.add(user.id)
             return False
         if self._port.self_id > user.id:
-            await ours.close(Ending(EndReason.BUSY, "both called each other at the same time; their call comes in"))
+            await ours.close(GLARE)
             return False
         await asyncio.wait((ours.answered, ours.over, theirs.over), return_when=asyncio.FIRST_COMPLETED)
         if not ours.over.done():
