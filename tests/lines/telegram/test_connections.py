@@ -3,7 +3,7 @@
 import pytest
 
 from hullo.lines.telegram.connections import MAX_SERVERS, ice_options
-from hullo.lines.telegram.port import PhoneConnection, PhoneConnectionWebrtc
+from hullo.lines.telegram.port import Connection, PhoneConnection, PhoneConnectionWebrtc
 
 TAG = bytes(range(16))
 
@@ -39,7 +39,7 @@ def test_without_p2p_there_are_relays_only(p2p_allowed: bool) -> None:
 
 
 def test_what_is_malformed_is_left_out_and_a_flood_is_cut() -> None:
-    broken = [
+    broken: list[Connection] = [
         reflector(1, peer_tag=b""),
         reflector(2, port=0),
         PhoneConnectionWebrtc(id=3, ip="not an address", port=1, turn=True),
