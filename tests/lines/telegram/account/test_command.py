@@ -6,6 +6,7 @@ import os
 import pty
 import stat
 import sys
+import termios
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ import pytest
 
 from hullo.demo.loopback_telegram.server import LoopbackTelegram
 from hullo.lines.telegram.account.session_file import SessionFile
-from tests.lines.telegram.account.loopback import ANNA, API_HASH, API_ID, BERT, LIBRARIES, PASSWORD, loopback, running
+from tests.lines.telegram.account.loopback import ANNA, API_HASH, API_ID, BERT, PASSWORD, loopback, running
 
 COMMAND = [sys.executable, "-c", "from hullo.cli.telegram import telegram; telegram(prog_name='hullo telegram')"]
 
@@ -80,10 +81,9 @@ def say(process: asyncio.subprocess.Process, line: str) -> None:
     process.stdin.write(f"{line}\n".encode())
 
 
-@pytest.mark.parametrize("library", LIBRARIES)
-async def test_login_and_status(library: str, tmp_path: Path) -> None:
+async def test_login_with_one_library_and_status_with_the_other(tmp_path: Path) -> None:
     async with loopback() as server:
-        config = configure(server, tmp_path, library)
+        config = configure(server, tmp_path, "telethon")
         before = await run("status", "--config", str(config), "--json")
         assert before.code == 1
         assert "run `hullo telegram login`" in before.json["detail"]
@@ -102,11 +102,12 @@ async def test_login_and_status(library: str, tmp_path: Path) -> None:
         assert b"logged in as @bert" in out
         file = SessionFile(tmp_path / "telegram.session")
         assert stat.S_IMODE(file.path.stat().st_mode) == 0o600
+        configure(server, tmp_path, "kurigram")
         after = await run("status", "--config", str(config), "--json")
         assert after.code == 0, after.err
         assert after.json["account"] == "@bert"
-        assert (after.json["online"], after.json["detail"], after.json["library"]) == (True, "online", library)
-        async with running(server, "telethon", file):  # the other library, or the same: one session file fits both
+        assert (after.json["online"], after.json["detail"], after.json["library"]) == (True, "online", "kurigram")
+        async with running(server, "telethon", file):
             busy = await run("status", "--config", str(config), "--json")
             assert "in use by another process" in busy.json["detail"]
         server.revoke(BERT)
@@ -126,8 +127,6 @@ async def test_nobody_at_the_terminal(tmp_path: Path) -> None:
 
 
 async def test_a_password_is_not_shown_and_ctrl_c_gives_the_terminal_back(tmp_path: Path) -> None:
-    import termios
-
     async with loopback() as server:
         config = configure(server, tmp_path)
         phone = server.directory.member(BERT).phone
@@ -141,7 +140,7 @@ async def test_a_password_is_not_shown_and_ctrl_c_gives_the_terminal_back(tmp_pa
                     await asyncio.sleep(0.02)
             process.send_signal(2)
             await asyncio.wait_for(process.wait(), 20)
-            assert process.returncode == 130 or process.returncode == 1
+            assert process.returncode in (1, 130)
             assert termios.tcgetattr(theirs)[3] & termios.ECHO
             assert not (tmp_path / "telegram.session").exists()
         finally:
@@ -153,9 +152,7 @@ async def test_a_password_is_not_shown_and_ctrl_c_gives_the_terminal_back(tmp_pa
     ("text", "words"),
     [
         ("", "get both at https://my.telegram.org"),
-        ("[telegram]\napi_id = 0", "greater than 0"),
         ("[telegram]\napi_ids = 1", "did you mean 'api_id'?"),
-        ("[telegram", "hullo.toml"),
     ],
 )
 async def test_settings_that_are_wrong(text: str, words: str, tmp_path: Path) -> None:
