@@ -148,6 +148,17 @@ def test_who_is_muted_sends_receiver_reports() -> None:
     assert all(isinstance(parse_compound(data)[0], SenderReport) for _, data in left.sent_reports)
 
 
+def test_a_report_that_came_after_the_moment_of_ours_was_kept_for_no_time() -> None:
+    left, right = End(1, clock=0.0), End(2, clock=0.0)
+    for tick in range(75):
+        for data in left.tick(tick * 0.02):
+            right.take(data, 1.5)
+    answer = parse_compound(right.reporter.poll(1.499) or b"")[0]
+    assert isinstance(answer, ReceiverReport)
+    assert answer.reports[0].last_sr != 0
+    assert answer.reports[0].delay_since_last_sr == 0
+
+
 def test_a_goodbye_is_noted_and_sound_may_follow() -> None:
     left, right = End(1, clock=0.0), End(2, clock=0.0)
     forth, back = Network(NetworkProfile(), seed=1), Network(NetworkProfile(), seed=2)

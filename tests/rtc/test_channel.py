@@ -1,6 +1,7 @@
 """The sound of a call on the wire: time goes on through stalls and mutes, and silence is said."""
 
 import asyncio
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -8,7 +9,11 @@ import numpy as np
 import pytest
 
 from hullo.media.pcm import FRAME_SAMPLES, Pcm
+from hullo.media.receiver import Receiver
+from hullo.media.reporting import Reporter
+from hullo.media.rtcp import parse_compound
 from hullo.media.rtp import RtpPacket
+from hullo.media.sender import Sender
 from hullo.rtc.channel import AudioChannel
 from hullo.rtc.clock import MediaClock
 from hullo.rtc.parameters import StreamIdentity
@@ -74,6 +79,32 @@ async def test_a_peer_that_does_not_want_sound_gets_only_reports() -> None:
         channel.close()
         await until(lambda: bool(rtcp))
         assert rtp == []
+
+
+async def test_what_arrives_while_a_tick_reads_is_as_old_as_the_tick() -> None:
+    async with two() as (near, far):
+        await connect(near, far)
+        reports: list[bytes] = []
+        far.on_rtcp = lambda packet, arrival: reports.append(packet)
+        channel = AudioChannel(near, MediaClock(), payload_type=109, identity=IDENTITY)
+        channel.open(Listener(), Tone(440), unexpected)
+        sender, receiver = Sender(ssrc=7, payload_type=109), Receiver(payload_type=109)
+        reporter = Reporter(sender, receiver, cname="far", wall_offset=0.0)
+        before = time.monotonic()
+        channel.tick(before)
+        far.send_rtp(sender.push(Tone(440)(0.0), before) or b"")
+        reporter.poll(before)
+        far.send_rtcp(reporter.poll(before + 1.0) or b"")
+
+        def reported() -> bool:
+            channel.tick(before)
+            return bool(reports)
+
+        await until(reported)
+        [block] = parse_compound(reports[-1])[0].reports  # type: ignore[union-attr]
+        assert block.ssrc == 7
+        assert block.delay_since_last_sr == 0
+        channel.close()
 
 
 async def test_before_it_is_open_a_channel_only_notes_that_the_peer_was_heard() -> None:

@@ -32,9 +32,9 @@ def demo(
         if not file.is_file():
             fail(f"{file} is not there", "name a sound file that ffmpeg can read")
     try:
-        result = asyncio.run(run_demo(say or [], gateway, _ignore if as_json else _show))
+        result = asyncio.run(run_demo(say or [], gateway, _ignore if as_json else _show, folder))
     except DemoError as error:
-        fail(str(error), "hullo doctor tells what is missing")
+        fail(str(error), f"hullo doctor tells what is missing; the logs are in {folder}")
     folder.mkdir(parents=True, exist_ok=True)
     page = folder / "report.html"
     page.write_text(render(result), encoding="utf-8")
@@ -75,7 +75,7 @@ def _print_result(result: DemoResult, page: Path) -> None:
     out.print(f"\nreport: {page}")
     for problem in result.problems:
         out.print(f"[red]{problem}[/red]", markup=True)
-    out.print("demo: ok" if result.ok else "demo: failed")
+    out.print("demo: ok" if result.ok else f"demo: failed; the logs of the processes are in {page.parent}")
 
 
 def _turn_table(turns: list[DemoTurn]) -> Table:

@@ -18,8 +18,7 @@ from hullo.phone import Phone
 LINES = (
     "What is your name?",
     "Are you a human or a machine?",
-    "How is the weather today?",
-    "No, that is all for today.",
+    "That was all for today.",
 )
 """What the caller says when it is given no files; chosen so that the offline recogniser understands it."""
 

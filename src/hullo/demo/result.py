@@ -21,7 +21,7 @@ class DemoTurn(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def heard(self) -> bool:
         """Whether the agent understood something that is mostly what was said."""
-        return bool(self.understood) and self.word_error_rate <= 0.34
+        return bool(self.understood) and self.word_error_rate <= 0.5
 
     @property
     def answered(self) -> bool:

@@ -73,28 +73,45 @@ class _Places:
     def log(self, who: str) -> Path:
         return self.directory / f"{who}.log"
 
+    def keep_logs(self, folder: Path) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        for log in self.directory.glob("*.log"):
+            shutil.copy(log, folder)
 
-async def run_demo(files: list[Path], gateway: str | None, tell: Tell) -> DemoResult:
-    """Place one measured call. Raises `DemoError` when it can't even begin."""
-    began = datetime.now(UTC)
+
+async def run_demo(files: list[Path], gateway: str | None, tell: Tell, logs: Path) -> DemoResult:
+    """Place one measured call; if anything goes wrong, the logs of the processes are kept in the folder `logs`.
+
+    Raises `DemoError` when the call can't even begin.
+    """
     with tempfile.TemporaryDirectory(prefix="hullo-demo-") as directory:
         places = _Places(Path(directory))
-        name, command = gateway_command(gateway)
-        places.config.write_text(_config(places))
-        async with (
-            _process(
-                "daemon", [sys.executable, "-m", "hullo", "serve", "--config", str(places.config)], places
-            ) as daemon,
-            DaemonClientWhenUp(places.socket, daemon, places) as client,
-            _process("gateway", [*command, str(places.socket)], places),
-        ):
-            tell("daemon", "listening")
-            address = await _address(client)
-            cpu_before = await _cpu_seconds(client)
-            said, report = await _converse(client, address, places, files, tell)
-            cpu = await _cpu_seconds(client) - cpu_before
-        caller = _read_caller(places)
-        return _result(began, name, caller, said, report, cpu, places, len(files) or len(LINES))
+        try:
+            result = await _run_demo(files, gateway, tell, places)
+        except DemoError:
+            places.keep_logs(logs)
+            raise
+        if not result.ok:
+            places.keep_logs(logs)
+        return result
+
+
+async def _run_demo(files: list[Path], gateway: str | None, tell: Tell, places: _Places) -> DemoResult:
+    began = datetime.now(UTC)
+    name, command = gateway_command(gateway)
+    places.config.write_text(_config(places))
+    async with (
+        _process("daemon", [sys.executable, "-m", "hullo", "serve", "--config", str(places.config)], places) as daemon,
+        DaemonClientWhenUp(places.socket, daemon, places) as client,
+        _process("gateway", [*command, str(places.socket)], places),
+    ):
+        tell("daemon", "listening")
+        address = await _address(client)
+        cpu_before = await _cpu_seconds(client)
+        said, report = await _converse(client, address, places, files, tell)
+        cpu = await _cpu_seconds(client) - cpu_before
+    caller = _read_caller(places)
+    return _result(began, name, caller, said, report, cpu, places, len(files) or len(LINES))
 
 
 def gateway_command(wanted: str | None) -> tuple[str, list[str]]:
@@ -207,7 +224,7 @@ async def _converse(
             elif method == "call.error":
                 tell("error", f"{params['component']}: {params['error']}")
             elif method == "call.ended":
-                tell("call", f"ended: {params['reason']}, {params['duration']:.1f} s")
+                tell("call", f"ended after {params['duration']:.1f} s: {params['reason']}, {params['detail']}")
                 await caller.wait()
                 return said, msgspec.convert(params["report"], CallReport)
 
@@ -264,7 +281,7 @@ def _result(
         turns=turns,
         caller=_side(caller.report, caller.cpu_seconds / seconds, recordings["caller"].ours),
         agent=_side(report, cpu_seconds / seconds, recordings["caller"].theirs),
-        problems=problems_of(turns, expected),
+        problems=problems_of(turns, expected) + report.errors,
     )
 
 

@@ -128,7 +128,8 @@ class Reporter:
         """The last sender report of the source that is heard, and how long ago it came in 1/65536 s."""
         if self._last_sr is None or self._last_sr[0] != self._receiver.ssrc:
             return 0, 0
-        return self._last_sr[1], min(round((now - self._last_sr[2]) * 65536), 0xFFFFFFFF)
+        # It may have come a moment after the `now` of this report: what is read in a tick is newer than the tick.
+        return self._last_sr[1], min(max(round((now - self._last_sr[2]) * 65536), 0), 0xFFFFFFFF)
 
     def _take(self, packet: RtcpPacket, now: float) -> None:
         match packet:

@@ -1,6 +1,7 @@
 """The sound of one call: packets of a connection to an ear, a mouth to packets, and the reports about both."""
 
 import asyncio
+import math
 import time
 from collections.abc import Callable
 
@@ -53,6 +54,8 @@ class AudioChannel:
         self._mouth: Mouth = _dumb
         self._sends = sends
         self._muted = False
+        self._no_later_than = math.inf
+        """While a tick reads: its own time, since what it finds may have come after it began."""
         self._registration: Registration | None = None
         connection.on_rtp = self._rtp_arrived
         connection.on_rtcp = self._rtcp_arrived
@@ -70,7 +73,9 @@ class AudioChannel:
         """20 ms of sound each way. For `missed` ticks that never were, the stream pauses rather than falls behind."""
         for _ in range(missed):
             self._sender.push(None, now)
+        self._no_later_than = now
         self._connection.read_chosen()
+        self._no_later_than = math.inf
         self._ear(self._receiver.pull(now), now)
         said = self._mouth(now)
         if said is None:
@@ -101,11 +106,11 @@ class AudioChannel:
     def _rtp_arrived(self, packet: bytes, arrival: float) -> None:
         self._heard()
         if self._registration is not None:
-            self._receiver.feed(packet, arrival)
+            self._receiver.feed(packet, min(arrival, self._no_later_than))
 
     def _rtcp_arrived(self, packet: bytes, arrival: float) -> None:
         self._heard()
-        self._reporter.feed(packet, arrival)
+        self._reporter.feed(packet, min(arrival, self._no_later_than))
 
     def _heard(self) -> None:
         if not self.first_heard.is_set():
