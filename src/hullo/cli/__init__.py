@@ -9,6 +9,7 @@ from hullo.cli.doctor import doctor
 from hullo.cli.say import say
 from hullo.cli.serve import serve
 from hullo.cli.tail import tail
+from hullo.cli.telegram import telegram
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -23,6 +24,7 @@ app.command()(tail)
 app.command()(doctor)
 app.command()(demo)
 app.add_typer(config, name="config")
+app.add_typer(telegram, name="telegram")
 
 
 def main() -> None:
