@@ -131,7 +131,7 @@ class _Session(_session.Session):  # type: ignore[misc]
         try:
             async with asyncio.timeout(timeout):
                 try:
-                    await self._write(message)
+                    await cancellable(self._write(message))
                 except OSError:
                     self.over.set()
                 if self.is_started.is_set():
