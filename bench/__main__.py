@@ -2,16 +2,18 @@
 
 import argparse
 import asyncio
+import fcntl
 import json
 import sys
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from contextlib import contextmanager
 
 from rich.console import Console
 
 from bench import density, latency, loss, network
 from bench.child import ChildFailed
 from bench.ends.chromium import ChromiumMissing
-from bench.result import Result
+from bench.result import RESULTS, Result
 
 BENCHMARKS: Mapping[str, Callable[[bool], Awaitable[Result]]] = {
     "latency": latency.run,
@@ -33,12 +35,25 @@ def main() -> int:
     try:
         if NEED_NETWORK.intersection(names):
             network.enter([sys.executable, "-m", "bench", *sys.argv[1:]])
-        for name in names:
-            _report(asyncio.run(BENCHMARKS[name](chosen.quick)), as_json=chosen.json)  # type: ignore[arg-type]
-    except (network.NetworkUnavailable, ChildFailed, ChromiumMissing) as error:
+        with _alone():
+            for name in names:
+                _report(asyncio.run(BENCHMARKS[name](chosen.quick)), as_json=chosen.json)  # type: ignore[arg-type]
+    except (BlockingIOError, network.NetworkUnavailable, ChildFailed, ChromiumMissing) as error:
         print(f"bench: {error}", file=sys.stderr)
         return 1
     return 0
+
+
+@contextmanager
+def _alone() -> Iterator[None]:
+    """Two measurements at once would measure each other. Raises `BlockingIOError` when one is running."""
+    RESULTS.mkdir(exist_ok=True)
+    with (RESULTS / ".lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise BlockingIOError("another measurement is running here; wait for its end") from None
+        yield
 
 
 def _report(result: Result, *, as_json: bool) -> None:

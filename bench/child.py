@@ -76,6 +76,7 @@ async def child(
         stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,
         env=_environment(),
+        start_new_session=True,  # so that it can go first by itself
     )
     running = Child(end, process)
     try:

@@ -1,5 +1,6 @@
 """The command `python -m bench`, with real calls in a network of its own."""
 
+import fcntl
 import json
 import subprocess
 import sys
@@ -7,6 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
+from bench.result import RESULTS
 
 ROOT = Path(__file__).parents[2]
 
@@ -54,3 +57,12 @@ def test_latency_measures_ours_aiortc_and_chromium() -> None:
     for trouble in ("one_lost_packet", "400_ms_stall"):
         assert said["figures"][f"ours_after_{trouble}_ms"] > 10
         assert said["figures"][f"aiortc_after_{trouble}_ms"] > 10
+
+
+def test_two_measurements_at_once_are_refused() -> None:
+    RESULTS.mkdir(exist_ok=True)
+    with (RESULTS / ".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        done = _bench("loss", "--quick")
+    assert done.returncode == 1
+    assert "another measurement is running" in done.stderr
