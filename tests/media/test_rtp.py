@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hullo.media.rtp import RtpError, RtpPacket, Unwrapper
+from hullo.media.rtp import RtpError, RtpPacket, Unwrapper, plain_packet
 
 PLAIN = bytes.fromhex("80 ef 1234 89abcdef deadbeef".replace(" ", "")) + b"opus"
 
@@ -145,3 +145,18 @@ def test_unwrapping_gives_back_the_steps(start: int, steps: list[int]) -> None:
         true = highest + step
         assert unwrapper.unwrap(true % 65536) == true
         highest = max(highest, true)
+
+
+@given(st.integers(0, 127), st.integers(0, 0xFFFF), st.integers(0, 0xFFFFFFFF), st.binary(max_size=40), st.booleans())
+def test_a_plain_packet_is_what_the_general_one_is(
+    payload_type: int, sequence: int, number: int, payload: bytes, marker: bool
+) -> None:
+    general = RtpPacket(
+        payload_type=payload_type,
+        sequence_number=sequence,
+        timestamp=number,
+        ssrc=number,
+        payload=payload,
+        marker=marker,
+    )
+    assert plain_packet(payload_type, sequence, number, number, payload, marker=marker) == general.build()

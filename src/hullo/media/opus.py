@@ -183,7 +183,7 @@ class OpusEncoder:
             raise OpusError(f"{len(pcm)} samples to encode: this encoder takes {self.frame_samples}")
         samples = _ffi.from_buffer(_INT16_ARRAY, np.ascontiguousarray(pcm, dtype=np.int16))
         size = self._lib.opus_encode(self._encoder, samples, self.frame_samples, self._out, _MAX_PACKET_BYTES)
-        return bytes(self._view[0 : _checked(size)])
+        return self._view[0 : _checked(size)]  # type: ignore[no-any-return]  # a copy already
 
     def set_bitrate(self, bitrate: int) -> None:
         """Aim at this many bit/s. Raises `OpusError` when out of range."""

@@ -8,7 +8,7 @@ import numpy as np
 
 from hullo.media.opus import DTX_BYTES, FrameMs, OpusEncoder
 from hullo.media.pcm import FRAME_SAMPLES, SAMPLE_RATE, SILENCE, Pcm
-from hullo.media.rtp import RtpPacket
+from hullo.media.rtp import plain_packet
 
 LEAST_EXPECTED_LOSS: Final = 10
 """Percent: below it libopus puts no redundancy into packets of 20 to 32 kbit/s."""
@@ -109,14 +109,7 @@ class Sender:
         sequence, self._sequence = self._sequence, self._sequence + 1 & 0xFFFF
         self._packets += 1
         self._octets += len(payload)
-        return RtpPacket(
-            payload_type=self._payload_type,
-            sequence_number=sequence,
-            timestamp=timestamp,
-            ssrc=self.ssrc,
-            payload=payload,
-            marker=marker,
-        ).build()
+        return plain_packet(self._payload_type, sequence, timestamp, self.ssrc, payload, marker=marker)
 
     def timestamp_at(self, now: float) -> int:
         """The RTP timestamp of a moment, for the sender report (RFC 3550 6.4.1)."""
