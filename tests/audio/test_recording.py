@@ -45,6 +45,16 @@ async def test_ticks_that_never_came_are_silence_and_time_is_kept(tmp_path: Path
     assert read(recording.path)[::FRAME_SAMPLES, 0].tolist() == [9, 9, 0, 0, 0, 0, 0, 9, 9]
 
 
+async def test_a_late_first_tick_does_not_move_the_beginning(tmp_path: Path) -> None:
+    recording = StereoRecording(tmp_path / "call.wav")
+    for number, now in enumerate((7.03, 7.03, 7.04, 7.06, 7.08)):
+        recording.theirs(frame(number + 1), now)
+        recording.ours(None, now)
+    await recording.close()
+    assert recording.began == pytest.approx(7.0)
+    assert read(recording.path)[::FRAME_SAMPLES, 1].tolist() == [1, 2, 3, 4, 5]
+
+
 async def test_a_folder_that_is_not_there(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError):
         StereoRecording(tmp_path / "missing" / "call.wav")

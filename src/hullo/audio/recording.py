@@ -32,6 +32,7 @@ class StereoRecording:
         self.dropped_ms = 0
         self.written_ms = 0
         self.began: float | None = None
+        """Monotonic time of the first sample."""
         # Not to be held up by a pipe that nobody reads.
         flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NONBLOCK | os.O_CLOEXEC
         self._raw = os.fdopen(os.open(path, flags, 0o600), "wb")
@@ -47,8 +48,6 @@ class StereoRecording:
 
     def theirs(self, pcm: Pcm, now: float) -> None:
         """What the peer said in this tick."""
-        if self.began is None:
-            self.began = now
         self._theirs = pcm
 
     def ours(self, pcm: Pcm | None, now: float) -> None:
@@ -61,7 +60,10 @@ class StereoRecording:
         self._append(frame)
 
     def _fill_up_to(self, now: float) -> None:
-        due = round((now - (self.began or now)) / FRAME_SECONDS)
+        # A first tick that was late is made up for by the next ones: the earliest beginning that any tick tells is it.
+        began = now - self._frames * FRAME_SECONDS
+        self.began = began if self.began is None else min(self.began, began)
+        due = round((now - self.began) / FRAME_SECONDS)
         for _ in range(due - self._frames):
             self._append(_SILENT_FRAME)
 
