@@ -138,7 +138,7 @@ def test_packets_that_share_one_timestamp_are_played_one_after_the_other() -> No
         queue.append(RtpPacket.parse(data))
         if len(queue) == 3:
             for packet in queue:
-                send(replace(packet, timestamp=queue[0].timestamp).build(), now)
+                send(msgspec.structs.replace(packet, timestamp=queue[0].timestamp).build(), now)
             queue.clear()
 
     call.network.send = as_aiortc_sends_frames_of_60_ms  # type: ignore[method-assign]
@@ -183,7 +183,7 @@ def test_corrupt_opus_is_concealed_and_the_call_goes_on() -> None:
     def corrupt(data: bytes, now: float) -> None:
         packet = RtpPacket.parse(data)
         if packet.sequence_number % 10 == 0:
-            packet = replace(packet, payload=b"\x03" + rng.randbytes(3))
+            packet = msgspec.structs.replace(packet, payload=b"\x03" + rng.randbytes(3))
         send(packet.build(), now)
 
     call.network.send = corrupt  # type: ignore[method-assign]
