@@ -3,6 +3,7 @@
 import random
 from dataclasses import asdict, replace
 
+import msgspec
 import pytest
 
 from hullo.media.netsim import NetworkProfile
