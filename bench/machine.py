@@ -11,7 +11,7 @@ _PACKAGES = ("aioice", "aiortc", "av", "numpy", "pylibsrtp")
 
 
 def machine() -> dict[str, object]:
-    """Processor, system, versions, and how busy the machine was before."""
+    """Processor, system, versions, and how busy the machine was in the last minute, the measurement included."""
     return {
         "cpu": _cpu_model(),
         "cores": os.cpu_count(),
