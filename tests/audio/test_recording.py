@@ -38,11 +38,12 @@ async def test_ours_is_left_and_theirs_is_right(tmp_path: Path) -> None:
 
 async def test_ticks_that_never_came_are_silence_and_time_is_kept(tmp_path: Path) -> None:
     recording = StereoRecording(tmp_path / "call.wav")
-    for number in (0, 1, 7, 8):
+    for number in (0, 1, 7, 7, 7, 8, 13, 13, 13, 14):  # the clock makes up for two ticks after a stall
         recording.theirs(frame(9), 50.0 + number * 0.02)
         recording.ours(frame(9), 50.0 + number * 0.02)
     await recording.close()
-    assert read(recording.path)[::FRAME_SAMPLES, 0].tolist() == [9, 9, 0, 0, 0, 0, 0, 9, 9]
+    assert read(recording.path)[::FRAME_SAMPLES, 0].tolist() == [9, 9, 0, 0, 0, 9, 9, 9, 9, 0, 0, 9, 9, 9, 9]
+    assert recording.began == pytest.approx(50.0)
 
 
 async def test_a_late_first_tick_does_not_move_the_beginning(tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ from typing import IO
 import numpy as np
 
 from hullo.media.pcm import FRAME_SAMPLES, FRAME_SECONDS, SAMPLE_RATE, SILENCE, Pcm
+from hullo.rtc.clock import MAX_CATCH_UP
 
 _WRITE_FRAMES = 25
 _QUEUE_CHUNKS = 40
@@ -60,12 +61,14 @@ class StereoRecording:
         self._append(frame)
 
     def _fill_up_to(self, now: float) -> None:
+        """Silence for ticks that never came, but not for those that the clock is about to make up for."""
+        if self.began is not None:
+            due = round((now - self.began) / FRAME_SECONDS)
+            for _ in range(due - self._frames - MAX_CATCH_UP):
+                self._append(_SILENT_FRAME)
         # A first tick that was late is made up for by the next ones: the earliest beginning that any tick tells is it.
         began = now - self._frames * FRAME_SECONDS
         self.began = began if self.began is None else min(self.began, began)
-        due = round((now - self.began) / FRAME_SECONDS)
-        for _ in range(due - self._frames):
-            self._append(_SILENT_FRAME)
 
     def _append(self, frame: Pcm) -> None:
         self._frames += 1
