@@ -77,7 +77,7 @@ def _waveforms(result: DemoResult) -> str:
     step = 5 if seconds < 60 else 10
     ticks = "".join(
         f'<line x1="{_x(t, seconds)}" x2="{_x(t, seconds)}" y1="0" y2="{2 * _LANE}" stroke="var(--line)"/>'
-        f'<text x="{_x(t, seconds)}" y="{2 * _LANE + 16}" text-anchor="middle">{t} s</text>'
+        f'<text x="{_x(t, seconds)}" y="{2 * _LANE + 16}" text-anchor="{"middle" if t else "start"}">{t} s</text>'
         for t in range(0, int(seconds) + 1, step)
     )
     return (
