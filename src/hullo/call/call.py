@@ -24,7 +24,7 @@ from hullo.speech.service import SpeechService
 
 logger = logging.getLogger(__name__)
 
-_WATCH_SECONDS = 0.1
+_WATCH_SECONDS = 0.25
 _MAX_ERRORS = 100
 _PEER_BUFFER = 0.06
 
