@@ -66,9 +66,9 @@ class Switchboard:
     ) -> None:
         assert self._tasks is not None
         self._closing = True
-        for call in self._live():
+        for call in self.live():
             call.end(Ending(EndReason.HANGUP_BOT, "this process is stopping"))
-        await asyncio.gather(*(call.wait_ended() for call in self._live()))
+        await asyncio.gather(*(call.wait_ended() for call in self.live()))
         for task in self._line_tasks:
             task.cancel()
         for stream in [*self._streams]:
@@ -93,7 +93,7 @@ class Switchboard:
 
     def live(self) -> list[Call]:
         """The calls that have not ended, oldest first."""
-        return self._live()
+        return [call for call in self._calls.values() if call.state is not CallState.ENDED]
 
     def statuses(self) -> list[CallStatus]:
         """All calls that are live or ended lately, oldest first."""
@@ -121,7 +121,7 @@ class Switchboard:
 
     def tell_all(self, component: str, error: str, *, retryable: bool) -> None:
         """Something that all calls share has failed, or is being mended: every live call tells its gateway."""
-        for call in self._live():
+        for call in self.live():
             call.note_error(component, error, retryable)
 
     def _line_for(self, to: str, name: str | None) -> Line:
@@ -140,7 +140,7 @@ class Switchboard:
     def _check_room(self) -> None:
         if self._tasks is None or self._closing:
             raise CallRefused("the switchboard is not running", "start it first")
-        if len(self._live()) >= self._limits.calls:
+        if len(self.live()) >= self._limits.calls:
             raise CallRefused(
                 f"{self._limits.calls} calls are live, the most allowed", "hang one up or raise [calls] max_calls"
             )
@@ -186,9 +186,6 @@ class Switchboard:
         ended = [call for call in self._calls.values() if call.state is CallState.ENDED]
         for call in ended[: max(0, len(ended) - _REMEMBERED)]:
             del self._calls[call.call_id]
-
-    def _live(self) -> list[Call]:
-        return [call for call in self._calls.values() if call.state is not CallState.ENDED]
 
     def _publish(self, event: CallEvent) -> None:
         for stream in [*self._streams]:

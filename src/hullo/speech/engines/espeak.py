@@ -78,7 +78,7 @@ class EspeakVoice:
 
     def _select(self, voice: str) -> None:
         if self._library.espeak_SetVoiceByName(voice.encode("utf-8", "replace")) != 0:
-            raise SpeechError(f"eSpeak NG has no voice '{voice}'; 'en-us+f2', 'en-gb' or 'de' are some it has")
+            raise SpeechError(f"eSpeak NG has no voice '{voice}'; 'en-us+f2', 'de' or 'fr' are some it has")
         # Choosing a voice resets these.
         self._library.espeak_SetParameter(_RATE, self._speed, 0)
         self._library.espeak_SetParameter(_PITCH, self._pitch, 0)
