@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from hullo.call.events import Error as Error
     from hullo.call.events import Incoming as Incoming
     from hullo.call.events import Interrupted as Interrupted
+    from hullo.call.events import PeerMuted as PeerMuted
     from hullo.call.events import Quality as Quality
     from hullo.call.events import Reconnected as Reconnected
     from hullo.call.events import Reconnecting as Reconnecting
@@ -57,6 +58,7 @@ _HOMES = {
         "Error",
         "Incoming",
         "Interrupted",
+        "PeerMuted",
         "Quality",
         "Reconnected",
         "Reconnecting",

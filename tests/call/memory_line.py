@@ -1,6 +1,7 @@
 """A line without a network: the test is the far end and decides what it does."""
 
 import asyncio
+from collections.abc import Callable
 
 from hullo.lines.line import CallFailed, Ending, EndReason, LegReport, LegStats, LineStatus, OnOffer, OnRinging
 from hullo.media.pcm import Ear, Mouth
@@ -14,10 +15,13 @@ class MemoryLeg:
         self.failure: Ending | None = None
         self.far_end: asyncio.Future[Ending] = asyncio.get_running_loop().create_future()
         self.quiet = 0.0
+        self.emoji: tuple[str, ...] | None = None
         self.muted = False
         self.closed_with: list[Ending] = []
         self.ear: Ear | None = None
         self.mouth: Mouth | None = None
+        self.peer_muted: bool | None = None
+        self.on_peer_muted: Callable[[bool], None] = lambda muted: None
 
     def open(self, ear: Ear, mouth: Mouth) -> None:
         self.ear, self.mouth = ear, mouth
@@ -43,7 +47,7 @@ class MemoryLeg:
         return LegStats(packets_received=1)
 
     def report(self) -> LegReport:
-        return LegReport(proof="rtcp")
+        return LegReport(proof="rtcp", emoji=self.emoji, version="13.0.0" if self.emoji else None)
 
     async def close(self, ending: Ending) -> None:
         self.closed_with.append(ending)
@@ -77,6 +81,7 @@ class MemoryLine:
         self.leg = MemoryLeg()
         self.answer = asyncio.Event()
         self.refusal: Ending | None = None
+        self.refused_at = LegReport()
         self.ring_times = 1
         self.withdrawn = 0
         self._on_offer: OnOffer | None = None
@@ -94,7 +99,7 @@ class MemoryLine:
             self.withdrawn += 1
             raise
         if self.refusal is not None:
-            raise CallFailed(self.refusal)
+            raise CallFailed(self.refusal, self.refused_at)
         on_ringing()  # late: after the answer
         return self.leg
 

@@ -12,7 +12,7 @@ from hullo.call.errors import CallRefused, UnknownCall, WrongState
 from hullo.call.limits import Limits
 from hullo.call.states import CallState
 from hullo.call.switchboard import Switchboard
-from hullo.lines.line import Ending, EndReason
+from hullo.lines.line import Ending, EndReason, LegReport
 from tests.call.memory_line import MemoryLeg, MemoryLine, MemoryOffer
 
 QUICK = Limits(calls=3, ring=0.2, connect=0.2, quiet=0.1, lost=0.6, quality_every=0.05)
@@ -84,6 +84,55 @@ async def test_the_far_end_is_busy() -> None:
     async with switchboard(line) as board:
         report = await board.dial("mem:ann").wait_ended()
     assert report.ending == line.refusal
+
+
+async def test_what_a_line_knows_beside_sound_is_told_and_kept() -> None:
+    line = MemoryLine()
+    line.answer.set()
+    line.leg.emoji = ("🐶", "🍕", "🚀", "🎲")
+    line.leg.proven.set()
+    async with switchboard(line) as board:
+        call = board.dial("mem:ann")
+        happened = call.events()
+        await reach(call, CallState.ACTIVE)
+        assert call.status().peer_muted is None
+        line.leg.peer_muted = True
+        line.leg.on_peer_muted(True)
+        line.leg.on_peer_muted(False)
+        assert call.status().peer_muted is True
+        line.leg.hang_up()
+        report = await call.wait_ended()
+        told = [event async for event in happened]
+    [connected] = [event for event in told if isinstance(event, events.Connected)]
+    assert (connected.emoji, connected.version) == (line.leg.emoji, "13.0.0")
+    assert [event.muted for event in told if isinstance(event, events.PeerMuted)] == [True, False]
+    assert (report.leg.emoji, report.leg.version) == (line.leg.emoji, "13.0.0")
+    assert call.status().leg.emoji == line.leg.emoji
+
+
+async def test_a_peer_that_was_muted_before_the_call_listened_is_told_too() -> None:
+    line = MemoryLine()
+    line.answer.set()
+    line.leg.peer_muted = True
+    async with switchboard(line) as board:
+        call = board.dial("mem:ann")
+        happened = call.events()
+        line.leg.proven.set()
+        await reach(call, CallState.ACTIVE)
+        call.hangup()
+        await call.wait_ended()
+        told = [event async for event in happened]
+    assert names(told) == ["call.ringing", "call.peer_muted", "call.connected", "call.ended"]
+
+
+async def test_a_call_that_comes_to_no_leg_still_tells_how_far_it_came() -> None:
+    line = MemoryLine()
+    line.answer.set()
+    line.refusal = Ending(EndReason.FAILED, "no")
+    line.refused_at = LegReport(stages={"requesting": 0.0}, stage="requesting")
+    async with switchboard(line) as board:
+        report = await board.dial("mem:ann").wait_ended()
+    assert report.leg == line.refused_at
 
 
 @pytest.mark.parametrize("times", [1, 2])

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import time
+from collections.abc import Callable
 
 from hullo.lines.line import CallFailed, Ending, EndReason, LegReport, LegStats, LineStatus, OnOffer, OnRinging
 from hullo.media.pcm import SILENCE, Ear, Mouth
@@ -14,6 +15,8 @@ class LoopbackLeg:
     def __init__(self) -> None:
         self.frames_sent = 0
         self.muted = False
+        self.peer_muted: bool | None = None
+        self.on_peer_muted: Callable[[bool], None] = lambda muted: None
         self._ended: asyncio.Future[Ending] = asyncio.get_running_loop().create_future()
         self._tick: asyncio.Task[None] | None = None
 

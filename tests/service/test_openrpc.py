@@ -129,7 +129,7 @@ def test_every_event_is_sent_as_described(kind: Any) -> None:
         "started_at": 0.5, "ended_at": 1.5, "text": "t", "transcript": "t", "confidence": None, "is_final": True,
         "times": TurnTimes(end_of_speech_ms=1, recognition_ms=2), "utterance_id": "u", "first_audio_ms": 3,
         "heard_ms": 4, "heard_text": "h", "stats": LegStats(), "quiet_ms": 5, "gap_ms": 6, "component": "voice",
-        "error": "e", "retryable": True,
+        "error": "e", "retryable": True, "muted": True, "emoji": ("🐶", "🍕", "🚀", "🎲"), "version": "13.0.0",
     }  # fmt: skip
     event = kind(**{name: samples[name] for name in kind.__struct_fields__ if name in samples})
     name = events.event_name(kind)

@@ -68,6 +68,7 @@ class Call:
         self._began_wall = _now_ms()
         self._stages: dict[str, float] = {}
         self._leg: Leg | None = None
+        self._failed_leg = LegReport()
         self._ending: Ending | None = None
         self._end_requested = asyncio.Event()
         self._muted = False
@@ -189,9 +190,10 @@ class Call:
             direction=self.direction,
             duration=self._duration(),
             muted=self._muted,
+            peer_muted=self._leg.peer_muted if self._leg is not None else None,
             recording=str(self._recording.path) if self._recording is not None else None,
             stats=self._leg.stats() if self._leg is not None else LegStats(),
-            leg=self._leg.report() if self._leg is not None else LegReport(),
+            leg=self._leg_report(),
             reason=ending.reason.value if ending is not None else None,
             detail=ending.detail if ending is not None else None,
         )
@@ -245,6 +247,9 @@ class Call:
                 if self._voice is not None:
                     tasks.create_task(self._voice.run())
                 leg.set_muted(self._muted)
+                leg.on_peer_muted = self._peer_muted_itself
+                if leg.peer_muted:  # it told before we could listen
+                    self._peer_muted_itself(True)
                 leg.open(self._hear, self._say)
                 await self._until_connected(leg)
                 await self._watch(leg)
@@ -255,6 +260,7 @@ class Call:
         try:
             return await self._route.leg(self._rang)
         except CallFailed as failure:
+            self._failed_leg = failure.report
             self.end(failure.ending)
             await self._route.refuse(failure.ending)
             raise _Over from failure
@@ -266,6 +272,9 @@ class Call:
         if self.state is CallState.DIALING:
             self._advance(Signal.RANG, "ringing")
             self.emit(events.Ringing, line=self.line, peer=self.peer)
+
+    def _peer_muted_itself(self, muted: bool) -> None:
+        self.emit(events.PeerMuted, muted=muted)
 
     async def _until_leg_ends(self, leg: Leg) -> None:
         self.end(await leg.ended())
@@ -282,12 +291,15 @@ class Call:
             raise _Over from None
         self._advance(Signal.PROVEN, "connected")
         answered = self._stages["answered"] if self.direction == "incoming" else 0.0
+        report = leg.report()
         self.emit(
             events.Connected,
             line=self.line,
             peer=self.peer,
             direction=self.direction,
             setup_ms=round((self._stages["connected"] - answered) * 1000),
+            emoji=report.emoji,
+            version=report.version,
         )
 
     async def _watch(self, leg: Leg) -> None:
@@ -334,7 +346,7 @@ class Call:
             duration=duration,
             ending=ending,
             stages=dict(self._stages),
-            leg=self._leg.report() if self._leg is not None else LegReport(),
+            leg=self._leg_report(),
             stats=self._leg.stats() if self._leg is not None else LegStats(),
             turns=self._turns.turns(),
             recordings=list(self._recordings),
@@ -377,6 +389,9 @@ class Call:
         if "connected" not in self._stages:
             return 0.0
         return self._stages.get("ended", time.monotonic() - self._began) - self._stages["connected"]
+
+    def _leg_report(self) -> LegReport:
+        return self._leg.report() if self._leg is not None else self._failed_leg
 
     def _heard_delay(self) -> float:
         """Roughly how long our sound takes to the peer's ear, in seconds: half the round trip and the peer's buffer."""

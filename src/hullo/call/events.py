@@ -44,6 +44,16 @@ class Connected(Event, frozen=True, kw_only=True, tag="call.connected"):
     setup_ms: int
     """From the dialing (or our answer) to this event."""
     status: str = "active"
+    emoji: tuple[str, ...] | None = None
+    """Four emoji that the two people compare to know that nobody is in between; None on lines without."""
+    version: str | None = None
+    """Of the call protocol that the two apps agreed on; None on lines without."""
+
+
+class PeerMuted(Event, frozen=True, kw_only=True, tag="call.peer_muted"):
+    """The peer has muted or unmuted itself; while it is muted its silence is meant."""
+
+    muted: bool
 
 
 class SpeechStarted(Event, frozen=True, kw_only=True, tag="call.speech_started"):
@@ -145,6 +155,7 @@ CallEvent: TypeAlias = (
     Incoming
     | Ringing
     | Connected
+    | PeerMuted
     | SpeechStarted
     | SpeechEnded
     | Speech

@@ -6,7 +6,10 @@ from hullo.lines.line import LegReport, LegStats
 
 
 class CallStatus(msgspec.Struct, frozen=True, kw_only=True):
-    """One call, now. `status` is a `CallState`; `duration` counts seconds since it connected."""
+    """One call, now. `status` is a `CallState`; `duration` counts seconds since it connected.
+
+    `muted` is ours; `peer_muted` is None where the peer does not tell.
+    """
 
     call_id: str
     status: str
@@ -15,6 +18,7 @@ class CallStatus(msgspec.Struct, frozen=True, kw_only=True):
     direction: str
     duration: float
     muted: bool
+    peer_muted: bool | None
     recording: str | None
     stats: LegStats
     leg: LegReport

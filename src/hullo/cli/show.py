@@ -1,6 +1,7 @@
 """How commands print: events as lines for people or as JSON, results as tables, errors as one clear line."""
 
 import sys
+from collections.abc import Sequence
 from typing import Any, NoReturn
 
 import msgspec
@@ -9,6 +10,7 @@ from rich.console import Console
 from rich.table import Table
 
 from hullo.call.report import CallReport
+from hullo.lines.line import CandidatePair
 
 out = Console(highlight=False)
 err = Console(stderr=True, highlight=False)
@@ -45,7 +47,9 @@ def event_line(name: str, fields: dict[str, Any]) -> str:
         case "call.incoming" | "call.ringing":
             text = f"{name} [bold]{plain(fields['peer'])}[/bold] on line {fields['line']}"
         case "call.connected":
-            text = f"{name} in {fields['setup_ms']} ms"
+            text = f"{name} in {fields['setup_ms']} ms{_emoji(fields['emoji'])}"
+        case "call.peer_muted":
+            text = f"[dim]{name}[/dim] {'they muted themselves' if fields['muted'] else 'they can be heard again'}"
         case "call.quality":
             text = f"[dim]{name} {_quality(fields['stats'])}[/dim]"
         case "call.error":
@@ -55,6 +59,10 @@ def event_line(name: str, fields: dict[str, Any]) -> str:
         case _:
             text = f"[dim]{name}[/dim]"
     return f"[dim]{fields['call_id'][:6]}[/dim] {text}"
+
+
+def _emoji(emoji: Sequence[str] | None) -> str:
+    return f", compare {plain(' '.join(emoji))} with them" if emoji else ""
 
 
 def _quality(stats: dict[str, Any]) -> str:
@@ -74,18 +82,28 @@ def report_table(report: CallReport) -> Table:
     table.add_row("ended", f"{report.ending.reason}: {plain(report.ending.detail)}")
     table.add_row("duration", f"{report.duration:.1f} s")
     table.add_row("call", _stages(report.stages))
-    if report.leg.stages:
-        table.add_row("media", _stages(report.leg.stages))
+    leg = report.leg
+    if leg.stages:
+        table.add_row("set-up", _stages(leg.stages))
+    if leg.stage is not None:
+        table.add_row("ended during", leg.stage)
+    if leg.emoji is not None:
+        table.add_row("key emoji", plain(" ".join(leg.emoji)))
     stats = report.stats
     table.add_row("sound", f"{stats.packets_received} packets, {_quality(msgspec.to_builtins(stats))}")
-    if report.leg.chosen is not None:
-        pair = report.leg.chosen
-        table.add_row("path", f"{pair.local} to {pair.remote} over {pair.protocol}, proven by {report.leg.proof}")
+    if leg.chosen is not None:
+        table.add_row("path", f"{_pair(leg.chosen)}, proven by {leg.proof}")
+    elif leg.pairs:
+        table.add_row("paths tried", ", ".join(f"{_pair(pair)}: {pair.outcome}" for pair in leg.pairs))
     for recording in report.recordings:
         table.add_row("recording", plain(recording.path))
     for error in report.errors:
         table.add_row("[red]error[/red]", plain(error))
     return table
+
+
+def _pair(pair: CandidatePair) -> str:
+    return f"{pair.local} to {pair.remote} over {pair.protocol}"
 
 
 def _stages(stages: dict[str, float]) -> str:

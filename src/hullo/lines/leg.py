@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Container
 
 from hullo.lines.line import CallFailed, CandidatePair, Ending, EndReason, LegReport, LegStats
 from hullo.media.pcm import Ear, Mouth
@@ -37,6 +37,9 @@ class RtcLeg:
     `ConnectError`. An RTCP BYE ends nothing: some apps send one when they mute.
     """
 
+    peer_muted: bool | None = None
+    """See `Leg.peer_muted`; lines whose peers tell set it."""
+
     def __init__(
         self,
         connection: RtcConnection,
@@ -45,6 +48,7 @@ class RtcLeg:
         farewell: Farewell,
         connect: Callable[[], Awaitable[None]] | None = None,
     ) -> None:
+        self.on_peer_muted: Callable[[bool], None] = _ignore
         self._connection = connection
         self._connect = connect or connection.connect
         self._channel = channel
@@ -52,6 +56,7 @@ class RtcLeg:
         self._began = time.monotonic()
         self._sound: tuple[Ear, Mouth] | None = None
         self._connected = False
+        self._sound_proven = False
         self._path_answered = asyncio.Event()
         self._over: asyncio.Future[Ending] = asyncio.get_running_loop().create_future()
         self._running = asyncio.create_task(self._run(), name="rtc leg")
@@ -118,12 +123,19 @@ class RtcLeg:
     def report(self) -> LegReport:
         """How the leg came about."""
         pairs = self._connection.pairs()
+        chosen = next((_pair(pair) for pair in pairs if pair.chosen), None)
         return LegReport(
             stages=self._connection.stages(),
             pairs=[_pair(pair) for pair in pairs],
-            chosen=next((_pair(pair) for pair in pairs if pair.chosen), None),
+            chosen=chosen,
             proof=self._proof(),
+            relay=None if chosen is None else _relay(chosen),
+            stage=None if self._sound_proven else self.stage_after(self._connection.stages()),
         )
+
+    def stage_after(self, reached: Container[str]) -> str:
+        """What is being set up when these stages have been reached, and sound is not proven."""
+        return next((stage for stage in ("ice", "dtls") if stage not in reached), "sound")
 
     async def close(self, ending: Ending) -> None:
         """Say goodbye and free everything; idempotent, bounded in time, never raises."""
@@ -160,6 +172,7 @@ class RtcLeg:
             except TimeoutError:
                 continue
         await self._channel.first_heard.wait()
+        self._sound_proven = True
 
     def _proof(self) -> str | None:
         if self._channel.stats().remote is not None:
@@ -176,6 +189,13 @@ class RtcLeg:
 
 def _pair(pair: PairReport) -> CandidatePair:
     return CandidatePair(local=pair.local, remote=pair.remote, protocol=pair.protocol, outcome=pair.outcome.value)
+
+
+def _relay(pair: CandidatePair) -> str | None:
+    return next((kind for kind in (pair.local, pair.remote) if kind in ("relay", "reflector")), None)
+
+
+def _ignore(muted: bool) -> None: ...
 
 
 def _advice(error: ConnectError) -> str:

@@ -34,14 +34,6 @@ class Ending(msgspec.Struct, frozen=True):
     detail: str
 
 
-class CallFailed(Exception):
-    """A call could not be set up; `ending` says why."""
-
-    def __init__(self, ending: Ending) -> None:
-        super().__init__(f"{ending.reason}: {ending.detail}")
-        self.ending = ending
-
-
 class CandidatePair(msgspec.Struct, frozen=True):
     """One ICE candidate pair that was tried: types (host, srflx, prflx, relay), transport and how it ended."""
 
@@ -73,17 +65,42 @@ class LegStats(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class LegReport(msgspec.Struct, frozen=True, kw_only=True):
-    """How a leg came about: seconds from its start to each stage, the pairs tried, the one chosen."""
+    """How a leg came about: seconds from its start to each stage, the pairs tried, the one chosen.
+
+    `emoji` (for the two people to compare) and `version` of the call protocol are None on lines that have none.
+    """
 
     stages: dict[str, float] = {}
     pairs: list[CandidatePair] = []
     chosen: CandidatePair | None = None
     proof: str | None = None
     """What proved that the peer receives us: `rtcp` (its receiver report) or `consent` (ICE after our first audio)."""
+    relay: str | None = None
+    """What the chosen pair goes over: `relay` (TURN), `reflector` (Telegram's), or None if it is direct."""
+    stage: str | None = None
+    """What is being set up, or was when the call failed: `ringing`, `ice`, `dtls` ...; None once sound is proven."""
+    emoji: tuple[str, ...] | None = None
+    version: str | None = None
+
+
+class CallFailed(Exception):
+    """A call could not be set up; `ending` says why, `report` how far it came."""
+
+    def __init__(self, ending: Ending, report: LegReport = LegReport()) -> None:  # noqa: B008  # frozen
+        super().__init__(f"{ending.reason}: {ending.detail}")
+        self.ending = ending
+        self.report = report
 
 
 class Leg(Protocol):
     """The path of sound to one peer, made by a line and driven by one call. Nothing flows before `open`."""
+
+    on_peer_muted: Callable[[bool], None]
+    """Told whenever the peer mutes or unmutes itself."""
+
+    @property
+    def peer_muted(self) -> bool | None:
+        """Whether the peer has muted itself, so that its silence is meant; None where peers don't tell."""
 
     def open(self, ear: Ear, mouth: Mouth) -> None:
         """Start the sound: every 20 ms `ear` gets what the peer says and `mouth` is asked what to send."""

@@ -43,6 +43,9 @@ async def test_a_call_in_every_version(version: str) -> None:
         assert caller.emoji == callee.emoji
         assert caller.version == callee.version == version
         report = caller.report()
+        assert (report.emoji, report.version, report.stage) == (caller.emoji, version, None)
+        assert report.relay is None
+        assert [pair.outcome for pair in report.pairs if pair == report.chosen] == ["succeeded"]
         wanted = ["requesting", "ringing", "confirming", "established", "first_signaling", "ice", "dtls", "first_heard"]
         assert [report.stages[name] for name in wanted] == sorted(report.stages[name] for name in wanted)
         await caller.close(BYE)
@@ -66,6 +69,18 @@ async def test_mute_and_unmute_are_seen_by_the_peer() -> None:
         await hang_up(caller, callee)
 
 
+async def test_a_call_with_a_muted_peer_is_connected_all_the_same() -> None:
+    async with alice_and_bob(MemoryTelegram()) as (alice, bob):
+        caller, callee = await answered(alice, bob)
+        caller.set_muted(True)
+        caller.open(Listener(), Tone(440))
+        callee.open(Listener(), Tone(1000))
+        await connect(caller, callee)
+        assert callee.peer_muted
+        assert callee.stats().packets_received == 0
+        await hang_up(caller, callee)
+
+
 async def talk_muted(caller: TelegramLeg, callee: TelegramLeg, seen: list[bool]) -> None:
     at_callee = Listener()
     caller.open(Listener(), Tone(440))
@@ -78,7 +93,7 @@ async def talk_muted(caller: TelegramLeg, callee: TelegramLeg, seen: list[bool])
     assert seen == [True, False]
     caller.set_muted(False)
     callee.set_muted(True)
-    await until(lambda: caller.peer_muted)
+    await until(lambda: caller.peer_muted is True)
 
 
 @pytest.mark.parametrize("lost", [1, 3, 5])

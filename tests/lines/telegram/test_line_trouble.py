@@ -41,10 +41,14 @@ def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 async def failure(dialing: Any) -> Ending:
+    return (await failed(dialing)).ending
+
+
+async def failed(dialing: Any) -> CallFailed:
     async with asyncio.timeout(DEADLINE):
-        with pytest.raises(CallFailed) as failed:
+        with pytest.raises(CallFailed) as failure:
             await dialing
-    return failed.value.ending
+    return failure.value
 
 
 async def ended(leg: TelegramLeg) -> Ending:
@@ -290,6 +294,7 @@ async def test_a_peer_from_which_nothing_comes() -> None:
     async with alice_and_bob(MemoryTelegram(faults=faults)) as (alice, bob):
         caller, callee = await answered(alice, bob)
         assert "nothing came from the peer's app" in (await ended(caller)).detail
+        assert caller.report().stage == "signaling"
         await hang_up(caller, callee)
 
 
@@ -315,6 +320,7 @@ async def test_relays_only_and_none_that_answers(named: int) -> None:
     async with alice_and_bob(server) as (alice, bob):
         caller, callee = await answered(alice, bob)
         detail = (await ended(caller)).detail
+        assert caller.report().stage == "ice"
         assert ("none of the 2" if named else "Telegram named none") in detail
         began = time.monotonic()
         await hang_up(caller, callee)
@@ -329,7 +335,9 @@ async def test_requests_that_fail_on_the_way_end_the_call_with_a_reason() -> Non
             dialing = asyncio.ensure_future(alice.line.dial("@robert", alice.rang))
             accepting = asyncio.ensure_future((await bob.offer()).accept())
             failing = dialing if who == "confirming" else accepting
-            assert "could not reserve" in (await failure(failing)).detail
+            failure = await failed(failing)
+            assert "could not reserve" in failure.ending.detail
+            assert failure.report.stage == ("confirming" if failing is dialing else "accepting")
             for task in (dialing, accepting):
                 task.cancel()
             await asyncio.gather(dialing, accepting, return_exceptions=True)

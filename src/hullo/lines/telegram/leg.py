@@ -1,7 +1,7 @@
 """The leg of a Telegram call: an RTC leg that tells the peer when it is muted, and reports how the call came about."""
 
 import logging
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Container, Mapping
 
 import msgspec
 from typing_extensions import override
@@ -36,8 +36,6 @@ class TelegramLeg(RtcLeg):
         self.emoji: Emoji = setup.emoji
         self.version = setup.version
         self.peer_muted = False
-        """Whether the peer has muted itself, so that its silence is meant."""
-        self.on_peer_muted: Callable[[bool], None] = _ignore
         self._call_stages = dict(call_stages)
         self._media = TelegramMedia(
             setup,
@@ -73,7 +71,15 @@ class TelegramLeg(RtcLeg):
         began = min(self._call_stages.values(), default=self._media.began)
         stages = {name: reached - began for name, reached in self._call_stages.items()}
         stages |= {name: self._media.began - began + seconds for name, seconds in report.stages.items()}
-        return msgspec.structs.replace(report, stages=stages)
+        return msgspec.structs.replace(report, stages=stages, emoji=self.emoji, version=self.version)
+
+    @override
+    def stage_after(self, reached: Container[str]) -> str:
+        """The peer's app has to be heard of through Telegram first, and has to agree on the sound last."""
+        if "described" not in reached:
+            return "signaling"
+        stage = super().stage_after(reached)
+        return "negotiation" if stage == "sound" and "negotiated" not in reached else stage
 
     @override
     async def close(self, ending: Ending) -> None:
@@ -90,6 +96,3 @@ class TelegramLeg(RtcLeg):
         await self._media.close()
         if self._goodbye is not None:
             await self._say_farewell(self._goodbye)
-
-
-def _ignore(muted: bool) -> None: ...

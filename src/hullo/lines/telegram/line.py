@@ -231,7 +231,7 @@ class TelegramLine:
         try:
             await asyncio.wait((call.answered, call.over), return_when=asyncio.FIRST_COMPLETED)
             if call.over.done():
-                raise CallFailed(call.over.result())
+                raise CallFailed(call.over.result(), call.report())
             leg = TelegramLeg(
                 call.answered.result(),
                 clock=self._clock,

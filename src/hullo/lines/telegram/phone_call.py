@@ -7,7 +7,7 @@ from collections import deque
 from collections.abc import Callable, Coroutine
 from typing import Any
 
-from hullo.lines.line import Ending, EndReason
+from hullo.lines.line import Ending, EndReason, LegReport
 from hullo.lines.telegram.call_signaling import (
     Action,
     CallSignaling,
@@ -17,6 +17,7 @@ from hullo.lines.telegram.call_signaling import (
     Over,
     Rang,
     Send,
+    Stage,
 )
 from hullo.lines.telegram.key_exchange import KeyExchangeError, KeyPair, shared_key
 from hullo.lines.telegram.port import (
@@ -82,6 +83,13 @@ class TelegramCall:
     def stages(self) -> dict[str, float]:
         """When (monotonic) each stage of the exchange was reached."""
         return dict(self._signaling.stages)
+
+    def report(self) -> LegReport:
+        """How far the exchange came before it ended, for a call that comes to no leg."""
+        reached = sorted(self._signaling.stages.items(), key=lambda stage: stage[1])
+        came = [(name, at) for name, at in reached if name != Stage.OVER]
+        began = came[0][1] if came else 0.0
+        return LegReport(stages={name: at - began for name, at in came}, stage=came[-1][0] if came else None)
 
     def accept(self, keys: KeyPair) -> None:
         """Answer an incoming call."""
