@@ -1,0 +1,88 @@
+"""What the call rules want done, as values; `hullo.lines.direct.line` does it."""
+
+from typing import TypeAlias
+
+import msgspec
+
+from hullo.lines.direct.channel import Device, Notice
+from hullo.lines.direct.messages import Answer, AnyMessage, Candidates, Offer
+from hullo.lines.line import Ending
+
+
+class Send(msgspec.Struct, frozen=True):
+    """Send a message to one device of a person, or with None to all of them."""
+
+    person: str
+    device: str | None
+    message: AnyMessage
+
+
+class Ring(msgspec.Struct, frozen=True):
+    """Somebody calls, and may."""
+
+    caller: Device
+    offer: Offer
+
+
+class Rang(msgspec.Struct, frozen=True):
+    """A device of the callee rings."""
+
+    call_id: str
+
+
+class Answered(msgspec.Struct, frozen=True):
+    """The first device of the callee has answered."""
+
+    call_id: str
+    device: Device
+    answer: Answer
+
+
+class Selected(msgspec.Struct, frozen=True):
+    """The caller took our answer and reveals its nonce."""
+
+    call_id: str
+    nonce: bytes
+
+
+class Found(msgspec.Struct, frozen=True):
+    """The peer has found more candidates."""
+
+    call_id: str
+    candidates: Candidates
+
+
+class PeerReady(msgspec.Struct, frozen=True):
+    """The peer hears us."""
+
+    call_id: str
+
+
+class Over(msgspec.Struct, frozen=True):
+    """The call is over."""
+
+    call_id: str
+    ending: Ending
+
+
+class MissedCall(msgspec.Struct, frozen=True, kw_only=True):
+    """A call that nobody took: whose, when (Unix seconds), and why."""
+
+    person: str
+    at: float
+    why: str
+
+
+class Missed(msgspec.Struct, frozen=True):
+    """A call goes on the list of missed ones."""
+
+    call: MissedCall
+
+
+class Notify(msgspec.Struct, frozen=True):
+    """The user should know of something that is no call."""
+
+    notice: Notice
+
+
+Action: TypeAlias = Send | Ring | Rang | Answered | Selected | Found | PeerReady | Over | Missed | Notify

@@ -1,0 +1,172 @@
+"""What two devices tell each other about a call, as JSON (version 1).
+
+The channel that carries these messages must keep them secret, whole and authentic; it need not keep their order, and
+may lose or repeat them. Fields that are not known are ignored, so that a later program can add some; what can't be
+understood without such an addition has another version, and is refused.
+"""
+
+from enum import StrEnum
+from typing import Annotated, Any, TypeAlias
+
+import msgspec
+from msgspec import Meta
+
+from hullo.rtc.parameters import Setup
+
+VERSION = 1
+
+MAX_MESSAGE = 16 * 1024
+"""Bytes; a longer message is refused unread."""
+
+LIFETIME_MS = 60_000
+"""How long an offer rings, and how old it may be when it arrives."""
+
+Text: TypeAlias = Annotated[str, Meta(max_length=500)]
+CallId: TypeAlias = Annotated[str, Meta(pattern=r"^[0-9a-f]{32}$")]
+DeviceName: TypeAlias = Annotated[str, Meta(min_length=1, max_length=64)]
+Hash: TypeAlias = Annotated[bytes, Meta(min_length=32, max_length=32)]
+CandidateLines: TypeAlias = Annotated[tuple[Text, ...], Meta(max_length=64)]
+
+
+class MessageError(ValueError):
+    """Bytes that are no message of this protocol; the message says what is wrong, never what is in it."""
+
+
+class UnknownVersion(MessageError):
+    """A message of a later version of the protocol. `call_id` is that of its call, where it tells."""
+
+    def __init__(self, version: int, kind: str, call_id: str | None) -> None:
+        super().__init__(f"the peer's app speaks version {version} of call signaling, this one {VERSION}; update it")
+        self.kind = kind
+        self.call_id = call_id
+
+
+class Transport(msgspec.Struct, frozen=True, kw_only=True):
+    """ICE credentials, the SHA-256 of the DTLS certificate as hex bytes with colons, and the DTLS role (RFC 8842)."""
+
+    ufrag: Annotated[str, Meta(pattern=r"^[A-Za-z0-9+/]{4,256}$")]
+    pwd: Annotated[str, Meta(pattern=r"^[A-Za-z0-9+/]{22,256}$")]
+    fingerprint: Annotated[str, Meta(pattern=r"^[0-9A-F]{2}(:[0-9A-F]{2}){31}$")]
+    setup: Setup
+    candidates: CandidateLines = ()
+    """Those known already; the others follow in `Candidates`."""
+
+
+class Message(msgspec.Struct, frozen=True, kw_only=True, tag_field="type"):
+    """Every message names its call."""
+
+    call_id: CallId
+
+
+class Offer(Message, frozen=True, kw_only=True, tag="offer"):
+    """The caller calls all devices of a person. `commitment` binds it to the nonce that `Select` reveals."""
+
+    sent_at: Annotated[int, Meta(ge=0, le=2**53)]
+    """Unix time in milliseconds by the caller's clock."""
+    lifetime_ms: Annotated[int, Meta(ge=1000, le=LIFETIME_MS)] = LIFETIME_MS
+    transport: Transport
+    commitment: Hash
+
+
+class Ringing(Message, frozen=True, kw_only=True, tag="ringing"):
+    """A device of the callee rings."""
+
+
+class Answer(Message, frozen=True, kw_only=True, tag="answer"):
+    """A device of the callee answers, with its nonce for the emoji."""
+
+    transport: Transport
+    nonce: Hash
+
+
+class Select(Message, frozen=True, kw_only=True, tag="select"):
+    """The caller takes this device's answer, and reveals the nonce that it had committed to."""
+
+    nonce: Hash
+
+
+class AnsweredElsewhere(Message, frozen=True, kw_only=True, tag="answered-elsewhere"):
+    """The caller tells all devices of the callee which one answered."""
+
+    device: DeviceName
+
+
+class Candidates(Message, frozen=True, kw_only=True, tag="candidates"):
+    """ICE candidates found since the last message, as candidate-attributes (RFC 8839 5.1)."""
+
+    candidates: CandidateLines = ()
+    complete: bool = False
+    """There will be no more."""
+
+
+class MediaReady(Message, frozen=True, kw_only=True, tag="media-ready"):
+    """The sender has heard authenticated sound from the certificate that was announced."""
+
+
+class Busy(Message, frozen=True, kw_only=True, tag="busy"):
+    """The device is in another call."""
+
+
+class DeclineReason(StrEnum):
+    """Why a device declines for its person."""
+
+    DECLINED = "declined"
+    UNSUPPORTED = "unsupported"
+    """It does not know this version of the protocol."""
+
+
+class Decline(Message, frozen=True, kw_only=True, tag="decline"):
+    """The callee does not want the call, on any device."""
+
+    reason: str = DeclineReason.DECLINED
+
+
+class HangupReason(StrEnum):
+    """Why a call is over, as the peer needs to know it. Others that come later read as `hangup`."""
+
+    HANGUP = "hangup"
+    BUSY = "busy"
+    """Another device of the callee was busy."""
+    DECLINED = "declined"
+    """Another device of the callee declined."""
+    FAILED = "failed"
+    """No way for the sound was found, or it was lost."""
+
+
+class Hangup(Message, frozen=True, kw_only=True, tag="hangup"):
+    """The call is over."""
+
+    reason: str = HangupReason.HANGUP
+
+
+AnyMessage: TypeAlias = (
+    Offer | Ringing | Answer | Select | AnsweredElsewhere | Candidates | MediaReady | Busy | Decline | Hangup
+)
+
+
+class _Head(msgspec.Struct, frozen=True):
+    v: int
+    type: str
+    call_id: CallId | None = None
+
+
+_DECODER: msgspec.json.Decoder[AnyMessage] = msgspec.json.Decoder(AnyMessage)
+
+
+def encode_message(message: AnyMessage) -> bytes:
+    """The message for the channel."""
+    fields: dict[str, Any] = msgspec.to_builtins(message)
+    return msgspec.json.encode({"v": VERSION, **fields})
+
+
+def parse_message(data: bytes) -> AnyMessage:
+    """Read a message of the peer. Raises `MessageError`, for a later version `UnknownVersion`."""
+    if len(data) > MAX_MESSAGE:
+        raise MessageError(f"a message of {len(data)} bytes; the longest is {MAX_MESSAGE}")
+    try:
+        head = msgspec.json.decode(data, type=_Head)
+        if head.v != VERSION:
+            raise UnknownVersion(head.v, head.type, head.call_id)
+        return _DECODER.decode(data)
+    except (msgspec.ValidationError, msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise MessageError(f"not a call message: {error}") from None
