@@ -113,6 +113,22 @@ def test_settings_change_while_running() -> None:
     assert sum(map(len, packets_of(encoder, voice(48_000)))) > 2 * low
 
 
+def test_the_change_between_speech_and_waveform_coding_is_not_heard() -> None:
+    at = np.arange(4 * 48_000) / 48_000
+    tone = (8000 * np.sin(2 * np.pi * 440 * at)).astype(np.int16)
+    encoder, decoder = OpusEncoder(expected_loss=0), OpusDecoder()
+    heard = []
+    for frame in range(200):
+        if frame in (80, 140):
+            encoder.set_waveform(frame == 80)
+            encoder.set_bitrate(64_000 if frame == 80 else 32_000)
+        heard.append(decoder.decode(encoder.encode(tone[frame * 960 : frame * 960 + 960])))
+    steps = np.abs(np.diff(np.concatenate(heard[20:]).astype(int)))
+    assert steps.max() < 1.2 * 8000 * 2 * np.pi * 440 / 48_000
+    levels = [np.sqrt(np.square(pcm.astype(float)).mean()) for pcm in heard[20:]]
+    assert min(levels) > 0.9 * 8000 / np.sqrt(2)
+
+
 def test_constant_bitrate_is_constant() -> None:
     assert len({len(packet) for packet in packets_of(OpusEncoder(vbr=False), voice(48_000))}) == 1
 

@@ -14,6 +14,12 @@ def tone(frame: int) -> Pcm:
     return (8000 * np.sin(2 * np.pi * 440 * at)).astype(np.int16)
 
 
+def voice(frames: int) -> list[Pcm | None]:
+    """A tone as restless as speech."""
+    rng = np.random.default_rng(1)
+    return [(tone(i) * rng.uniform(0.5, 1)).astype(np.int16) for i in range(frames)]
+
+
 def sent(sender: Sender, frames: list[Pcm | None]) -> list[RtpPacket | None]:
     data = [sender.push(pcm, i * 0.02) for i, pcm in enumerate(frames)]
     return [None if packet is None else RtpPacket.parse(packet) for packet in data]
@@ -75,32 +81,27 @@ def test_the_first_numbers_are_random() -> None:
     assert len({packet.sequence_number for packet in packets}) > 1
 
 
-def test_reported_loss_raises_the_protection_at_once_and_lowers_it_slowly() -> None:
+def test_a_clear_way_is_sent_plain_packets_with_more_bits_until_something_is_lost() -> None:
     sender = Sender()
-    history = []
-    for second, loss in enumerate((0.0, 0.2, 0.0, 0.9, *[0.0] * 25)):
-        sender.adapt_to_loss(loss, float(second))
-        history.append(sender.stats().expected_loss)
-    assert history[:5] == [10, 20, 19, 30, 29]
-    assert history[-1] == 10
+    frames = voice(75)
 
+    def packets() -> list[bytes]:
+        return [packet.payload for packet in sent(sender, frames) if packet][5:]
 
-def test_a_way_that_loses_nothing_needs_no_protection_until_it_does() -> None:
-    sender = Sender()
-    history = []
-    for second, loss in enumerate((*[0.0] * 12, 0.01, *[0.0] * 12)):
-        sender.adapt_to_loss(loss, float(second))
-        history.append(sender.stats().expected_loss)
-    assert history == [*[10] * 10, 0, 0, *[10] * 11, 0, 0]
-    packets = [packet for packet in sent(sender, [tone(i) for i in range(20)]) if packet]
-    assert not any(packet_has_fec(packet.payload) for packet in packets[5:])
+    guarded = packets()
+    for second in range(11):
+        sender.adapt(0.0, 0.05, float(second))
+    plain = packets()
+    sender.adapt(0.01, 0.05, 11.0)
+    guarded_again = packets()
+    assert sum(map(packet_has_fec, guarded)) > 35
+    assert sum(map(packet_has_fec, guarded_again)) > 35
+    assert not any(map(packet_has_fec, plain))
+    assert 1.7 < sum(map(len, plain)) / sum(map(len, guarded)) < 2.3
 
 
 def test_packets_carry_fec_without_any_report() -> None:
-    rng = np.random.default_rng(1)
-    sender = Sender()
-    frames: list[Pcm | None] = [(tone(i) * rng.uniform(0.5, 1)).astype(np.int16) for i in range(50)]
-    assert sum(packet_has_fec(packet.payload) for packet in sent(sender, frames) if packet) > 25
+    assert sum(packet_has_fec(packet.payload) for packet in sent(Sender(), voice(50)) if packet) > 25
 
 
 def test_the_time_of_a_moment_lies_on_the_line_of_the_packets() -> None:

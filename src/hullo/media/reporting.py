@@ -147,7 +147,7 @@ class Reporter:
         for block in blocks:
             if block.ssrc == self._sender.ssrc:
                 self.remote = self._remote(block, now)
-                self._sender.adapt_to_loss(self.remote.fraction_lost, now)
+                self._sender.adapt(self.remote.fraction_lost, self.remote.round_trip, now)
 
     def _remote(self, block: ReportBlock, now: float) -> RemoteReport:
         round_trip = self.remote.round_trip if self.remote else None
