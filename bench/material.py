@@ -45,9 +45,9 @@ def speech_frames() -> list[Pcm]:
 def _said(voice: EspeakVoice, name: str, text: str) -> NDArray[np.float64]:
     pieces: list[bytes] = []
 
-    def keep(piece: bytes) -> bool:
+    def keep(piece: bytes, _words: object = ()) -> bool:
         pieces.append(piece)
         return True
 
-    voice.synthesise(text, name, keep)
+    voice.synthesise(text, name, None, keep)
     return np.frombuffer(b"".join(pieces), dtype=np.int16).astype(np.float64)

@@ -8,9 +8,10 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
+from wyoming.server import AsyncUnixServer, HandlerFactory
 
 from hullo.media.pcm import FRAME_SAMPLES, FRAME_SECONDS, Pcm
-from hullo.speech.client import VoiceClient, whole
+from hullo.speech.client import FixedEndpoint, VoiceClient, whole
 from hullo.speech.listener import Listener
 
 Script = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
@@ -92,3 +93,14 @@ async def server(directory: Path, script: Script) -> AsyncIterator[str]:
     finally:
         running.close()
         await running.wait_closed()
+
+
+@asynccontextmanager
+async def serving(directory: Path, factory: HandlerFactory) -> AsyncIterator[FixedEndpoint]:
+    """A host of one engine, without a process of its own."""
+    server = AsyncUnixServer(directory / "socket")
+    await server.start(factory)
+    try:
+        yield FixedEndpoint(f"unix://{directory}/socket")
+    finally:
+        await server.stop()

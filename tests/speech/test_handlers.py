@@ -2,21 +2,20 @@
 
 import asyncio
 import threading
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
 import pytest
-from wyoming.server import AsyncUnixServer, HandlerFactory
 
 from hullo.media.pcm import Pcm
-from hullo.speech.client import FixedEndpoint, RecogniserClient, VoiceClient
-from hullo.speech.engines.engine import EngineInfo, Recognition
+from hullo.speech.client import RecogniserClient, VoiceClient
+from hullo.speech.engines.engine import Emit, EngineInfo, Recognition, RecognitionRequest
 from hullo.speech.errors import SpeechError
-from hullo.speech.handlers import RecogniserHandler, VoiceHandler
+from hullo.speech.recogniser_handler import RecogniserHandler
+from hullo.speech.voice_handler import VoiceHandler
 from hullo.speech.worker import Worker
-from tests.speech.support import eventually, silence, spoken
+from tests.speech.support import eventually, serving, silence, spoken
 
 INFO = EngineInfo("test", "test", "", "1", "test", ["en"])
 
@@ -31,7 +30,7 @@ class Recogniser:
         self.begun = threading.Event()
         self.given_up = False
 
-    def transcribe(self, samples: Pcm, wanted: Callable[[], bool]) -> Recognition | None:
+    def transcribe(self, samples: Pcm, request: RecognitionRequest, wanted: Callable[[], bool]) -> Recognition | None:
         self.calls += 1
         if self.calls == 1:
             raise RuntimeError("out of luck")
@@ -50,19 +49,9 @@ class BrokenVoice:
     info = INFO
     rate = 16_000
 
-    def synthesise(self, text: str, voice: str | None, emit: Callable[[bytes], bool]) -> None:
+    def synthesise(self, text: str, voice: str | None, speaker: str | None, emit: Emit) -> None:
         emit(b"\1\0" * 800)
         raise RuntimeError("out of breath")
-
-
-@asynccontextmanager
-async def serving(directory: Path, factory: HandlerFactory) -> AsyncIterator[FixedEndpoint]:
-    server = AsyncUnixServer(directory / "socket")
-    await server.start(factory)
-    try:
-        yield FixedEndpoint(f"unix://{directory}/socket")
-    finally:
-        await server.stop()
 
 
 async def test_an_engine_that_fails_is_told_and_the_next_request_is_served(tmp_path: Path) -> None:

@@ -1,7 +1,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hullo.speech.sentences import sentences
+from hullo.speech.sentences import SentenceCutter, sentences
 
 
 def test_sentences_are_cut_behind_their_marks() -> None:
@@ -27,3 +27,26 @@ def test_nothing_is_lost_and_nothing_is_too_long(text: str, longest: int) -> Non
     pieces = list(sentences(text, longest))
     assert all(0 < len(piece) <= longest for piece in pieces)
     assert "".join("".join(pieces).split()) == "".join(text.split())
+
+
+def test_a_sentence_is_given_out_as_soon_as_it_must_be_complete() -> None:
+    cutter = SentenceCutter()
+    assert cutter.feed("That costs 3.") == []
+    assert cutter.feed("50. Is it too m") == ["That costs 3.50."]
+    assert cutter.feed("uch?") == []
+    assert cutter.feed(" ") == ["Is it too much?"]
+    assert cutter.feed("Well") == []
+    assert cutter.finish() == ["Well"]
+    assert cutter.finish() == []
+
+
+def test_text_without_marks_does_not_wait_for_ever() -> None:
+    cutter = SentenceCutter()
+    assert cutter.feed("and so on " * 100)
+
+
+@given(st.lists(st.text(max_size=20), max_size=20))
+def test_pieces_give_the_sentences_of_the_whole(pieces: list[str]) -> None:
+    cutter = SentenceCutter()
+    cut = [sentence for piece in pieces for sentence in cutter.feed(piece)]
+    assert cut + cutter.finish() == list(sentences("".join(pieces)))

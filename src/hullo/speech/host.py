@@ -20,7 +20,8 @@ from wyoming.server import AsyncUnixServer, HandlerFactory
 from hullo.speech.engines.espeak import EspeakVoice
 from hullo.speech.engines.pocketsphinx import PocketSphinxRecogniser
 from hullo.speech.errors import SpeechError
-from hullo.speech.handlers import RecogniserHandler, VoiceHandler
+from hullo.speech.recogniser_handler import RecogniserHandler
+from hullo.speech.voice_handler import VoiceHandler
 from hullo.speech.worker import EngineStuck, Worker
 
 EXIT_CANNOT_RUN = 2

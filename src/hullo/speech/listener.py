@@ -7,9 +7,9 @@ from collections.abc import Callable
 import numpy as np
 
 from hullo.media.pcm import SAMPLE_RATE, Pcm, level_dbfs
-from hullo.speech.client import Recognised, RecogniserClient
 from hullo.speech.errors import SpeechError
 from hullo.speech.events import FailureKind, ListenerEvent, NothingRecognised, RecognitionFailed, Transcript
+from hullo.speech.ports import Recognised, Recogniser
 from hullo.speech.resample import Resampler
 from hullo.speech.segmenter import Segment, Segmenter, SegmenterSettings
 from hullo.speech.vad import CHUNK_SAMPLES, VAD_RATE, SileroModel, VoiceActivity
@@ -28,7 +28,7 @@ class Listener:
 
     def __init__(
         self,
-        recogniser: RecogniserClient,
+        recogniser: Recogniser,
         model: SileroModel,
         settings: SegmenterSettings,
         on_event: Callable[[ListenerEvent], None],

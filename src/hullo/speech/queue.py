@@ -10,10 +10,10 @@ from pathlib import Path
 
 from hullo.media.pcm import Pcm
 from hullo.speech.audiofile import check_playable, stream_file
-from hullo.speech.client import VoiceClient
 from hullo.speech.errors import SpeechError
 from hullo.speech.events import Interrupted, QueueEvent, SpeakFailed, Speaking, Spoken
 from hullo.speech.playback import Playback
+from hullo.speech.ports import Voice
 
 _MAX_WAITING = 64
 _AHEAD_SECONDS = 3.0
@@ -60,7 +60,7 @@ class SpeechQueue:
 
     def __init__(
         self,
-        voice: VoiceClient | None,
+        voice: Voice | None,
         on_event: Callable[[QueueEvent], None],
         *,
         clock: Callable[[], float],

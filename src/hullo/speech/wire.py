@@ -77,17 +77,17 @@ class Connection:
                 for message in messages:
                     await async_write_event(message.event(), self._writer)
         except TimeoutError:
-            raise self._slow(within) from None
+            raise self.slow(within) from None
         except OSError as error:
             raise self._gone() from error
 
-    async def read(self, within: float) -> Event:
-        """The next event, at most `within` seconds from now. An `error` event is raised."""
+    async def read(self, within: float | None) -> Event:
+        """The next event, at most `within` seconds from now (None: whenever). An `error` event is raised."""
         try:
             async with asyncio.timeout(within):
                 event = await self._read_event()
         except TimeoutError:
-            raise self._slow(within) from None
+            raise self.slow(within or 0.0) from None
         except (OSError, asyncio.IncompleteReadError) as error:
             raise self._gone() from error
         except ValueError as error:
@@ -113,7 +113,8 @@ class Connection:
         length = _length(header, "payload_length")
         return Event(kind, data, await self._reader.readexactly(length) if length else None)
 
-    def _slow(self, seconds: float) -> SpeechError:
+    def slow(self, seconds: float) -> SpeechError:
+        """The error for an answer that did not come within `seconds`."""
         return SpeechError(f"The server at {self._uri} was silent for {seconds:g} s", transient=True)
 
     def _gone(self) -> SpeechError:

@@ -20,10 +20,19 @@ class Worker:
     def __init__(self) -> None:
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="engine")
         self._busy_since: float | None = None
+        self._waiting = 0
+
+    @property
+    def idle(self) -> bool:
+        """Whether a job would begin at once."""
+        return self._waiting == 0
 
     async def run(self, job: Callable[[], T]) -> T:
         """The result of `job`. Cancelling does not stop a job that has begun."""
-        return await asyncio.get_running_loop().run_in_executor(self._thread, self._timed, job)
+        running = asyncio.get_running_loop().run_in_executor(self._thread, self._timed, job)
+        self._waiting += 1
+        running.add_done_callback(self._done)
+        return await running
 
     async def watch(self, limit: float) -> None:
         """Raise `EngineStuck` as soon as a single job has run for `limit` seconds."""
@@ -32,6 +41,9 @@ class Worker:
             since = self._busy_since
             if since is not None and time.monotonic() - since > limit:
                 raise EngineStuck(f"a job of the engine has not ended in {limit:g} s")
+
+    def _done(self, _: object) -> None:
+        self._waiting -= 1
 
     def _timed(self, job: Callable[[], T]) -> T:
         self._busy_since = time.monotonic()

@@ -6,18 +6,37 @@ Names and numbers are of eSpeak NG's public header `speak_lib.h`.
 
 import ctypes
 import importlib.metadata
-from collections.abc import Callable
+from collections.abc import Sequence
 from typing import Any
 
-from hullo.speech.engines.engine import EngineInfo
+from hullo.speech.engines.engine import Emit, EngineInfo
 from hullo.speech.errors import SpeechError, missing_package
+from hullo.speech.ports import WordTiming
 
 _AUDIO_OUTPUT_SYNCHRONOUS = 2
 _INITIALIZE_DONT_EXIT = 0x8000
 _CHARS_UTF8 = 1
 _RATE, _PITCH = 1, 3
 _BUFFER_MS = 20
-_CALLBACK = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.POINTER(ctypes.c_short), ctypes.c_int, ctypes.c_void_p)
+_EVENTS_END, _EVENT_WORD = 0, 1
+
+
+class _Event(ctypes.Structure):
+    """`espeak_EVENT`."""
+
+    _fields_ = (
+        ("type", ctypes.c_int),
+        ("unique_identifier", ctypes.c_uint),
+        ("text_position", ctypes.c_int),
+        ("length", ctypes.c_int),
+        ("audio_position", ctypes.c_int),
+        ("sample", ctypes.c_int),
+        ("user_data", ctypes.c_void_p),
+        ("id", ctypes.c_char * 8),
+    )
+
+
+_CALLBACK = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.POINTER(ctypes.c_short), ctypes.c_int, ctypes.POINTER(_Event))
 
 
 class EspeakVoice:
@@ -29,7 +48,8 @@ class EspeakVoice:
 
     def __init__(self, voice: str, speed: int, pitch: int) -> None:
         self._library = _load()
-        self._emit: Callable[[bytes], bool] = _nobody
+        self._emit: Emit = _nobody
+        self._text, self._told = "", 0
         self._callback = _CALLBACK(self._on_sound)  # kept, or the library would call freed memory
         self._voice, self._speed, self._pitch = voice, speed, pitch
         self._rate = self._initialise()
@@ -52,10 +72,13 @@ class EspeakVoice:
             languages=[self._voice.partition("+")[0]],
         )
 
-    def synthesise(self, text: str, voice: str | None, emit: Callable[[bytes], bool]) -> None:
-        """Say `text`: 16-bit mono sound goes to `emit` in pieces of about 20 ms; false from `emit` stops it."""
+    def synthesise(self, text: str, voice: str | None, speaker: str | None, emit: Emit) -> None:
+        """Say `text` to `emit` in pieces of about 20 ms, with the words that begin in them."""
+        if speaker is not None:
+            raise SpeechError(f"eSpeak NG's voices have one speaker each, not '{speaker}': choose another voice")
         self._select(voice or self._voice)
-        encoded = text.replace("\0", " ").encode("utf-8", "replace") + b"\0"
+        self._text, self._told = text.replace("\0", " "), 0
+        encoded = self._text.encode("utf-8", "replace") + b"\0"
         self._emit = emit
         try:
             result = self._library.espeak_Synth(encoded, len(encoded), 0, 0, 0, _CHARS_UTF8, None, None)
@@ -83,13 +106,25 @@ class EspeakVoice:
         self._library.espeak_SetParameter(_RATE, self._speed, 0)
         self._library.espeak_SetParameter(_PITCH, self._pitch, 0)
 
-    def _on_sound(self, samples: Any, count: int, _events: Any) -> int:
+    def _on_sound(self, samples: Any, count: int, events: Any) -> int:
         if not samples or count <= 0:
             return 0
-        return 0 if self._emit(ctypes.string_at(samples, count * 2)) else 1
+        return 0 if self._emit(ctypes.string_at(samples, count * 2), self._words(events)) else 1
+
+    def _words(self, events: Any) -> list[WordTiming]:
+        words = []
+        for event in events:
+            if event.type == _EVENTS_END:
+                break
+            begin = event.text_position - 1  # counted from 1, in characters
+            # A number is said in several words; the later ones begin inside the first.
+            if event.type == _EVENT_WORD and begin >= self._told:
+                self._told = begin + event.length
+                words.append(WordTiming(self._text[begin : self._told].strip(), event.audio_position / 1000))
+        return words
 
 
-def _nobody(_sound: bytes) -> bool:
+def _nobody(_sound: bytes, _words: Sequence[WordTiming] = ()) -> bool:
     return False
 
 

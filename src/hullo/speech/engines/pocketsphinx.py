@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 
 from hullo.media.pcm import Pcm
-from hullo.speech.engines.engine import EngineInfo, Recognition
-from hullo.speech.errors import missing_package
+from hullo.speech.engines.engine import EngineInfo, Recognition, RecognitionRequest
+from hullo.speech.errors import SpeechError, missing_package
 
 _RATE = 16_000
 _FLOOR_DBFS = -70.0
@@ -44,8 +44,10 @@ class PocketSphinxRecogniser:
             languages=["en", "en-us"],
         )
 
-    def transcribe(self, samples: Pcm, wanted: Callable[[], bool]) -> Recognition | None:
+    def transcribe(self, samples: Pcm, request: RecognitionRequest, wanted: Callable[[], bool]) -> Recognition | None:
         """The words in `samples` (16 kHz mono); None as soon as `wanted` says that nobody waits any more."""
+        if request.hot_words:
+            raise SpeechError("pocketsphinx takes no hot words: set recogniser to faster-whisper or another server")
         if len(samples) < _SHORTEST:
             return Recognition(text="", confidence=None)
         found: list[Recognition] = []
