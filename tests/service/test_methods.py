@@ -118,6 +118,8 @@ async def test_an_ended_call_can_still_be_asked_for(client: SocketClient) -> Non
         ("call.start", {"too": "loop:ann"}, INVALID_PARAMS),
         ("call.speak", {"text": ""}, INVALID_PARAMS),
         ("call.speak", {"text": "x" * 10_001}, INVALID_PARAMS),
+        ("call.speak", {"text": "more", "append": True}, INVALID_PARAMS),
+        ("call.speak", {"text": "more", "stream_id": ""}, INVALID_PARAMS),
         ("call.begin", {}, METHOD_NOT_FOUND),
         ("call.list", {"a": 1}, INVALID_PARAMS),
     ],
@@ -237,6 +239,17 @@ async def test_speech_is_spoken_played_and_interrupted(tmp_path: Path) -> None:
         assert (said["call_id"], speaking["utterance_id"]) == (call_id, said["utterance_id"])
         assert (await client.until("call.spoken"))["text"] == "Hello there."
         assert server.line.legs[0].frames_sent > 20
+
+        stream = {"stream_id": "answer"}
+        begun = await client.result("call.speak", {"text": "One sentence. And", **stream})
+        await client.until("call.speaking")
+        more = await client.result("call.speak", {"text": " another one.", "append": True, "end": True, **stream})
+        assert (more["utterance_id"], more["stream"]) == (begun["utterance_id"], "ended")
+        assert (await client.until("call.spoken"))["heard_text"] == "One sentence. And another one."
+        late = await client.result("call.speak", {"text": "Late.", "append": True, **stream})
+        assert (late["accepted"], late["stream"]) == (False, "ended")
+        unknown = await client.error("call.speak", {"text": "More.", "append": True, "stream_id": "other"})
+        assert unknown["code"] == ErrorCode.SPEECH_FAILED
 
         missing = await client.error("call.play", {"path": str(tmp_path / "none.wav")})
         assert missing["code"] == ErrorCode.SPEECH_FAILED

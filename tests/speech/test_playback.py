@@ -4,6 +4,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hullo.speech.playback import Playback
+from hullo.speech.ports import WordTiming
+from hullo.speech.wording import TimingSource
 from tests.speech.support import silence, tone
 
 
@@ -17,7 +19,7 @@ def take(playback: Playback, frames: int, now: float = 0.0) -> float:
 @given(st.lists(st.integers(0, 3000), max_size=30))
 def test_pieces_of_any_length_become_frames_and_nothing_is_lost(lengths: list[int]) -> None:
     sound = np.arange(sum(lengths), dtype=np.int64).astype(np.int16)
-    playback = Playback("")
+    playback = Playback()
     start = 0
     for length in lengths:
         playback.add(sound[start : start + length])
@@ -35,7 +37,7 @@ def test_pieces_of_any_length_become_frames_and_nothing_is_lost(lengths: list[in
 
 
 def test_a_late_voice_is_a_gap_only_in_the_middle() -> None:
-    playback = Playback("one two")
+    playback = Playback()
     assert playback.take(0.0) is None
     assert playback.gap_frames == 0
     playback.add(tone(0.02))
@@ -48,7 +50,7 @@ def test_a_late_voice_is_a_gap_only_in_the_middle() -> None:
 
 
 def test_what_is_under_way_has_not_been_heard() -> None:
-    playback = Playback("")
+    playback = Playback()
     playback.add(tone(2.0))
     now = take(playback, 50)
     assert playback.sent_ms == pytest.approx(1000)
@@ -58,24 +60,44 @@ def test_what_is_under_way_has_not_been_heard() -> None:
     assert playback.heard_ms(now, 3.0) == 0
 
 
-def test_the_text_heard_is_the_share_of_its_words() -> None:
-    playback = Playback("one two three four")
-    playback.add(tone(2.0))
+def test_the_words_heard_are_those_whose_sound_is_over() -> None:
+    playback = Playback()
+    playback.begin_sentence("one two three four")
+    playback.add(tone(1.9))
+    playback.end_sentence()
+    playback.begin_sentence("Five.")
+    playback.add(tone(0.5))
     playback.finish()
     assert playback.heard_text(0) == ""
-    assert playback.heard_text(1000) == "one two"
-    assert playback.heard_text(1499) == "one two"
-    assert playback.heard_text(2000) == "one two three four"
+    assert playback.heard_text(900) == "one two"
+    assert playback.heard_text(1900) == "one two three four"
+    assert playback.heard_text(2420) == "one two three four Five."
+    assert playback.word_timing is TimingSource.ESTIMATE
 
 
-def test_while_the_length_is_unknown_a_pace_is_assumed() -> None:
-    playback = Playback("one two three four five six seven eight nine ten")
-    playback.add(tone(1.0))
-    assert len(playback.heard_text(1000).split()) == 2
+def test_a_pause_goes_on_at_the_word_that_it_cut() -> None:
+    playback = Playback()
+    playback.begin_sentence("one two three four")
+    playback.mark_words([WordTiming(word, at / 2) for at, word in enumerate(("one", "two", "three", "four"))])
+    sound = np.arange(96_000, dtype=np.int32).astype(np.int16)
+    playback.add(sound)
+    playback.end_sentence()
+    now = take(playback, 60)
+    assert playback.word_timing is TimingSource.VOICE
+    assert playback.rewind_to_word() == pytest.approx(200)
+    assert playback.sent_ms == pytest.approx(1000)
+    assert playback.heard_text(playback.sent_ms) == "one two"
+    assert playback.heard_ms(now, 0.0) == pytest.approx(1000)
+    first, second = playback.take(now), playback.take(now)
+    assert first is not None
+    assert first[0] == 0, "it fades in"
+    assert np.array_equal(first[240:], sound[48_240:48_960])
+    assert second is not None
+    assert np.array_equal(second, sound[48_960:49_920])
 
 
 def test_a_fade_out_goes_to_silence_in_5_ms_without_a_jump() -> None:
-    playback = Playback("")
+    playback = Playback()
     playback.add(tone(1.0, dbfs=-6))
     assert playback.fade_out() is None, "nothing was sounding yet"
     last = playback.take(0.02)

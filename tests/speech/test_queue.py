@@ -15,11 +15,23 @@ from wyoming.audio import AudioChunk, AudioStop
 from wyoming.error import Error
 
 from hullo.media.pcm import Pcm, level_dbfs
+from hullo.speech import textstream
 from hullo.speech.client import FixedEndpoint, VoiceClient
 from hullo.speech.errors import SpeechError
-from hullo.speech.events import HostEvent, Interrupted, QueueEvent, SpeakFailed, Speaking, Spoken
+from hullo.speech.events import (
+    Cause,
+    HostEvent,
+    Interrupted,
+    Paused,
+    QueueEvent,
+    Resumed,
+    SpeakFailed,
+    Speaking,
+    Spoken,
+)
 from hullo.speech.queue import SpeechQueue
 from hullo.speech.supervisor import HostSupervisor, Patience
+from hullo.speech.textstream import StreamState
 from tests.speech.support import Script, eventually, server, spoken, tone
 from tests.speech.test_audiofile import write
 from tests.speech.test_client import says, sends
@@ -92,6 +104,7 @@ async def test_several_things_are_said_in_turn_each_with_its_own_end(voice: Voic
     assert mouth.kinds() == [Speaking, Spoken] * 3
     assert [event.utterance_id for event in mouth.events[::2]] == ids
     assert [event.utterance_id for event in mouth.events[1::2]] == ids
+    assert isinstance(mouth.events[2], Speaking)
     assert mouth.events[2].text == "tone.wav"
 
 
@@ -307,3 +320,129 @@ async def test_a_voice_that_sends_garbage_fails_that_utterance_only(tmp_path: Pa
             mouth.queue.say("Hello")
             await eventually(lambda: mouth.tick() is None and mouth.queue.idle)
     assert mouth.kinds() == [SpeakFailed]
+
+
+async def test_a_stream_is_spoken_while_the_rest_is_still_coming(voice: VoiceClient) -> None:
+    mouth = Mouth(voice)
+    async with mouth.running():
+        utterance = mouth.queue.open("answer")
+        for piece in ("The first", " sentence is here", ". The sec"):
+            assert mouth.queue.append("answer", piece).accepted
+        await mouth.pull(lambda frames: len(frames) > 20)
+        assert mouth.kinds() == [Speaking]
+        for number in range(18):
+            mouth.queue.append("answer", f"ond one, and {number} more. And anoth")
+        appended = mouth.queue.append("answer", "er one.", end=True)
+        assert (appended.accepted, appended.state) == (True, StreamState.ENDED)
+        await mouth.pull_all()
+    ended = mouth.events[-1]
+    assert isinstance(ended, Spoken)
+    assert ended.utterance_id == utterance.utterance_id == appended.utterance_id
+    assert ended.text.startswith("The first sentence is here. The second one, and 0 more.")
+    assert ended.text.endswith("And another one.")
+    assert mouth.kinds() == [Speaking, Spoken]
+    assert not mouth.queue.append("answer", "Late.").accepted
+
+
+async def test_a_sentence_at_the_end_of_what_came_is_spoken_when_nothing_follows(voice: VoiceClient) -> None:
+    mouth = Mouth(voice)
+    async with mouth.running():
+        mouth.queue.open("answer")
+        mouth.queue.append("answer", "Let me see.")
+        await mouth.pull(lambda _: mouth.events)
+        mouth.queue.append("answer", " It is three", end=True)
+        await mouth.pull_all()
+    assert mouth.kinds() == [Speaking, Spoken]
+
+
+async def test_a_flush_is_total_and_what_comes_late_is_refused(voice: VoiceClient) -> None:
+    mouth = Mouth(voice)
+    async with mouth.running():
+        mouth.queue.open("old")
+        mouth.queue.append("old", "One sentence of the old answer. Another one of it. And the beginning of")
+        await mouth.pull(lambda frames: len(frames) > 20)
+        mouth.queue.interrupt()
+        mouth.queue.append("old", " the third. And a fourth.")
+        late = mouth.queue.append("old", "And the last.", end=True)
+        assert (late.accepted, late.state) == (False, StreamState.INTERRUPTED)
+        assert mouth.tick() is not None  # the fade
+        for _ in range(50):
+            assert mouth.tick() is None
+            await asyncio.sleep(0.002)
+        mouth.queue.open("new")
+        mouth.queue.append("new", "Short.", end=True)
+        assert len(await mouth.pull_all()) == pytest.approx(len(await spoken(voice, "Short.")), abs=1920)
+    assert mouth.kinds() == [Speaking, Interrupted, Speaking, Spoken]
+
+
+async def test_a_stream_that_nobody_ends_fails_and_lets_others_speak(
+    voice: VoiceClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(textstream, "IDLE_SECONDS", 0.1)
+    mouth = Mouth(voice)
+    async with mouth.running():
+        mouth.queue.open("forgotten")
+        mouth.queue.append("forgotten", "One sentence. And half of")
+        mouth.queue.say("Something else.")
+        await mouth.pull_all()
+    assert mouth.kinds() == [Speaking, SpeakFailed, Speaking, Spoken]
+    failed = mouth.events[1]
+    assert isinstance(failed, SpeakFailed)
+    assert "tell the end of a stream" in failed.detail
+    assert failed.heard_text == "One sentence. And half of"
+    assert mouth.queue.append("forgotten", "it.").state is StreamState.TIMED_OUT
+
+
+async def test_streams_have_names_and_bounds(voice: VoiceClient) -> None:
+    mouth = Mouth(voice)
+    with pytest.raises(SpeechError, match="there is no stream 'a'"):
+        mouth.queue.append("a", "text")
+    mouth.queue.open("a")
+    with pytest.raises(SpeechError, match="open already"):
+        mouth.queue.open("a")
+    mouth.queue.append("a", "x" * 100_000)
+    with pytest.raises(SpeechError, match="at most 100000 letters"):
+        mouth.queue.append("a", "x")
+    mouth.queue.append("a", "", end=True)
+    assert mouth.queue.open("a").utterance_id != mouth.queue.append("a", "").state
+
+
+async def test_a_pause_is_silent_and_goes_on_at_a_word(voice: VoiceClient) -> None:
+    text = "One two three four five six seven eight nine ten."
+    whole = await spoken(voice, text)
+    mouth = Mouth(voice)
+    async with mouth.running():
+        mouth.queue.say(text)
+        before = await mouth.pull(lambda frames: len(frames) == 60)
+        await eventually(lambda: mouth.queue.ahead > 0.5)
+        mouth.queue.pause()
+        assert not mouth.queue.sounding
+        assert mouth.tick() is not None  # the fade
+        for _ in range(20):
+            assert mouth.tick() is None
+        mouth.queue.resume()
+        after = await mouth.pull_all()
+    assert mouth.kinds() == [Speaking, Paused, Resumed, Spoken]
+    resumed = mouth.events[2]
+    assert isinstance(resumed, Resumed)
+    assert resumed.paused_ms == pytest.approx(420)
+    assert 0 < resumed.rewound_ms < 800
+    assert len(before) * 960 + len(after) - resumed.rewound_ms * 48 == pytest.approx(len(whole), abs=1920)
+    assert text.startswith(resumed.heard_text)
+
+
+async def test_an_interruption_in_a_pause_is_total(voice: VoiceClient) -> None:
+    mouth = Mouth(voice)
+    async with mouth.running():
+        mouth.queue.say("One two three four five six seven eight nine ten.")
+        await mouth.pull(lambda frames: len(frames) == 30)
+        mouth.queue.pause()
+        assert mouth.tick() is not None  # the fade
+        assert mouth.tick() is None
+        mouth.queue.interrupt(cause=Cause.SPEECH)
+        assert mouth.tick() is None
+        mouth.queue.resume()
+        assert mouth.tick() is None
+    assert mouth.kinds() == [Speaking, Paused, Interrupted]
+    assert isinstance(mouth.events[2], Interrupted)
+    assert mouth.events[2].cause is Cause.SPEECH

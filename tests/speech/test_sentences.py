@@ -18,6 +18,40 @@ def test_a_long_sentence_is_cut_at_a_comma_or_a_space() -> None:
     assert list(sentences("x" * 45, longest=20)) == ["x" * 20, "x" * 20, "x" * 5]
 
 
+def test_an_abbreviation_ends_no_sentence() -> None:
+    text = 'Dr. Smith is in. He said: "Come at 3." Then he left, e.g. home.\n1. Milk\n2. Bread'
+    assert list(sentences(text)) == [
+        "Dr. Smith is in.",
+        'He said: "Come at 3."',
+        "Then he left, e.g. home.",
+        "1. Milk",
+        "2. Bread",
+    ]
+
+
+def test_a_text_that_comes_in_pieces_is_cut_as_soon_as_a_sentence_is_certain() -> None:
+    cutter = SentenceCutter()
+    assert cutter.feed("It costs 3") == []
+    assert cutter.feed(".") == []
+    assert not cutter.settles, "3. may become 3.50"
+    assert cutter.feed("50. That") == ["It costs 3.50."]
+    assert cutter.feed(" is all.") == []
+    assert cutter.settles
+    assert cutter.settle() == ["That is all."]
+    assert cutter.settle() == []
+    assert cutter.feed("Bye") == []
+    assert cutter.settle() == []
+    assert cutter.finish() == ["Bye"]
+
+
+@given(st.lists(st.text(alphabet='ab .,!?\n3。"', max_size=12), max_size=20))
+def test_pieces_lose_nothing(pieces: list[str]) -> None:
+    cutter = SentenceCutter(longest=20)
+    found = [sentence for piece in pieces for sentence in cutter.feed(piece)] + cutter.finish()
+    assert "".join("".join(found).split()) == "".join("".join(pieces).split())
+    assert all(0 < len(sentence) <= 20 for sentence in found)
+
+
 def test_no_text_has_no_sentences() -> None:
     assert list(sentences("  \n ")) == []
 

@@ -2,8 +2,9 @@
 
 import asyncio
 import logging
+import secrets
 import time
-from collections.abc import Callable
+from collections.abc import AsyncIterable, Callable
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -20,6 +21,7 @@ from hullo.call.turns import TurnLog
 from hullo.call.voice import Voice
 from hullo.lines.line import CallFailed, Ending, EndReason, Leg, LegReport, LegStats
 from hullo.media.pcm import Ear, Mouth, Pcm
+from hullo.speech.queue import Appended
 from hullo.speech.service import SpeechService
 
 logger = logging.getLogger(__name__)
@@ -108,19 +110,49 @@ class Call:
             self._ending = ending
         self._end_requested.set()
 
-    def speak(self, text: str) -> str:
-        """Say `text` after what is being said; returns its utterance id.
+    def speak(self, text: str, *, interruptible: bool = True) -> str:
+        """Say `text` after what is being said; returns its utterance id. Not `interruptible`: only by `interrupt`.
 
         Raises `WrongState`, `NoSpeech`, `CannotSpeak`.
         """
-        return self._speaking_voice().speak(text)
+        return self._speaking_voice().speak(text, interruptible=interruptible)
 
-    async def play(self, path: str) -> str:
+    def open_stream(self, stream_id: str, *, interruptible: bool = True) -> str:
+        """Say a text that is still to come, sentence by sentence; `append` has its pieces. Returns its utterance id.
+
+        Raises `WrongState`, `NoSpeech`, `CannotSpeak`.
+        """
+        return self._speaking_voice().open_stream(stream_id, interruptible=interruptible)
+
+    def append(self, stream_id: str, text: str, *, end: bool = False) -> Appended:
+        """More text of a stream, and whether that was all. Text for a stream that was interrupted is not accepted.
+
+        A stream that gets no text for 30 s is ended, and told as `call.error`. Raises as `open_stream` does.
+        """
+        return self._speaking_voice().append(stream_id, text, end=end)
+
+    async def speak_stream(self, pieces: AsyncIterable[str], *, interruptible: bool = True) -> str:
+        """Say a text while its pieces come; returns its utterance id as soon as all came or it was interrupted.
+
+        Raises as `open_stream` does, and what `pieces` raises: what came until then is said.
+        """
+        stream_id = f"stream-{secrets.token_hex(6)}"
+        utterance_id = self.open_stream(stream_id, interruptible=interruptible)
+        try:
+            async for piece in pieces:
+                if not self.append(stream_id, piece).accepted:
+                    break
+        finally:
+            if self.state is not CallState.ENDED:
+                self.append(stream_id, "", end=True)
+        return utterance_id
+
+    async def play(self, path: str, *, interruptible: bool = True) -> str:
         """Play a sound file after what is being said; returns its utterance id.
 
         Raises `WrongState`, `NoSpeech`, and `CannotSpeak` for a file that can't be read.
         """
-        return await self._speaking_voice().play(Path(path))
+        return await self._speaking_voice().play(Path(path), interruptible=interruptible)
 
     def interrupt(self) -> None:
         """Be silent at once and forget what was still to be said; `call.interrupted` tells what was cut short."""

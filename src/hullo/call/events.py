@@ -10,6 +10,8 @@ import msgspec
 
 from hullo.call.report import CallReport, TurnTimes
 from hullo.lines.line import LegStats
+from hullo.speech.events import Cause
+from hullo.speech.wording import TimingSource
 
 
 class Event(msgspec.Struct, frozen=True, kw_only=True, tag_field="type"):
@@ -97,20 +99,46 @@ class Speaking(Event, frozen=True, kw_only=True, tag="call.speaking"):
 
 
 class Spoken(Event, frozen=True, kw_only=True, tag="call.spoken"):
-    """An utterance has been said to its end."""
-
-    utterance_id: str
-    text: str
-    heard_ms: int
-
-
-class Interrupted(Event, frozen=True, kw_only=True, tag="call.interrupted"):
-    """An utterance was cut short; `heard_text` is what the peer can have heard of it, as far as that is known."""
+    """An utterance has been said to its end; `heard_text` is all of it."""
 
     utterance_id: str
     text: str
     heard_text: str
     heard_ms: int
+
+
+class Paused(Event, frozen=True, kw_only=True, tag="call.paused"):
+    """The peer seems to begin to speak: we are silent until it is clear whether that is an interruption.
+
+    `call.interrupted` follows if it is one, else `call.resumed`.
+    """
+
+    utterance_id: str
+    heard_ms: int
+
+
+class Resumed(Event, frozen=True, kw_only=True, tag="call.resumed"):
+    """It was no interruption (a cough, an "mm-hm"): the utterance goes on at the beginning of the word it was in."""
+
+    utterance_id: str
+    paused_ms: int
+    heard_text: str
+    """The words before that one."""
+    word_timing: TimingSource
+
+
+class Interrupted(Event, frozen=True, kw_only=True, tag="call.interrupted"):
+    """An utterance was cut short."""
+
+    utterance_id: str
+    text: str
+    heard_text: str
+    """The words that the peer has heard to their end; empty for an utterance that was dropped before its turn."""
+    heard_ms: int
+    word_timing: TimingSource = TimingSource.ESTIMATE
+    """`voice`: the voice told when each word sounds; `estimate`: by the length of the words."""
+    cause: Cause = Cause.REQUEST
+    """`speech`: the peer interrupted by speaking; `request`: somebody asked for it."""
 
 
 class Quality(Event, frozen=True, kw_only=True, tag="call.quality"):
@@ -162,6 +190,8 @@ CallEvent: TypeAlias = (
     | Unclear
     | Speaking
     | Spoken
+    | Paused
+    | Resumed
     | Interrupted
     | Quality
     | Reconnecting

@@ -62,6 +62,13 @@ class TurnLog:
                 turn.first_audio_ms = first_audio_ms
                 return
 
+    def said(self, utterance_id: str, text: str) -> None:
+        """The whole text of an utterance, which may have come in pieces, is known."""
+        for turn in reversed(self._turns):
+            if turn.utterance_id == utterance_id:
+                turn.said = text
+                return
+
     def turns(self) -> list[Turn]:
         """All turns, oldest first."""
         return [

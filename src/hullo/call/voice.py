@@ -12,6 +12,7 @@ from hullo.call.turns import TurnLog
 from hullo.media.pcm import Ear, Mouth, Pcm
 from hullo.speech import events as speech_events
 from hullo.speech.errors import SpeechError
+from hullo.speech.queue import Appended
 from hullo.speech.service import SpeechService
 
 NoteError = Callable[[str, str, bool], None]
@@ -42,19 +43,35 @@ class Voice:
                 tasks.create_task(self._listener.run())
             tasks.create_task(self._queue.run())
 
-    def speak(self, text: str) -> str:
+    def speak(self, text: str, *, interruptible: bool) -> str:
         """Say `text` after what is being said; the utterance's id. Raises `CannotSpeak`."""
         try:
-            utterance = self._queue.say(text)
+            utterance = self._queue.say(text, interruptible=interruptible)
         except SpeechError as error:
             raise CannotSpeak(error) from error
         self._turns.answered(utterance.utterance_id, text, time.monotonic())
         return utterance.utterance_id
 
-    async def play(self, path: Path) -> str:
+    def open_stream(self, stream_id: str, *, interruptible: bool) -> str:
+        """Say a text that comes piece by piece; the utterance's id. Raises `CannotSpeak`."""
+        try:
+            utterance = self._queue.open(stream_id, interruptible=interruptible)
+        except SpeechError as error:
+            raise CannotSpeak(error) from error
+        self._turns.answered(utterance.utterance_id, "", time.monotonic())
+        return utterance.utterance_id
+
+    def append(self, stream_id: str, text: str, *, end: bool) -> Appended:
+        """More text of a stream, and what became of it. Raises `CannotSpeak`."""
+        try:
+            return self._queue.append(stream_id, text, end=end)
+        except SpeechError as error:
+            raise CannotSpeak(error) from error
+
+    async def play(self, path: Path, *, interruptible: bool) -> str:
         """Play a file after what is being said; the utterance's id. Raises `CannotSpeak` for a bad file."""
         try:
-            utterance = await self._queue.play(path)
+            utterance = await self._queue.play(path, interruptible=interruptible)
         except SpeechError as error:
             raise CannotSpeak(error) from error
         self._turns.answered(utterance.utterance_id, path.name, time.monotonic())
@@ -80,21 +97,41 @@ class Voice:
                 self._turns.sounded(utterance_id, round(ms))
                 self._emit(events.Speaking, utterance_id=utterance_id, text=text, first_audio_ms=round(ms))
             case speech_events.Spoken(utterance_id=utterance_id, text=text, heard_ms=ms):
-                self._emit(events.Spoken, utterance_id=utterance_id, text=text, heard_ms=round(ms))
+                self._turns.said(utterance_id, text)
+                self._emit(events.Spoken, utterance_id=utterance_id, text=text, heard_text=text, heard_ms=round(ms))
+            case speech_events.Paused(utterance_id=utterance_id, heard_ms=ms):
+                self._emit(events.Paused, utterance_id=utterance_id, heard_ms=round(ms))
+            case speech_events.Resumed():
+                self._resumed(event)
             case speech_events.Interrupted():
-                self._emit(
-                    events.Interrupted,
-                    utterance_id=event.utterance_id,
-                    text=event.text,
-                    heard_text=event.heard_text,
-                    heard_ms=round(event.heard_ms),
-                )
+                self._interrupted(event)
             case speech_events.SpeakFailed(utterance_id=utterance_id, detail=detail):
                 self._note_error("voice", f"utterance {utterance_id}: {detail}", True)
             case speech_events.HostDown(role=role, detail=detail):
                 self._note_error(role, detail, True)
             case speech_events.HostUp(role=role):
                 self._note_error(role, "running again", True)
+
+    def _resumed(self, event: speech_events.Resumed) -> None:
+        self._emit(
+            events.Resumed,
+            utterance_id=event.utterance_id,
+            paused_ms=round(event.paused_ms),
+            heard_text=event.heard_text,
+            word_timing=event.word_timing,
+        )
+
+    def _interrupted(self, event: speech_events.Interrupted) -> None:
+        self._turns.said(event.utterance_id, event.text)
+        self._emit(
+            events.Interrupted,
+            utterance_id=event.utterance_id,
+            text=event.text,
+            heard_text=event.heard_text,
+            heard_ms=round(event.heard_ms),
+            word_timing=event.word_timing,
+            cause=event.cause,
+        )
 
     def _understood(self, heard: speech_events.Transcript) -> None:
         times = self._turns.heard(

@@ -32,6 +32,7 @@ from hullo.service.results import (
     Health,
     MuteResult,
     RecordResult,
+    SpeakResult,
     UtteranceResult,
 )
 
@@ -62,16 +63,39 @@ async def hangup(service: Service, params: CallParams) -> CallResult:
     return _result(call)
 
 
-async def speak(service: Service, params: SpeakParams) -> UtteranceResult:
-    """Say something after what is being said. `call.speaking` follows, then `call.spoken` or `call.interrupted`."""
+async def speak(service: Service, params: SpeakParams) -> SpeakResult:
+    """Say something after what is being said. `call.speaking` follows, then `call.spoken` or `call.interrupted`.
+
+    With `stream_id` the text may come in pieces: the first request begins the stream, further ones `append`, the last
+    one says `end`. It is spoken sentence by sentence while the rest still comes.
+    """
+    if params.stream_id is not None:
+        return _speak_stream(_call(service, params.call_id), params.stream_id, params)
+    if params.append or params.end:
+        raise rpc.RpcError(rpc.INVALID_PARAMS, "call.speak: append and end belong to a stream", "name it: stream_id")
+    if not params.text:
+        raise rpc.RpcError(rpc.INVALID_PARAMS, "call.speak: there is no text", 'send {"text": "..."}')
     call = _call(service, params.call_id)
-    return UtteranceResult(call_id=call.call_id, utterance_id=call.speak(params.text))
+    return SpeakResult(call_id=call.call_id, utterance_id=call.speak(params.text, interruptible=params.interruptible))
+
+
+def _speak_stream(call: Call, stream_id: str, params: SpeakParams) -> SpeakResult:
+    if not params.append:
+        call.open_stream(stream_id, interruptible=params.interruptible)
+    appended = call.append(stream_id, params.text, end=params.end)
+    return SpeakResult(
+        call_id=call.call_id,
+        utterance_id=appended.utterance_id,
+        accepted=appended.accepted,
+        stream=appended.state.value,
+    )
 
 
 async def play(service: Service, params: PlayParams) -> UtteranceResult:
     """Play a sound file after what is being said, told by the same events as speech."""
     call = _call(service, params.call_id)
-    utterance_id = await call.play(_absolute("call.play", params.path))
+    path = _absolute("call.play", params.path)
+    utterance_id = await call.play(path, interruptible=params.interruptible)
     return UtteranceResult(call_id=call.call_id, utterance_id=utterance_id)
 
 
@@ -151,7 +175,7 @@ _TABLE: tuple[Method[Any], ...] = (
     Method("call.accept", CallParams, CallResult, accept, (*_ONE_CALL, ErrorCode.WRONG_STATE)),
     Method("call.reject", CallParams, CallResult, reject, (*_ONE_CALL, ErrorCode.WRONG_STATE)),
     Method("call.hangup", CallParams, CallResult, hangup, _ONE_CALL),
-    Method("call.speak", SpeakParams, UtteranceResult, speak, (*_VOICE, ErrorCode.SPEECH_FAILED)),
+    Method("call.speak", SpeakParams, SpeakResult, speak, (*_VOICE, ErrorCode.SPEECH_FAILED)),
     Method("call.play", PlayParams, UtteranceResult, play, (*_VOICE, ErrorCode.SPEECH_FAILED, ErrorCode.TOO_SLOW)),
     Method("call.interrupt", CallParams, CallResult, interrupt, _VOICE),
     Method("call.mute", MuteParams, MuteResult, mute, _ONE_CALL),

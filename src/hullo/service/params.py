@@ -34,10 +34,19 @@ class CallParams(msgspec.Struct, frozen=True):
 
 
 class SpeakParams(msgspec.Struct, frozen=True):
-    """What to say, in which call."""
+    """What to say, in which call: a whole text, or a stream of pieces that is spoken while the rest still comes."""
 
-    text: Annotated[str, Meta(description="The words to say.", min_length=1, max_length=10_000)]
+    text: Annotated[str, Meta(description="The words to say. May be empty for a stream.", max_length=10_000)] = ""
     call_id: CallId = None
+    stream_id: Annotated[
+        Annotated[str, Meta(min_length=1, max_length=100)] | None,
+        Meta(description="A name of your choice: begins a stream of text."),
+    ] = None
+    append: Annotated[bool, Meta(description="True to go on with the stream that was begun.")] = False
+    end: Annotated[bool, Meta(description="True with the last piece. 30 s without a piece end a stream, too.")] = False
+    interruptible: Annotated[bool, Meta(description="False: the peer can't interrupt it, only `call.interrupt`.")] = (
+        True
+    )
 
 
 class PlayParams(msgspec.Struct, frozen=True):
@@ -45,6 +54,9 @@ class PlayParams(msgspec.Struct, frozen=True):
 
     path: Annotated[str, Meta(description="Absolute path of a sound file that the daemon can read.", min_length=1)]
     call_id: CallId = None
+    interruptible: Annotated[bool, Meta(description="False: the peer can't interrupt it, only `call.interrupt`.")] = (
+        True
+    )
 
 
 class MuteParams(msgspec.Struct, frozen=True):

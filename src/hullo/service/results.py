@@ -22,6 +22,20 @@ class UtteranceResult(msgspec.Struct, frozen=True, kw_only=True):
     utterance_id: str
 
 
+class SpeakResult(msgspec.Struct, frozen=True, kw_only=True):
+    """The utterance that `call.speaking`, `call.spoken` and `call.interrupted` will name.
+
+    Text that comes for a stream which is over is dropped: `accepted` is false, and `stream` says why.
+    """
+
+    call_id: str
+    utterance_id: str
+    accepted: bool = True
+    stream: Annotated[
+        str | None, Meta(description="For a stream: `open`, `ended`, `interrupted`, `timed-out` or `failed`.")
+    ] = None
+
+
 class MuteResult(msgspec.Struct, frozen=True, kw_only=True):
     """Whether sound is sent now."""
 

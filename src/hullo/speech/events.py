@@ -9,6 +9,8 @@ from typing import TypeAlias
 
 import msgspec
 
+from hullo.speech.wording import TimingSource
+
 
 class SpeechStarted(msgspec.Struct, frozen=True, tag="speech_started"):
     """The peer began to speak at `at`; said about 64 ms later, when it is certain enough."""
@@ -82,11 +84,35 @@ class Spoken(msgspec.Struct, frozen=True, kw_only=True, tag="spoken"):
     gap_ms: float = 0.0
 
 
+class Paused(msgspec.Struct, frozen=True, kw_only=True, tag="paused"):
+    """An utterance is held because the peer seems to begin to speak; `heard_ms` of it had reached the peer's ear."""
+
+    utterance_id: str
+    heard_ms: float
+
+
+class Resumed(msgspec.Struct, frozen=True, kw_only=True, tag="resumed"):
+    """The peer did not mean to interrupt: the utterance goes on behind `heard_text`, `rewound_ms` before the cut."""
+
+    utterance_id: str
+    paused_ms: float
+    rewound_ms: float
+    heard_text: str
+    word_timing: TimingSource
+
+
+class Cause(StrEnum):
+    """Who interrupted: whoever asked for it, or the peer by speaking."""
+
+    REQUEST = "request"
+    SPEECH = "speech"
+
+
 class Interrupted(msgspec.Struct, frozen=True, kw_only=True, tag="interrupted"):
     """An utterance was stopped, or dropped before its turn (`heard_ms` 0).
 
-    `sent_ms` of it went out; `heard_ms` of that had reached the peer's ear. `heard_text` is the text up to there,
-    estimated by the share of words.
+    `sent_ms` of it went out; `heard_ms` of that had reached the peer's ear. `heard_text` are the words that were
+    over by then, and `word_timing` says whether the voice told their times or they are estimated.
     """
 
     utterance_id: str
@@ -94,6 +120,8 @@ class Interrupted(msgspec.Struct, frozen=True, kw_only=True, tag="interrupted"):
     sent_ms: float
     heard_ms: float
     heard_text: str
+    word_timing: TimingSource = TimingSource.ESTIMATE
+    cause: Cause = Cause.REQUEST
 
 
 class SpeakFailed(msgspec.Struct, frozen=True, kw_only=True, tag="speak_failed"):
@@ -102,6 +130,7 @@ class SpeakFailed(msgspec.Struct, frozen=True, kw_only=True, tag="speak_failed")
     utterance_id: str
     text: str
     heard_ms: float
+    heard_text: str
     detail: str
 
 
@@ -121,6 +150,6 @@ class HostUp(msgspec.Struct, frozen=True, kw_only=True, tag="host_up"):
 
 
 ListenerEvent: TypeAlias = SpeechStarted | SpeechEnded | Transcript | NothingRecognised | RecognitionFailed
-QueueEvent: TypeAlias = Speaking | Spoken | Interrupted | SpeakFailed
+QueueEvent: TypeAlias = Speaking | Spoken | Paused | Resumed | Interrupted | SpeakFailed
 HostEvent: TypeAlias = HostDown | HostUp
 SpeechEvent: TypeAlias = ListenerEvent | QueueEvent | HostEvent

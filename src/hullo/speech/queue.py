@@ -1,30 +1,22 @@
-"""The mouth of one call: what is being said, what comes next, and stopping at once."""
+"""The mouth of one call: what is being said, what comes next, pausing, and stopping at once."""
 
 import asyncio
-import secrets
-from collections import deque
-from collections.abc import AsyncGenerator, Callable
-from contextlib import aclosing
+from collections import OrderedDict, deque
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 from hullo.media.pcm import Pcm
-from hullo.speech.audiofile import check_playable, stream_file
+from hullo.speech.audiofile import check_playable
 from hullo.speech.errors import SpeechError
-from hullo.speech.events import Interrupted, QueueEvent, SpeakFailed, Speaking, Spoken
-from hullo.speech.playback import Playback
+from hullo.speech.events import Cause, Paused, QueueEvent, Resumed
 from hullo.speech.ports import Voice
+from hullo.speech.textstream import StreamState, TextStream
+from hullo.speech.utterance import Item, PlayedFile, Source, SpokenText, Utterance
 
 _MAX_WAITING = 64
 _AHEAD_SECONDS = 3.0
-
-
-@dataclass(frozen=True, slots=True)
-class Utterance:
-    """Something that is said or played: its id in events, and its text (the file's name for a file)."""
-
-    utterance_id: str
-    text: str
+_REMEMBERED_STREAMS = 256
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,12 +35,13 @@ class Interruption:
     dropped: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class _Item:
-    utterance: Utterance
-    source: Callable[[], AsyncGenerator[Pcm, None]]
-    playback: Playback
-    asked_at: float
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Appended:
+    """What became of text for a stream: taken while the stream was open, else dropped, and `state` says why."""
+
+    utterance_id: str
+    accepted: bool
+    state: StreamState
 
 
 class SpeechQueue:
@@ -68,12 +61,14 @@ class SpeechQueue:
         self._voice = voice
         self._on_event = on_event
         self._clock = clock
-        self._items: deque[_Item] = deque()
-        self._unfed: deque[_Item] = deque()
+        self._items: deque[Item] = deque()
+        self._unfed: deque[Item] = deque()
+        self._streams: OrderedDict[str, tuple[str, TextStream]] = OrderedDict()
         self._added = asyncio.Event()
         self._room = asyncio.Event()
         self._feeding: asyncio.Task[None] | None = None
         self._fade: Pcm | None = None
+        self._paused_at: float | None = None
 
     @property
     def idle(self) -> bool:
@@ -85,33 +80,77 @@ class SpeechQueue:
         """Seconds of sound that are made and not yet sent."""
         return sum(item.playback.ahead for item in self._items)
 
-    def say(self, text: str) -> Utterance:
-        """Say `text` after everything else. Raises `SpeechError` for no text, no voice, or a full queue."""
-        if self._voice is None:
-            raise SpeechError("This service was started without a voice: set one to speak")
-        if not text.strip():
-            raise SpeechError("There is nothing to say: the text is empty")
-        voice = self._voice
-        return self._append(text, lambda: voice.synthesise(text), spoken=True)
+    @property
+    def sounding(self) -> bool:
+        """Whether an utterance has begun, or begins with the next frame, and is not paused."""
+        return self._paused_at is None and bool(
+            self._items and (self._items[0].playback.sent_frames or self._items[0].playback.ahead)
+        )
 
-    async def play(self, path: Path | str) -> Utterance:
+    @property
+    def interruptible(self) -> bool:
+        """Whether the peer may interrupt what is being said."""
+        return not self._items or self._items[0].interruptible
+
+    def say(self, text: str, *, interruptible: bool = True) -> Utterance:
+        """Say `text` after everything else. Raises `SpeechError` for no text, no voice, or a full queue."""
+        if self._voice is not None and not text.strip():
+            raise SpeechError("There is nothing to say: the text is empty")
+        stream = TextStream(clock=self._clock)
+        item = self._append_text(stream, interruptible)
+        stream.append(text)
+        stream.end()
+        return item.utterance
+
+    def open(self, stream_id: str, *, interruptible: bool = True) -> Utterance:
+        """Say a text that is still to come, after everything else: `append` has the pieces.
+
+        Raises `SpeechError` for no voice, a full queue, or a stream of that id that is open.
+        """
+        known = self._streams.get(stream_id)
+        if known is not None and known[1].state is StreamState.OPEN:
+            raise SpeechError(f"the stream {stream_id!r} is open already: append to it, or take another id")
+        stream = TextStream(clock=self._clock)
+        item = self._append_text(stream, interruptible)
+        self._streams[stream_id] = item.utterance_id, stream
+        self._streams.move_to_end(stream_id)
+        if len(self._streams) > _REMEMBERED_STREAMS:
+            self._streams.popitem(last=False)
+        return item.utterance
+
+    def append(self, stream_id: str, text: str, *, end: bool = False) -> Appended:
+        """More text of an open stream, and whether that was all. What comes for a closed one is dropped, and told.
+
+        Raises `SpeechError` for a stream that never was or that grows too long.
+        """
+        if stream_id not in self._streams:
+            raise SpeechError(f"there is no stream {stream_id!r}: begin it without append")
+        utterance_id, stream = self._streams[stream_id]
+        accepted = stream.state is StreamState.OPEN
+        if accepted:
+            stream.append(text)
+        if accepted and end:
+            stream.end()
+        return Appended(utterance_id=utterance_id, accepted=accepted, state=stream.state)
+
+    async def play(self, path: Path | str, *, interruptible: bool = True) -> Utterance:
         """Play a file after everything else. Raises `SpeechError` for one that cannot be played, or a full queue."""
         file = Path(path)
         await check_playable(file)
-        return self._append(file.name, lambda: stream_file(file), spoken=False)
+        return self._append(PlayedFile(file), interruptible).utterance
 
     def next_frame(self, now: float) -> Pcm | None:
         """A `Mouth`: the frame to send now, or None when there is nothing to say."""
         if (fade := self._fade) is not None:
             self._fade = None
             return fade
-        while self._items:
+        while self._items and self._paused_at is None:
             item = self._items[0]
             frame = item.playback.take(now)
             if frame is not None and item.playback.sent_frames == 1:
-                self._tell_begun(item, now)
+                self._on_event(item.begun(now))
             if item.playback.over:
-                self._tell_end(item)
+                self._end(item)
             elif frame is None:
                 return None
             self._room.set()
@@ -119,7 +158,36 @@ class SpeechQueue:
                 return frame
         return None
 
-    def interrupt(self, heard_delay: float = 0.0) -> Interruption:
+    def pause(self, heard_delay: float = 0.0) -> None:
+        """Be silent at once, behind a fade-out of 5 ms, until `resume` or `interrupt`; when sounding."""
+        if not self.sounding:
+            return
+        item = self._items[0]
+        now = self._paused_at = self._clock()
+        self._fade = item.playback.fade_out()
+        heard_ms = item.playback.heard_ms(now, heard_delay)
+        self._on_event(Paused(utterance_id=item.utterance_id, heard_ms=heard_ms))
+
+    def resume(self) -> None:
+        """Go on at the beginning of the word that the pause cut; when paused."""
+        if self._paused_at is None:
+            return
+        paused_ms = round((self._clock() - self._paused_at) * 1000, 1)
+        self._paused_at = None
+        if self._items:
+            item = self._items[0]
+            rewound_ms = item.playback.rewind_to_word()
+            self._on_event(
+                Resumed(
+                    utterance_id=item.utterance_id,
+                    paused_ms=paused_ms,
+                    rewound_ms=rewound_ms,
+                    heard_text=item.playback.heard_text(item.playback.sent_ms),
+                    word_timing=item.playback.word_timing,
+                )
+            )
+
+    def interrupt(self, heard_delay: float = 0.0, cause: Cause = Cause.REQUEST) -> Interruption:
         """Stop at once and forget what waits: the next frame holds a fade-out of 5 ms, those after it are None.
 
         `heard_delay` is how long sound takes to the peer's ear, seconds. Does nothing when nothing is being said.
@@ -127,13 +195,17 @@ class SpeechQueue:
         items = list(self._items)
         self._items.clear()
         self._unfed.clear()
+        for _, stream in self._streams.values():
+            stream.close(StreamState.INTERRUPTED)
         if self._feeding is not None:
             self._feeding.cancel()
+        paused, self._paused_at = self._paused_at is not None, None
         if not items:
             return Interruption()
-        self._fade = items[0].playback.fade_out()
+        if not paused:
+            self._fade = items[0].playback.fade_out()
         now = self._clock()
-        reports = [_interrupted(item, now, heard_delay) for item in items]
+        reports = [item.interrupted(now, heard_delay, cause) for item in items]
         for report in reports:
             self._on_event(report)
         first = reports[0]
@@ -153,85 +225,31 @@ class SpeechQueue:
                 while not self._unfed:
                     self._added.clear()
                     await self._added.wait()
-                self._feeding = tasks.create_task(self._feed(self._unfed.popleft()))
+                self._feeding = tasks.create_task(self._unfed.popleft().feed(self._until_room))
                 await asyncio.wait([self._feeding])
                 self._feeding = None
 
-    def _append(self, text: str, source: Callable[[], AsyncGenerator[Pcm, None]], *, spoken: bool) -> Utterance:
+    def _append_text(self, stream: TextStream, interruptible: bool) -> Item:
+        if self._voice is None:
+            raise SpeechError("This service was started without a voice: set one to speak")
+        return self._append(SpokenText(stream, self._voice), interruptible)
+
+    def _append(self, source: Source, interruptible: bool) -> Item:
         if len(self._items) >= _MAX_WAITING:
             raise SpeechError(f"{_MAX_WAITING} utterances wait already: wait for 'spoken', or interrupt")
-        utterance = Utterance(f"utt-{secrets.token_hex(6)}", text)
-        item = _Item(utterance, source, Playback(text if spoken else ""), self._clock())
+        item = Item(source, self._clock(), interruptible=interruptible)
         self._items.append(item)
         self._unfed.append(item)
         self._added.set()
-        return utterance
+        return item
 
-    async def _feed(self, item: _Item) -> None:
-        try:
-            await self._fill_with_a_second_chance(item)
-        except SpeechError as error:
-            item.playback.finish(str(error))
-        else:
-            item.playback.finish()
+    async def _until_room(self) -> None:
+        while self.ahead > _AHEAD_SECONDS:
+            self._room.clear()
+            await self._room.wait()
 
-    async def _fill_with_a_second_chance(self, item: _Item) -> None:
-        try:
-            return await self._fill(item)
-        except SpeechError as error:
-            if not error.transient:
-                raise
-        return await self._fill(item)
-
-    async def _fill(self, item: _Item) -> None:
-        # A second attempt goes on where the first one broke off: what is there already is not said twice.
-        known = item.playback.received
-        async with aclosing(item.source()) as pieces:
-            async for piece in pieces:
-                skipped = min(known, len(piece))
-                known -= skipped
-                item.playback.add(piece[skipped:])
-                while self.ahead > _AHEAD_SECONDS:
-                    self._room.clear()
-                    await self._room.wait()
-
-    def _tell_begun(self, item: _Item, now: float) -> None:
-        first_audio_ms = round((now - item.asked_at) * 1000, 1)
-        self._on_event(
-            Speaking(utterance_id=item.utterance.utterance_id, text=item.utterance.text, first_audio_ms=first_audio_ms)
-        )
-
-    def _tell_end(self, item: _Item) -> None:
+    def _end(self, item: Item) -> None:
         if not self._items or self._items[0] is not item:
             return  # whoever was told of the beginning interrupted it
         self._items.popleft()
-        utterance, playback = item.utterance, item.playback
-        if playback.failure is None:
-            self._on_event(
-                Spoken(
-                    utterance_id=utterance.utterance_id,
-                    text=utterance.text,
-                    heard_ms=playback.sent_ms,
-                    gap_ms=playback.gap_frames * 20.0,
-                )
-            )
-        else:
-            self._on_event(
-                SpeakFailed(
-                    utterance_id=utterance.utterance_id,
-                    text=utterance.text,
-                    heard_ms=playback.sent_ms,
-                    detail=playback.failure,
-                )
-            )
-
-
-def _interrupted(item: _Item, now: float, heard_delay: float) -> Interrupted:
-    heard_ms = item.playback.heard_ms(now, heard_delay)
-    return Interrupted(
-        utterance_id=item.utterance.utterance_id,
-        text=item.utterance.text,
-        sent_ms=item.playback.sent_ms,
-        heard_ms=heard_ms,
-        heard_text=item.playback.heard_text(heard_ms),
-    )
+        self._on_event(item.ended())

@@ -1,28 +1,33 @@
-"""Cutting a text to speak into pieces that a voice takes one by one."""
+"""Cutting a text to speak into pieces that a voice takes one by one, also while the text is still coming. Pure."""
 
 import re
 from collections.abc import AsyncIterator, Iterator
 
 _LONGEST = 400
-_END_OF_SENTENCE = re.compile(r"(?<=[.!?…。！？])\s+|\n+")
+_MARKS = ".!?…。！？"
+_CLOSERS = "\"')]»”’"
+_CLOSER = re.escape(_CLOSERS)
+_END_OF_SENTENCE = re.compile(rf"(?:(?<=[{_MARKS}])[{_CLOSER}]*)\s+|\n+|(?<=[。！？])(?=[^\s{_CLOSER}{_MARKS}])")
+_GOES_ON = re.compile(r"(?:^|[\s(])(?:Mr|Mrs|Ms|Dr|Prof|St|Nr|vs|e\.g|i\.e|z\.B|bzw|ca|approx|[A-HJ-Z])\.$|^\d+\.$")
+_MAY_GO_ON = re.compile(r"\d\.$")
 
 
 def sentences(text: str, longest: int = _LONGEST) -> Iterator[str]:
     """The sentences of `text` without outer white space; longer ones are cut at a comma, a space, or anywhere."""
-    for sentence in _END_OF_SENTENCE.split(text):
-        rest = sentence.strip()
-        while len(rest) > longest:
-            cut = _last_break(rest, longest)
-            yield rest[:cut].strip()
-            rest = rest[cut:].strip()
-        if rest:
-            yield rest
+    cutter = SentenceCutter(longest)
+    yield from cutter.feed(text)
+    yield from cutter.finish()
 
 
 class SentenceCutter:
-    """The same for a text that comes in pieces, such as the tokens of a language model."""
+    """Takes a text as it comes and gives its sentences as soon as they are certain to be complete.
 
-    def __init__(self) -> None:
+    A full stop behind an abbreviation ends no sentence. `feed` waits for the white space behind a mark, since "3."
+    may become "3.14"; `settle` is for when nothing has come for a moment.
+    """
+
+    def __init__(self, longest: int = _LONGEST) -> None:
+        self._longest = longest
         self._rest = ""
 
     @staticmethod
@@ -35,19 +40,45 @@ class SentenceCutter:
         for sentence in cutter.finish():
             yield sentence
 
-    def feed(self, piece: str) -> list[str]:
-        """The sentences that `piece` completes: white space after the mark shows it, "3." may become "3.5"."""
-        self._rest += piece
-        ends = [match.end() for match in _END_OF_SENTENCE.finditer(self._rest)]
-        # Text without any mark must not wait for one for ever.
-        end = ends[-1] if ends else (len(self._rest) if len(self._rest) > 2 * _LONGEST else 0)
-        complete, self._rest = self._rest[:end], self._rest[end:]
-        return list(sentences(complete))
+    @property
+    def settles(self) -> bool:
+        """Whether what waits looks like a whole sentence."""
+        text = self._rest.rstrip().rstrip(_CLOSERS)
+        return bool(text) and text[-1] in _MARKS and not (_GOES_ON.search(text) or _MAY_GO_ON.search(text))
+
+    def feed(self, text: str) -> list[str]:
+        """More text; the pieces that it completes."""
+        self._rest += text
+        done, start = [], 0
+        for end in _END_OF_SENTENCE.finditer(self._rest):
+            piece = self._rest[start : end.start()] + self._rest[end.start() : end.end()].rstrip()
+            if "\n" not in end.group() and _GOES_ON.search(piece.strip()):
+                continue
+            done.append(piece)
+            start = end.end()
+        self._rest = self._rest[start:]
+        if len(self._rest) > self._longest:
+            *cut, self._rest = _shortened(self._rest.lstrip(), self._longest)
+            done += cut
+        return [piece for sentence in done for piece in _shortened(sentence.strip(), self._longest) if piece]
+
+    def settle(self) -> list[str]:
+        """What waits, if it looks like a whole sentence."""
+        return self.finish() if self.settles else []
 
     def finish(self) -> list[str]:
-        """What is left, now that no more comes."""
-        rest, self._rest = self._rest, ""
-        return list(sentences(rest))
+        """What waits, whatever it looks like: nothing more comes."""
+        rest, self._rest = self._rest.strip(), ""
+        return [piece for piece in _shortened(rest, self._longest) if piece]
+
+
+def _shortened(text: str, longest: int) -> list[str]:
+    pieces = []
+    while len(text) > longest:
+        cut = _last_break(text, longest)
+        pieces.append(text[:cut].strip())
+        text = text[cut:].lstrip()
+    return [*pieces, text]
 
 
 def _last_break(text: str, longest: int) -> int:
