@@ -39,6 +39,12 @@ if TYPE_CHECKING:
     from hullo.call.switchboard import Switchboard as Switchboard
     from hullo.daemon_client import DaemonClient as DaemonClient
     from hullo.daemon_client import DaemonError as DaemonError
+    from hullo.lines.direct.channel import ChannelError as ChannelError
+    from hullo.lines.direct.channel import Device as Device
+    from hullo.lines.direct.channel import Notice as Notice
+    from hullo.lines.direct.channel import SecureChannel as SecureChannel
+    from hullo.lines.direct.people import Contacts as Contacts
+    from hullo.lines.direct.people import People as People
     from hullo.lines.line import EndReason as EndReason
     from hullo.phone import Phone as Phone
     from hullo.rtc.parameters import IceServer as IceServer
@@ -75,6 +81,8 @@ _HOMES = {
     "hullo.call.states": ("CallState",),
     "hullo.call.switchboard": ("Switchboard",),
     "hullo.daemon_client": ("DaemonClient", "DaemonError"),
+    "hullo.lines.direct.channel": ("ChannelError", "Device", "Notice", "SecureChannel"),
+    "hullo.lines.direct.people": ("Contacts", "People"),
     "hullo.lines.line": ("EndReason",),
     "hullo.phone": ("Phone",),
     "hullo.rtc.parameters": ("IceServer",),

@@ -1,6 +1,6 @@
 """Everything that a process needs to call and be called, wired together."""
 
-from collections.abc import AsyncIterator, Collection
+from collections.abc import AsyncIterator, Collection, Iterator
 from contextlib import AsyncExitStack
 from types import TracebackType
 from typing import Self
@@ -10,6 +10,10 @@ from hullo.call.event_stream import EventStream
 from hullo.call.limits import Limits
 from hullo.call.switchboard import Switchboard
 from hullo.lines.browser.line import BrowserLine
+from hullo.lines.direct.channel import Notice, OnNotice, SecureChannel
+from hullo.lines.direct.line import DirectLine
+from hullo.lines.direct.people import Contacts, People
+from hullo.lines.line import Line
 from hullo.rtc.clock import MediaClock
 from hullo.rtc.parameters import IceOptions
 from hullo.speech.events import HostDown, HostEvent
@@ -18,12 +22,13 @@ from hullo.speech.settings import SpeechSettings
 
 
 class Phone:
-    """A phone with the browser line, hearing and speech; an asynchronous context manager.
+    """A phone with the browser line, the direct line, hearing and speech; an asynchronous context manager.
 
     `listen` is the host and port where calls come in, or None for a phone that only calls others. `answer` is
     `auto` to answer at once, or `ask` to let each incoming call ring until `Call.accept`. `speech` is None for calls
-    that carry sound but recognise and say nothing. Entering raises `SpeechError` when speech can't start, and
-    `OSError` when the address is taken.
+    that carry sound but recognise and say nothing. `channel` is a messenger's secure channel for direct calls,
+    `people` whom its user knows, and `on_notice` is told what the user should know of it. Entering raises
+    `SpeechError` when speech can't start, and `OSError` when the address is taken.
     """
 
     def __init__(
@@ -36,6 +41,9 @@ class Phone:
         speech: SpeechSettings | None = SpeechSettings(),  # noqa: B008  # frozen
         limits: Limits | None = None,
         ice: IceOptions = IceOptions(),  # noqa: B008  # frozen
+        channel: SecureChannel | None = None,
+        people: People | None = None,
+        on_notice: OnNotice | None = None,
     ) -> None:
         self._listen = listen
         self._answer = answer
@@ -44,6 +52,9 @@ class Phone:
         self._speech_settings = speech
         self._limits = limits
         self._ice = ice
+        self._secure_channel = channel
+        self._people = people or Contacts()
+        self._on_notice = on_notice or _ignore_notice
         self._stack = AsyncExitStack()
         self._switchboard: Switchboard | None = None
 
@@ -53,9 +64,7 @@ class Phone:
             speech = None
             if self._speech_settings is not None:
                 speech = await stack.enter_async_context(SpeechService(self._speech_settings, self._host_changed))
-            host, port = self._listen or (None, 0)
-            line = BrowserLine(host, port, clock=clock, token=self._token, origins=self._origins, ice=self._ice)
-            switchboard = Switchboard([line], speech=speech, limits=self._limits, answer=self._answer)
+            switchboard = Switchboard([*self._lines(clock)], speech=speech, limits=self._limits, answer=self._answer)
             self._switchboard = await stack.enter_async_context(switchboard)
             self._stack = stack.pop_all()
         return self
@@ -86,6 +95,12 @@ class Phone:
         """The events of all calls from now on."""
         return self.switchboard.stream(limit)
 
+    def _lines(self, clock: MediaClock) -> Iterator[Line]:
+        if self._secure_channel is not None:
+            yield DirectLine(self._secure_channel, self._people, clock=clock, ice=self._ice, on_notice=self._on_notice)
+        host, port = self._listen or (None, 0)
+        yield BrowserLine(host, port, clock=clock, token=self._token, origins=self._origins, ice=self._ice)
+
     def _host_changed(self, event: HostEvent) -> None:
         if self._switchboard is not None:
             self._switchboard.tell_all(event.role, _words(event), retryable=True)
@@ -95,3 +110,6 @@ def _words(event: HostEvent) -> str:
     if isinstance(event, HostDown):
         return f"{event.detail}; it is started again in {event.retry_in_ms:.0f} ms"
     return "running again"
+
+
+def _ignore_notice(notice: Notice) -> None: ...

@@ -223,6 +223,7 @@ class Call:
             duration=self._duration(),
             muted=self._muted,
             peer_muted=self._leg.peer_muted if self._leg is not None else None,
+            verified=self._leg_report().verified,
             recording=str(self._recording.path) if self._recording is not None else None,
             stats=self._leg.stats() if self._leg is not None else LegStats(),
             leg=self._leg_report(),
@@ -332,6 +333,7 @@ class Call:
             setup_ms=round((self._stages["connected"] - answered) * 1000),
             emoji=report.emoji,
             version=report.version,
+            verified=report.verified,
         )
 
     async def _watch(self, leg: Leg) -> None:

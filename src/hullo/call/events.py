@@ -50,6 +50,8 @@ class Connected(Event, frozen=True, kw_only=True, tag="call.connected"):
     """Four emoji that the two people compare to know that nobody is in between; None on lines without."""
     version: str | None = None
     """Of the call protocol that the two apps agreed on; None on lines without."""
+    verified: bool | None = None
+    """Whether keys were compared with the peer, so that it is who the name says; None on lines without."""
 
 
 class PeerMuted(Event, frozen=True, kw_only=True, tag="call.peer_muted"):

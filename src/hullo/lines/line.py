@@ -67,20 +67,23 @@ class LegStats(msgspec.Struct, frozen=True, kw_only=True):
 class LegReport(msgspec.Struct, frozen=True, kw_only=True):
     """How a leg came about: seconds from its start to each stage, the pairs tried, the one chosen.
 
-    `emoji` (for the two people to compare) and `version` of the call protocol are None on lines that have none.
+    `emoji` (for the two people to compare), `version` of the call protocol and `verified` (whether keys were compared
+    with the peer) are None on lines that have none.
     """
 
     stages: dict[str, float] = {}
     pairs: list[CandidatePair] = []
     chosen: CandidatePair | None = None
     proof: str | None = None
-    """What proved that the peer receives us: `rtcp` (its receiver report) or `consent` (ICE after our first audio)."""
+    """What proved that the peer receives us: `rtcp` (its receiver report), `consent` (ICE after our first audio) or
+    `peer` (it says so over a secure channel)."""
     relay: str | None = None
     """What the chosen pair goes over: `relay` (TURN), `reflector` (Telegram's), or None if it is direct."""
     stage: str | None = None
     """What is being set up, or was when the call failed: `ringing`, `ice`, `dtls` ...; None once sound is proven."""
     emoji: tuple[str, ...] | None = None
     version: str | None = None
+    verified: bool | None = None
 
 
 class CallFailed(Exception):

@@ -2,7 +2,6 @@
 
 from hullo.lines.direct.channel import Device
 from hullo.lines.direct.messages import Answer, Offer, Transport
-from hullo.rtc.parameters import Setup
 
 WALL = 1_700_000_000.0
 NONCE = bytes(range(32))
@@ -12,7 +11,7 @@ BOB = Device("bob", "phone")
 BOB_DESK = Device("bob", "desk")
 CAROL = Device("carol", "phone")
 
-TRANSPORT = Transport(ufrag="abcd", pwd="p" * 22, fingerprint=":".join(["AB"] * 32), setup=Setup.ACTPASS)
+TRANSPORT = Transport(ufrag="abcd", pwd="p" * 22, fingerprint=":".join(["AB"] * 32))
 
 
 def call_id(number: int) -> str:

@@ -38,13 +38,13 @@ OnNotice: TypeAlias = Callable[[Notice], None]
 class SecureChannel(Protocol):
     """End-to-end encrypted messages between devices.
 
-    It must keep messages secret and whole, and name their true sender. Calls do not need them in order, and survive
-    that some are lost or come twice; they should come within a second. Nothing of a message may be logged.
+    It must keep messages secret and whole, and name their true sender. Calls do not need them in order, and get over
+    some that are lost or come twice; they should come within a second.
     """
 
     @property
     def own(self) -> Device:
-        """This device. Raises `ChannelError` while it is not known yet."""
+        """This device."""
 
     async def send(self, person: str, data: bytes, *, device: str | None = None) -> None:
         """Send to one device of a person, or to all of them. Raises `ChannelError` when it reaches none of them.
@@ -53,13 +53,7 @@ class SecureChannel(Protocol):
         """
 
     async def run(self, on_message: OnMessage, on_notice: OnNotice) -> None:
-        """Receive until cancelled. `on_message` gets the authenticated sender and the bytes it sent."""
+        """Receive until cancelled: `on_message` gets the authenticated sender and the bytes it sent."""
 
     def problem(self) -> str | None:
         """Why nothing can be sent at the moment, and what to do; None while all is well."""
-
-    def verified(self, person: str) -> bool:
-        """Whether the user has compared keys with this person, so that the person is who the name says."""
-
-    def knows(self, person: str) -> bool:
-        """Whether the person is a contact, and not blocked: others don't ring unless everybody may."""

@@ -11,8 +11,6 @@ from typing import Annotated, Any, TypeAlias
 import msgspec
 from msgspec import Meta
 
-from hullo.rtc.parameters import Setup
-
 VERSION = 1
 
 MAX_MESSAGE = 16 * 1024
@@ -42,14 +40,18 @@ class UnknownVersion(MessageError):
 
 
 class Transport(msgspec.Struct, frozen=True, kw_only=True):
-    """ICE credentials, the SHA-256 of the DTLS certificate as hex bytes with colons, and the DTLS role (RFC 8842)."""
+    """ICE credentials, and the SHA-256 of the DTLS certificate as hex bytes with colons.
+
+    The caller is the controlling side of ICE, and the passive side of DTLS.
+    """
 
     ufrag: Annotated[str, Meta(pattern=r"^[A-Za-z0-9+/]{4,256}$")]
     pwd: Annotated[str, Meta(pattern=r"^[A-Za-z0-9+/]{22,256}$")]
     fingerprint: Annotated[str, Meta(pattern=r"^[0-9A-F]{2}(:[0-9A-F]{2}){31}$")]
-    setup: Setup
     candidates: CandidateLines = ()
     """Those known already; the others follow in `Candidates`."""
+    complete: bool = False
+    """There are no others."""
 
 
 class Message(msgspec.Struct, frozen=True, kw_only=True, tag_field="type"):

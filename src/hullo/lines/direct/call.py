@@ -1,0 +1,148 @@
+"""One direct call at this end: its connection, its nonce, and the leg that comes of it."""
+
+import asyncio
+import logging
+import secrets
+import time
+from collections.abc import Callable
+
+from hullo.lines.direct.leg import DirectLeg
+from hullo.lines.direct.messages import Answer, Candidates, Offer, Transport
+from hullo.lines.direct.sas import call_emoji, commitment, opens
+from hullo.lines.line import Ending
+from hullo.rtc.candidate import CandidateError, IceCandidate, parse_candidate
+from hullo.rtc.connection import RtcConnection
+from hullo.rtc.parameters import DtlsFingerprint, IceOptions, Setup, StreamIdentity, TransportDescription
+
+logger = logging.getLogger(__name__)
+
+OPUS_PAYLOAD_TYPE = 111
+FINGERPRINT = "sha-256"
+
+OnCandidates = Callable[[Candidates], None]
+
+
+class DirectCall:
+    """Keeps what both directions of a call need until it is over.
+
+    `on_candidates` is told to send those that are found after the offer or answer.
+    """
+
+    def __init__(
+        self, call_id: str, person: str, *, is_caller: bool, ice: IceOptions, on_candidates: OnCandidates
+    ) -> None:
+        self.call_id = call_id
+        self.person = person
+        self.nonce = secrets.token_bytes(32)
+        self.identity = StreamIdentity.random()
+        setup = Setup.PASSIVE if is_caller else Setup.ACTIVE
+        self.connection = RtcConnection(controlling=is_caller, setup=setup, ice=ice)
+        self.leg: DirectLeg | None = None
+        self.over: asyncio.Future[Ending] = asyncio.get_running_loop().create_future()
+        self.answered: asyncio.Future[tuple[str, ...]] = asyncio.get_running_loop().create_future()
+        """The emoji of a call of ours, once somebody answered."""
+        self._peer_setup = setup.answer()
+        self._on_candidates = on_candidates
+        self._unsent: list[str] = []
+        self._complete = False
+        self._offer: Offer | None = None
+        self._fingerprint = self.connection.local_description().fingerprints[0].value
+
+    # What we say
+
+    async def offer(self) -> Offer:
+        """Our offer, with the candidates of this host; the others follow."""
+        transport = await self._gather()
+        return Offer(
+            call_id=self.call_id,
+            sent_at=time.time_ns() // 1_000_000,
+            transport=transport,
+            commitment=commitment(self.call_id, transport.fingerprint, self.nonce),
+        )
+
+    async def answer(self, offer: Offer) -> Answer:
+        """Our answer; from here on the connection comes about."""
+        self._offer = offer
+        self._describe(offer.transport)
+        return Answer(call_id=self.call_id, transport=await self._gather(), nonce=self.nonce)
+
+    async def _gather(self) -> Transport:
+        await self.connection.gather(wait=0)
+        self.connection.on_local_candidate = self._candidate_found
+        ours = self.connection.local_description()
+        return Transport(
+            ufrag=ours.ufrag,
+            pwd=ours.pwd,
+            fingerprint=ours.fingerprints[0].value,
+            candidates=tuple(map(str, ours.candidates)),
+            complete=ours.candidates_complete,
+        )
+
+    def _candidate_found(self, candidate: IceCandidate | None) -> None:
+        """Candidates of one moment travel in one message."""
+        if not self._unsent and not self._complete:
+            asyncio.get_running_loop().call_soon(self._send_candidates)
+        if candidate is None:
+            self._complete = True
+        else:
+            self._unsent.append(str(candidate))
+
+    def _send_candidates(self) -> None:
+        found, self._unsent = tuple(self._unsent), []
+        if not self.over.done():
+            self._on_candidates(Candidates(call_id=self.call_id, candidates=found, complete=self._complete))
+
+    # What the peer says
+
+    def take_answer(self, answer: Answer) -> None:
+        """The callee's answer to our offer; `answered` has the emoji then."""
+        self._describe(answer.transport)
+        caller, callee = (self._fingerprint, self.nonce), (answer.transport.fingerprint, answer.nonce)
+        self.answered.set_result(call_emoji(self.call_id, caller, callee))
+
+    def take_nonce(self, nonce: bytes) -> bool:
+        """The nonce that the caller reveals: the leg has the emoji then. False if it had committed to another one."""
+        assert self._offer is not None
+        assert self.leg is not None
+        fingerprint = self._offer.transport.fingerprint
+        if not opens(self._offer.commitment, self.call_id, fingerprint, nonce):
+            return False
+        self.connection.reached("selected")
+        self.leg.set_emoji(call_emoji(self.call_id, (fingerprint, nonce), (self._fingerprint, self.nonce)))
+        return True
+
+    def take_candidates(self, message: Candidates) -> None:
+        """Candidates that the peer has found meanwhile; what can't be read is left out (RFC 8839 5.1)."""
+        for candidate in _readable(message.candidates):
+            self.connection.add_remote_candidate(candidate)
+        if message.complete:
+            self.connection.add_remote_candidate(None)
+
+    def finish(self, ending: Ending) -> None:
+        """The call is over; the first ending counts."""
+        if not self.over.done():
+            self.over.set_result(ending)
+        if self.leg is not None:
+            self.leg.hang_up(ending)
+
+    def _describe(self, transport: Transport) -> None:
+        self.connection.set_remote_description(
+            TransportDescription(
+                ufrag=transport.ufrag,
+                pwd=transport.pwd,
+                fingerprints=(DtlsFingerprint(FINGERPRINT, transport.fingerprint),),
+                setup=self._peer_setup,
+                candidates=tuple(_readable(transport.candidates)),
+                candidates_complete=transport.complete,
+            )
+        )
+
+
+def _readable(lines: tuple[str, ...]) -> list[IceCandidate]:
+    found = []
+    for line in lines:
+        try:
+            found.append(parse_candidate(line))
+        except CandidateError:
+            logger.debug("a candidate that can't be read is left out")
+    return found

@@ -1,0 +1,93 @@
+"""The leg of a direct call: an RTC leg whose two ends tell each other that they hear, and that can be verified."""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+
+import msgspec
+from typing_extensions import override
+
+from hullo.lines.leg import RtcLeg
+from hullo.lines.line import Ending, LegReport
+from hullo.rtc.channel import AudioChannel
+from hullo.rtc.connection import RtcConnection
+
+logger = logging.getLogger(__name__)
+
+VERSION = "1"
+REPEAT_READY = 1.0
+"""Seconds after which the peer is told again that we hear it; the first message may have been lost."""
+
+
+class DirectLeg(RtcLeg):
+    """See `hullo.lines.line.Leg`.
+
+    It is connected once each side has heard authenticated sound and told the other, and the emoji are known, which
+    the caller had committed to before it knew the callee's certificate.
+    """
+
+    def __init__(
+        self,
+        connection: RtcConnection,
+        channel: AudioChannel,
+        *,
+        tell_ready: Callable[[], None],
+        verified: Callable[[], bool],
+        farewell: Callable[[Ending], Awaitable[None]],
+    ) -> None:
+        """`tell_ready` tells the peer that we hear it; `verified` whether it is who its name says."""
+        self._tell_ready = tell_ready
+        self._verified = verified
+        self._say_farewell = farewell
+        self._goodbye: Ending | None = None
+        self._peer_ready = asyncio.Event()
+        self._emoji: tuple[str, ...] | None = None
+        self._emoji_known = asyncio.Event()
+        super().__init__(connection, channel, farewell=self._say_goodbye)
+
+    def peer_ready(self) -> None:
+        """The peer says that it hears us; when it says so again, our own message was lost, and is repeated."""
+        if self._peer_ready.is_set() and self._channel.first_heard.is_set():
+            self._tell_ready()
+        elif not self._peer_ready.is_set():
+            self._connection.reached("peer_ready")
+        self._peer_ready.set()
+
+    def set_emoji(self, emoji: tuple[str, ...]) -> None:
+        """The emoji of the call are known."""
+        self._emoji = emoji
+        self._emoji_known.set()
+
+    @override
+    def report(self) -> LegReport:
+        """How the leg came about."""
+        report = super().report()
+        return msgspec.structs.replace(report, emoji=self._emoji, version=VERSION, verified=self._verified())
+
+    @override
+    async def close(self, ending: Ending) -> None:
+        """Say goodbye and free everything; idempotent, bounded in time, never raises."""
+        if self._goodbye is None:
+            self._goodbye = self._over.result() if self._over.done() else ending
+        await super().close(ending)
+
+    @override
+    async def _proven(self) -> None:
+        await self._channel.first_heard.wait()
+        self._tell_ready()
+        while not self._peer_ready.is_set():
+            try:
+                async with asyncio.timeout(REPEAT_READY):
+                    await self._peer_ready.wait()
+            except TimeoutError:
+                self._tell_ready()
+        await self._emoji_known.wait()
+        self._sound_proven = True
+
+    @override
+    def _proof(self) -> str | None:
+        return "peer" if self._peer_ready.is_set() else None
+
+    async def _say_goodbye(self) -> None:
+        if self._goodbye is not None:
+            await self._say_farewell(self._goodbye)
