@@ -1,0 +1,139 @@
+"""The contact book: whom the user knows, the key of each, and whether it was compared."""
+
+from collections.abc import Callable
+from typing import Annotated
+
+import msgspec
+from msgspec import Meta
+
+from hullo.lines.direct.channel import Notice
+from hullo.lines.direct.private.vault import Vault, VaultError
+
+_FILE = "contacts"
+MAX_STRANGERS = 1000
+
+
+class Entry(msgspec.Struct, kw_only=True):
+    """One person. The first key that is seen is kept; another one is refused until the user takes it."""
+
+    contact: bool = False
+    """False for somebody who only called."""
+    blocked: bool = False
+    identity: bytes | None = None
+    verified: bool = False
+    offered: bytes | None = None
+    """A key that the person, or somebody in between, showed instead of `identity`."""
+
+
+PersonName = Annotated[str, Meta(pattern=r"^[a-z0-9][a-z0-9._-]{0,31}$")]
+
+
+class ContactBook:
+    """See `hullo.lines.direct.people.People`. Only contacts ring; with `strangers` everybody who is not blocked."""
+
+    def __init__(self, vault: Vault, *, strangers: bool = False) -> None:
+        """Raises `VaultError`."""
+        self.on_notice: Callable[[Notice], None] = _ignore
+        self._vault = vault
+        self._strangers = strangers
+        data = vault.read(_FILE)
+        try:
+            self._entries = {} if data is None else msgspec.msgpack.decode(data, type=dict[str, Entry])
+        except (msgspec.ValidationError, msgspec.DecodeError):
+            raise VaultError("the contacts are of another version of this program") from None
+
+    # What calls ask
+
+    def knows(self, person: str) -> bool:
+        """See `People.knows`."""
+        entry = self._entries.get(person)
+        return entry is not None and entry.contact
+
+    def may_ring(self, person: str) -> bool:
+        """See `People.may_ring`."""
+        entry = self._entries.get(person)
+        return self._strangers if entry is None else not entry.blocked and (entry.contact or self._strangers)
+
+    def verified(self, person: str) -> bool:
+        """See `People.verified`."""
+        entry = self._entries.get(person)
+        return entry is not None and entry.verified
+
+    # What sessions ask
+
+    def accepts(self, person: str, identity: bytes) -> bool:
+        """Whether this is the person's key: the first one is. Another one is refused, and told as `key-changed`."""
+        entry = self._entries.get(person)
+        if entry is None:
+            if not self._strangers or len(self._entries) >= MAX_STRANGERS:
+                return False
+            entry = self._entries[person] = Entry()
+        if entry.identity == identity:
+            return True
+        if entry.identity is not None:
+            self._refuse(person, entry, identity)
+            return False
+        entry.identity = identity
+        self._save()
+        return True
+
+    def identity(self, person: str) -> bytes | None:
+        """The person's key, as far as one was seen."""
+        entry = self._entries.get(person)
+        return None if entry is None else entry.identity
+
+    def _refuse(self, person: str, entry: Entry, identity: bytes) -> None:
+        if entry.offered != identity:
+            entry.offered = identity
+            self._save()
+        detail = (
+            f"{person} shows another key than before: a new device, or somebody in between; "
+            f"ask them over another channel, then: hullo contacts trust {person}"
+        )
+        self.on_notice(Notice(kind="key-changed", person=person, detail=detail))
+
+    # What the user does
+
+    def entries(self) -> dict[str, Entry]:
+        """All people, by name."""
+        return {name: msgspec.structs.replace(entry) for name, entry in sorted(self._entries.items())}
+
+    def add(self, person: str, identity: bytes | None = None) -> None:
+        """Make somebody a contact; with a key that was handed over safely they are verified at once."""
+        entry = self._entries.setdefault(person, Entry())
+        entry.contact = True
+        if identity is not None:
+            entry.identity, entry.verified, entry.offered = identity, True, None
+        self._save()
+
+    def remove(self, person: str) -> None:
+        """Forget somebody, and their key. Raises `KeyError`."""
+        del self._entries[person]
+        self._save()
+
+    def block(self, person: str, blocked: bool = True) -> None:
+        """Let nothing of theirs ring, or let it ring again."""
+        self._entries.setdefault(person, Entry()).blocked = blocked
+        self._save()
+
+    def verify(self, person: str, verified: bool = True) -> None:
+        """The user has compared the safety number. Raises `KeyError`, and `ValueError` before any key was seen."""
+        entry = self._entries[person]
+        if entry.identity is None:
+            raise ValueError(f"no key of {person} has been seen yet: call them first")
+        entry.verified = verified
+        self._save()
+
+    def trust(self, person: str) -> None:
+        """Take the other key that was shown. Raises `KeyError`, and `ValueError` if there is none."""
+        entry = self._entries[person]
+        if entry.offered is None:
+            raise ValueError(f"{person} has shown no other key")
+        entry.identity, entry.offered, entry.verified = entry.offered, None, False
+        self._save()
+
+    def _save(self) -> None:
+        self._vault.write(_FILE, msgspec.msgpack.encode(self._entries))
+
+
+def _ignore(notice: Notice) -> None: ...

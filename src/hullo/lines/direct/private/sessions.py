@@ -1,0 +1,325 @@
+"""Sessions with devices: messages in, envelopes out, and the reverse, with every key on disk before it is used."""
+
+import hashlib
+from collections import OrderedDict
+from typing import Any
+
+import doubleratchet
+import msgspec
+import x3dh
+import xeddsa
+from x3dh.identity_key_pair import IdentityKeyPairSeed
+
+from hullo.lines.direct.channel import Device
+from hullo.lines.direct.private.book import ContactBook
+from hullo.lines.direct.private.envelope import (
+    MAX_CHAIN,
+    Agreement,
+    Envelope,
+    EnvelopeError,
+    encode_envelope,
+    pad,
+    parse_envelope,
+    unpad,
+)
+from hullo.lines.direct.private.identity import Identity
+from hullo.lines.direct.private.ratchet import AGREEMENT, RATCHET, Prekeys, Ratchet
+from hullo.lines.direct.private.vault import Vault, VaultError, file_name
+from hullo.rendezvous.wire import Bundle, PublishedKeys
+
+_FILE = "device"
+MAX_SESSIONS = 4
+"""With one device: both sides may begin one at the same time, and one may have been lost."""
+MAX_SEEN = 1024
+"""Envelopes that are remembered, so that a replay is called one."""
+PREKEYS = 100
+ROTATE_AFTER = 7 * 86_400.0
+"""Seconds after which the signed prekey is replaced; the old one is kept for as long again."""
+
+
+class NoSession(Exception):
+    """There is no session with the device yet; a bundle of its keys is needed to begin one."""
+
+
+class Refused(Exception):
+    """An envelope, or a bundle, is not accepted: `kind` names the attack or mishap, the text explains it."""
+
+    def __init__(self, kind: str, detail: str) -> None:
+        super().__init__(detail)
+        self.kind = kind
+
+
+class _Session:
+    """One session with one device."""
+
+    def __init__(
+        self, session_id: bytes, identity: bytes, ratchet: Ratchet, associated: bytes, agreement: Agreement | None
+    ) -> None:
+        self.id = session_id
+        self.identity = identity
+        self.ratchet = ratchet
+        self.associated = associated
+        self.agreement = agreement
+        """Sent along until the peer has answered."""
+        self.may_send = True
+        """Not after a crash of the machine: keys that were used already might come back."""
+
+
+class _StoredSession(msgspec.Struct):
+    id: bytes
+    identity: bytes
+    ratchet: Any
+    associated: bytes
+    agreement: Agreement | None
+
+
+class _StoredDevice(msgspec.Struct):
+    person: str
+    device: str
+    seed: bytes
+    prekeys: Any
+    agreed: list[bytes]
+    """Ephemeral keys of sessions that others began with the prekeys there are, so that none begins twice."""
+
+
+class Sessions:
+    """All sessions of this device. One message at a time: callers take turns."""
+
+    def __init__(self, vault: Vault, book: ContactBook) -> None:
+        """Raises `VaultError`, also before `create` was used."""
+        self._vault = vault
+        self._book = book
+        stored = _load(vault)
+        self.own = Device(stored.person, stored.device)
+        self.identity = Identity(stored.seed)
+        self._prekeys = Prekeys.from_json(stored.prekeys, **AGREEMENT)[0]
+        self._agreed = stored.agreed
+        self._sessions: dict[Device, list[_Session]] = {}
+        self._seen: OrderedDict[bytes, None] = OrderedDict()
+
+    @staticmethod
+    def create(vault: Vault, own: Device, identity: Identity | None = None) -> None:
+        """Make the keys of a new device; with `identity` it is one more device of the same person."""
+        seed = (identity or Identity.new()).seed
+        prekeys = Prekeys.create(**AGREEMENT, identity_key_pair=IdentityKeyPairSeed(seed))
+        prekeys.generate_pre_keys(PREKEYS)
+        _store(vault, _StoredDevice(own.person, own.device, seed, prekeys.json, []))
+
+    # Our prekeys
+
+    def published(self) -> PublishedKeys:
+        """What others need to begin a session; a week-old signed prekey is replaced first."""
+        if self._prekeys.signed_pre_key_age() > ROTATE_AFTER:
+            self._prekeys.rotate_signed_pre_key()
+            self._save_device()
+        bundle = self._prekeys.bundle
+        return PublishedKeys(
+            signed_prekey=bundle.signed_pre_key,
+            signature=bundle.signed_pre_key_sig,
+            prekeys=tuple(sorted(bundle.pre_keys)),
+        )
+
+    def refill(self) -> PublishedKeys:
+        """The same, after spent prekeys were replaced."""
+        missing = PREKEYS - self._prekeys.get_num_visible_pre_keys()
+        if missing > 0:
+            self._prekeys.generate_pre_keys(missing)
+            self._save_device()
+        return self.published()
+
+    # Out
+
+    async def encrypt(self, peer: Device, message: bytes, bundle: Bundle | None = None) -> bytes:
+        """An envelope with the message, in a new session if `bundle` is given.
+
+        Raises `NoSession`, `Refused` for a bundle that is not the peer's, `ValueError` for a message that is too long.
+        """
+        padded = pad(message)
+        sessions = self._with(peer)
+        if bundle is None:
+            session = next((s for s in sessions if self._usable(peer, s)), None)
+            if session is None:
+                raise NoSession
+            sealed = await session.ratchet.encrypt_message(padded, _bound(session.associated, session.agreement))
+        else:
+            session, sealed = await self._begin(peer, padded, bundle)
+            sessions = [session, *sessions]
+        self._save(peer, sessions)
+        return encode_envelope(_envelope(session, sealed))
+
+    def _usable(self, peer: Device, session: _Session) -> bool:
+        current = self._book.identity(peer.person) == session.identity
+        return session.may_send and current and session.ratchet.sending_chain_length < MAX_CHAIN
+
+    async def _begin(
+        self, peer: Device, padded: bytes, bundle: Bundle
+    ) -> tuple[_Session, doubleratchet.EncryptedMessage]:
+        if not self._book.accepts(peer.person, bundle.identity):
+            raise Refused("key-changed", f"the rendezvous shows a key of {peer.person} that is not theirs")
+        prekeys = frozenset() if bundle.prekey is None else frozenset({bundle.prekey})
+        theirs = x3dh.Bundle(bundle.identity, bundle.keys.signed_prekey, bundle.keys.signature, prekeys)
+        try:
+            secret, associated, header = await self._prekeys.get_shared_secret_active(
+                theirs, _names(self.own, peer), require_pre_key=False
+            )
+            agreement = Agreement(self.identity.public, header.ephemeral_key, header.signed_pre_key, header.pre_key)
+            ratchet, sealed = await Ratchet.encrypt_initial_message(
+                **RATCHET,
+                shared_secret=secret,
+                recipient_ratchet_pub=bundle.keys.signed_prekey,
+                message=padded,
+                associated_data=_bound(associated, agreement),
+            )
+        except (x3dh.KeyAgreementException, xeddsa.XEdDSAException, ValueError):
+            raise Refused("forged", f"the rendezvous gave keys of {peer} that are not signed by them") from None
+        session_id = _session_id(header.ephemeral_key)
+        return _Session(session_id, bundle.identity, ratchet, associated, agreement), sealed
+
+    # In
+
+    async def decrypt(self, sender: Device, data: bytes) -> bytes:
+        """The message in an envelope. Raises `Refused`; nothing has changed then."""
+        digest = hashlib.sha256(data).digest()
+        if digest in self._seen:
+            raise Refused("replayed", f"an envelope of {sender} came again")
+        try:
+            envelope = parse_envelope(data)
+            session, padded = await self._open(sender, envelope)
+            message = unpad(padded)
+        except EnvelopeError as error:
+            raise Refused("malformed", f"{sender}: {error}") from None
+        self._seen[digest] = None
+        while len(self._seen) > MAX_SEEN:
+            self._seen.popitem(last=False)
+        session.agreement = None
+        others = [other for other in self._with(sender) if other is not session]
+        self._save(sender, [session, *others])  # the peer uses it, so it has it, and is answered in it
+        return message
+
+    async def _open(self, sender: Device, envelope: Envelope) -> tuple[_Session, bytes]:
+        session = next((s for s in self._with(sender) if s.id == envelope.session), None)
+        header = doubleratchet.Header(envelope.ratchet, envelope.previous, envelope.number)
+        sealed = doubleratchet.EncryptedMessage(header, envelope.ciphertext)
+        try:
+            if session is not None and self._book.accepts(sender.person, session.identity):
+                return session, await session.ratchet.decrypt_message(
+                    sealed, _bound(session.associated, envelope.agreement)
+                )
+            if session is not None:
+                raise Refused("key-changed", f"a session of {sender} belongs to another key than theirs")
+            if envelope.agreement is None:
+                raise Refused("unknown-session", f"{sender} uses a session that is not known here (any more)")
+            return await self._begun(sender, envelope.agreement, sealed)
+        except doubleratchet.DuplicateMessageException:
+            raise Refused("replayed", f"a message of {sender} came again") from None
+        except doubleratchet.DoSProtectionException:
+            raise Refused("forged", f"a message of {sender} claims that thousands before it are missing") from None
+        except (
+            doubleratchet.AuthenticationFailedException,
+            doubleratchet.DecryptionFailedException,
+            xeddsa.XEdDSAException,
+            ValueError,  # a key that is no point of the curve
+        ):
+            raise Refused("forged", f"a message in the name of {sender} is not theirs, or was changed") from None
+
+    async def _begun(
+        self, sender: Device, agreement: Agreement, sealed: doubleratchet.EncryptedMessage
+    ) -> tuple[_Session, bytes]:
+        """A session that the sender has begun."""
+        if agreement.ephemeral in self._agreed:
+            raise Refused("replayed", f"the beginning of a session of {sender} came again")
+        pinned = self._book.identity(sender.person)
+        if pinned is not None and pinned != agreement.identity:
+            self._book.accepts(sender.person, agreement.identity)
+            raise Refused("key-changed", f"{sender} shows another key than before")
+        header = x3dh.Header(*msgspec.structs.astuple(agreement))
+        try:
+            secret, associated, signed_prekey = await self._prekeys.get_shared_secret_passive(
+                header, _names(sender, self.own), require_pre_key=False
+            )
+        except x3dh.KeyAgreementException as error:
+            raise Refused("replayed", f"{sender} begins a session with keys that are spent: {error}") from None
+        ratchet, padded = await Ratchet.decrypt_initial_message(
+            **RATCHET,
+            shared_secret=secret,
+            own_ratchet_priv=signed_prekey.priv,
+            message=sealed,
+            associated_data=_bound(associated, agreement),
+        )
+        if not self._book.accepts(sender.person, agreement.identity):
+            raise Refused("stranger", f"{sender.person} is not among the contacts")
+        if agreement.prekey is not None:
+            self._prekeys.delete_pre_key(agreement.prekey)
+        self._agreed = [*self._agreed, agreement.ephemeral][-MAX_SEEN:]
+        self._save_device()
+        session_id = _session_id(agreement.ephemeral)
+        return _Session(session_id, agreement.identity, ratchet, associated, None), padded
+
+    # On disk
+
+    def _with(self, peer: Device) -> list[_Session]:
+        if peer not in self._sessions:
+            data = self._vault.read(file_name("session", str(peer)))
+            if data is None:
+                return []
+            stored = msgspec.msgpack.decode(data, type=list[_StoredSession])
+            self._sessions[peer] = [self._restored(each) for each in stored]
+        return self._sessions[peer]
+
+    def _restored(self, stored: _StoredSession) -> _Session:
+        ratchet = Ratchet.from_json(stored.ratchet, **RATCHET)
+        session = _Session(stored.id, stored.identity, ratchet, stored.associated, stored.agreement)
+        session.may_send = self._vault.was_clean
+        return session
+
+    def _save(self, peer: Device, sessions: list[_Session]) -> None:
+        self._sessions[peer] = sessions[:MAX_SESSIONS]
+        stored = [
+            _StoredSession(s.id, s.identity, s.ratchet.json, s.associated, s.agreement) for s in self._sessions[peer]
+        ]
+        self._vault.write(file_name("session", str(peer)), msgspec.msgpack.encode(stored))
+
+    def _save_device(self) -> None:
+        own = self.own
+        _store(self._vault, _StoredDevice(own.person, own.device, self.identity.seed, self._prekeys.json, self._agreed))
+
+
+def _envelope(session: _Session, sealed: doubleratchet.EncryptedMessage) -> Envelope:
+    return Envelope(
+        version=1,
+        session=session.id,
+        agreement=session.agreement,
+        ratchet=sealed.header.ratchet_pub,
+        previous=sealed.header.previous_sending_chain_length,
+        number=sealed.header.sending_chain_length,
+        ciphertext=sealed.ciphertext,
+    )
+
+
+def _bound(associated: bytes, agreement: Agreement | None) -> bytes:
+    """What a message authenticates besides itself: the names and keys of both sides, and the header of X3DH."""
+    return associated + msgspec.msgpack.encode(agreement)
+
+
+def _session_id(ephemeral: bytes) -> bytes:
+    return hashlib.sha256(b"hullo direct session 1" + ephemeral).digest()[:16]
+
+
+def _names(beginner: Device, other: Device) -> bytes:
+    """Who begins a session with whom, bound into each of its messages, so that nobody can put another name on one."""
+    parts = [part.encode() for part in (beginner.person, beginner.device, other.person, other.device)]
+    return b"".join(len(part).to_bytes(2, "big") + part for part in parts)
+
+
+def _load(vault: Vault) -> _StoredDevice:
+    data = vault.read(_FILE)
+    if data is None:
+        raise VaultError("this device has no keys yet: hullo contacts init NAME makes them")
+    try:
+        return msgspec.msgpack.decode(data, type=_StoredDevice)
+    except (msgspec.ValidationError, msgspec.DecodeError):
+        raise VaultError("the keys are of another version of this program") from None
+
+
+def _store(vault: Vault, device: _StoredDevice) -> None:
+    vault.write(_FILE, msgspec.msgpack.encode(device))
