@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from hullo.call.events import Error as Error
     from hullo.call.events import Incoming as Incoming
     from hullo.call.events import Interrupted as Interrupted
+    from hullo.call.events import Partial as Partial
     from hullo.call.events import PeerMuted as PeerMuted
     from hullo.call.events import Quality as Quality
     from hullo.call.events import Reconnected as Reconnected
@@ -65,6 +66,7 @@ _HOMES = {
         "Incoming",
         "Interrupted",
         "PeerMuted",
+        "Partial",
         "Quality",
         "Reconnected",
         "Reconnecting",

@@ -23,6 +23,7 @@ from tests.service.socket_client import Running, running, short_directory
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 GREETING = "Hello, this is Hullo. How can I help you?"
+TIMES = TurnTimes(end_of_speech_ms=600, recognition_ms=100)
 
 
 def command(kind: str) -> list[str]:
@@ -58,7 +59,6 @@ async def incoming_call(server: Running) -> Call:
 
 def hears(call: Call, text: str) -> None:
     """The recogniser's part: the peer has said `text`."""
-    times = TurnTimes(end_of_speech_ms=600, recognition_ms=100)
     call.emit(
         events.Speech,
         text=text,
@@ -67,7 +67,7 @@ def hears(call: Call, text: str) -> None:
         is_final=True,
         started_at=1.0,
         ended_at=2.0,
-        times=times,
+        times=TIMES,
     )
 
 
@@ -125,9 +125,9 @@ async def test_noise_is_apologised_for_once_until_something_is_understood(kind: 
         happened = call.events()
         assert await begun(happened) == GREETING
         for _ in range(3):
-            call.emit(events.Unclear, started_at=1.0, ended_at=2.0)
+            call.emit(events.Unclear, started_at=1.0, ended_at=2.0, times=TIMES)
         hears(call, "hello")
-        call.emit(events.Unclear, started_at=3.0, ended_at=4.0)
+        call.emit(events.Unclear, started_at=3.0, ended_at=4.0, times=TIMES)
         assert await begun(happened) == "Hello. Ask me for the time, or about the weather."
         assert await begun(happened) == "Sorry, I did not understand that."
         lines = [(await line_of(process.stdout)).removeprefix(call.call_id).strip() for _ in range(8)]

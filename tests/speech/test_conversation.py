@@ -9,6 +9,7 @@ import numpy as np
 from hullo.media.opus import OpusDecoder, OpusEncoder
 from hullo.media.pcm import Pcm
 from hullo.speech.client import RecogniserClient, VoiceClient
+from hullo.speech.endpointing.fixed import FixedPause
 from hullo.speech.events import HostDown, HostUp, ListenerEvent, SpeechEvent, Transcript
 from hullo.speech.listener import Listener
 from hullo.speech.segmenter import SegmenterSettings
@@ -29,7 +30,9 @@ async def test_sentences_are_heard_word_for_word(
     voice: VoiceClient, recogniser: RecogniserClient, model: SileroModel
 ) -> None:
     heard: list[ListenerEvent] = []
-    listener = Listener(recogniser, model, SegmenterSettings(), heard.append, started=0.0, clock=lambda: 0.0)
+    listener = Listener(
+        recogniser, model, SegmenterSettings(), FixedPause(0.6), heard.append, started=0.0, clock=lambda: 0.0
+    )
     running = asyncio.create_task(listener.run())
     now = 0.0
     for phrase in RELIABLE:

@@ -7,13 +7,16 @@ import numpy as np
 import pytest
 import wyoming.asr
 from wyoming.error import Error
+from wyoming.event import async_read_event, async_write_event
 
 from hullo.media.pcm import Pcm
 from hullo.speech.client import FixedEndpoint, RecogniserClient, VoiceClient
+from hullo.speech.endpointing.fixed import FixedPause
 from hullo.speech.events import (
     FailureKind,
     ListenerEvent,
     NothingRecognised,
+    Partial,
     RecognitionFailed,
     SpeechEnded,
     SpeechStarted,
@@ -32,12 +35,28 @@ SENTENCE = "Are you open on Sunday?"
 class Ear:
     """A listener in virtual time and what it told."""
 
-    def __init__(self, recogniser: RecogniserClient, model: SileroModel, started: float | None = START) -> None:
+    def __init__(
+        self,
+        recogniser: RecogniserClient,
+        model: SileroModel,
+        started: float | None = START,
+        settings: SegmenterSettings = SegmenterSettings(),  # noqa: B008  # frozen
+    ) -> None:
         self.events: list[ListenerEvent] = []
         self.now = START
         self.listener = Listener(
-            recogniser, model, SegmenterSettings(), self.events.append, started=started, clock=lambda: self.now
+            recogniser,
+            model,
+            settings,
+            FixedPause(0.6),
+            self.events.append,
+            started=started,
+            clock=lambda: self.now,
         )
+
+    @property
+    def partials(self) -> list[str]:
+        return [event.text for event in self.events if isinstance(event, Partial)]
 
     def hear(self, pcm: Pcm) -> None:
         self.now = hear_all(self.listener, pcm, self.now)
@@ -45,6 +64,7 @@ class Ear:
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
         task = asyncio.create_task(self.listener.run())
+        await asyncio.sleep(0)  # until it runs
         try:
             yield
         finally:
@@ -64,14 +84,15 @@ async def test_what_was_said_and_when(recogniser: RecogniserClient, model: Siler
     ear = Ear(recogniser, model)
     async with ear.running():
         ear.hear(sentence)
-        await ear.told(3)
-    started, ended, transcript = ear.events
+        await ear.told(4)
+    started, partial, ended, transcript = ear.events
     assert isinstance(started, SpeechStarted)
     assert isinstance(ended, SpeechEnded)
     assert isinstance(transcript, Transcript)
     assert started.at == pytest.approx(1.0, abs=0.15)
     assert ended.at == pytest.approx(len(sentence) / 48_000 - 1.0, abs=0.25)
     assert word_errors(SENTENCE, transcript.text) <= 1
+    assert partial == Partial(text=transcript.text, started_at=started.at)
     assert (transcript.started_at, transcript.ended_at) == (started.at, ended.at)
     assert transcript.end_of_speech_ms == pytest.approx(600, abs=50)
     assert transcript.confidence is not None
@@ -195,3 +216,114 @@ async def test_when_the_recogniser_falls_behind_the_oldest_speech_is_dropped_and
     assert [event.kind for event in dropped] == [FailureKind.DROPPED] * 2
     assert [event.dropped for event in dropped] == [1, 2]
     assert dropped[0].started_at == starts[0].at
+
+
+class Scripted:
+    """A Wyoming server that answers each request with the next text, when `go` is set."""
+
+    def __init__(self, *texts: str) -> None:
+        self.texts = list(texts)
+        self.asked = 0
+        self.left = 0
+        self.go = asyncio.Event()
+        self.go.set()
+
+    async def __call__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while (event := await async_read_event(reader)) is not None and event.type != "audio-stop":
+            pass
+        self.asked += 1
+        gone = asyncio.ensure_future(reader.read())
+        going = asyncio.ensure_future(self.go.wait())
+        await asyncio.wait([gone, going], return_when=asyncio.FIRST_COMPLETED)
+        going.cancel()
+        if gone.done():
+            self.left += 1
+            return
+        await async_write_event(wyoming.asr.Transcript(text=self.texts.pop(0)).event(), writer)
+        await gone
+
+
+@asynccontextmanager
+async def scripted(script: Scripted, model: SileroModel, directory: Path) -> AsyncIterator[Ear]:
+    async with server(directory, script) as uri:
+        ear = Ear(RecogniserClient(FixedEndpoint(uri), timeout=20), model)
+        async with ear.running():
+            yield ear
+
+
+async def test_recognition_begins_in_the_pause_and_is_not_done_twice(
+    model: SileroModel, sentence: Pcm, tmp_path: Path
+) -> None:
+    script = Scripted("are you open")
+    async with scripted(script, model, tmp_path) as ear:
+        ear.hear(sentence[: -48_000 * 6 // 10])
+        assert [type(event) for event in ear.events] == [SpeechStarted]
+        await ear.told(2)
+        ear.hear(sentence[-48_000 * 6 // 10 :])
+        await ear.told(4)
+    assert [type(event) for event in ear.events] == [SpeechStarted, Partial, SpeechEnded, Transcript]
+    assert script.asked == 1
+
+
+async def test_recognition_is_dropped_when_the_peer_goes_on(model: SileroModel, sentence: Pcm, tmp_path: Path) -> None:
+    script = Scripted("both of them")
+    script.go.clear()
+    pause = silence(0.35)
+    said = sentence[48_000:-48_000]
+    async with scripted(script, model, tmp_path) as ear:
+        ear.hear(np.concatenate([silence(1.0), said, pause]))
+        await eventually(lambda: script.asked)
+        ear.hear(np.concatenate([said, silence(0.4)]))
+        await eventually(lambda: script.left)
+        script.go.set()
+        await ear.told(2)
+        ear.hear(silence(0.5))
+        await ear.told(4)
+    assert [type(event) for event in ear.events] == [SpeechStarted, Partial, SpeechEnded, Transcript]
+    assert script.asked == 2
+
+
+async def test_no_end_is_told_before_the_words_are_known_and_the_wait_counts_as_recognition(
+    model: SileroModel, sentence: Pcm, tmp_path: Path
+) -> None:
+    script = Scripted("are you open")
+    script.go.clear()
+    async with scripted(script, model, tmp_path) as ear:
+        ear.hear(sentence)
+        await eventually(lambda: script.asked)
+        assert [type(event) for event in ear.events] == [SpeechStarted]
+        script.go.set()
+        await ear.told(4)
+    transcript = ear.events[3]
+    assert isinstance(transcript, Transcript)
+    assert transcript.end_of_speech_ms == pytest.approx(600, abs=1)
+    assert transcript.recognition_ms == pytest.approx(400, abs=100)
+
+
+async def test_long_speech_is_one_turn_whose_parts_are_joined(
+    model: SileroModel, sentence: Pcm, tmp_path: Path
+) -> None:
+    script = Scripted("first part", "second part", "the end")
+    said = np.concatenate([sentence[48_000:-48_000], silence(0.1)])
+    settings = SegmenterSettings(max_segment=6.0)
+    async with server(tmp_path, script) as uri:
+        ear = Ear(RecogniserClient(FixedEndpoint(uri), timeout=20), model, settings=settings)
+        async with ear.running():
+            ear.hear(np.concatenate([silence(1.0), np.tile(said, 7), silence(0.4)]))
+            await eventually(lambda: ear.partials[-1:] == ["first part second part"])
+            ear.hear(silence(1.0))
+            await eventually(lambda: isinstance(ear.events[-1], Transcript))
+    transcript = ear.events[-1]
+    assert isinstance(transcript, Transcript)
+    assert transcript.text == "first part second part the end"
+    assert transcript.started_at == pytest.approx(1.0, abs=0.15)
+
+
+async def test_a_frame_after_the_listener_has_stopped_is_harmless(
+    model: SileroModel, sentence: Pcm, tmp_path: Path
+) -> None:
+    script = Scripted()
+    async with scripted(script, model, tmp_path) as ear:
+        ear.hear(silence(0.1))
+    ear.hear(sentence[:-38_400])
+    assert script.asked == 0

@@ -72,6 +72,15 @@ class SpeechEnded(Event, frozen=True, kw_only=True, tag="call.speech_ended"):
     ended_at: float
 
 
+class Partial(Event, frozen=True, kw_only=True, tag="call.partial"):
+    """What the peer seems to be saying: all words of the turn so far. `call.speech` has the final ones."""
+
+    text: str
+    transcript: str
+    started_at: float
+    is_final: bool = False
+
+
 class Speech(Event, frozen=True, kw_only=True, tag="call.speech"):
     """What the peer said. `transcript` repeats `text` for gateways that look for that name."""
 
@@ -89,6 +98,7 @@ class Unclear(Event, frozen=True, kw_only=True, tag="call.unclear"):
 
     started_at: float
     ended_at: float
+    times: TurnTimes
 
 
 class Speaking(Event, frozen=True, kw_only=True, tag="call.speaking"):
@@ -188,6 +198,7 @@ CallEvent: TypeAlias = (
     | PeerMuted
     | SpeechStarted
     | SpeechEnded
+    | Partial
     | Speech
     | Unclear
     | Speaking
@@ -202,7 +213,7 @@ CallEvent: TypeAlias = (
     | Ended
 )
 
-DROPPABLE = (Quality,)
+DROPPABLE = (Quality, Partial)
 
 
 def event_name(event_type: type[Event]) -> str:

@@ -8,6 +8,7 @@ from typing import Any, Protocol
 
 from hullo.call import events
 from hullo.call.errors import CannotSpeak
+from hullo.call.report import TurnTimes
 from hullo.call.turns import TurnLog
 from hullo.media.pcm import Ear, Mouth, Pcm
 from hullo.speech import events as speech_events
@@ -89,8 +90,15 @@ class Voice:
                 self._emit(events.SpeechEnded, ended_at=at)
             case speech_events.Transcript():
                 self._understood(event)
-            case speech_events.NothingRecognised(started_at=started_at, ended_at=ended_at):
-                self._emit(events.Unclear, started_at=started_at, ended_at=ended_at)
+            case speech_events.Partial(text=text, started_at=started_at):
+                self._emit(events.Partial, text=text, transcript=text, started_at=started_at)
+            case speech_events.NothingRecognised():
+                self._emit(
+                    events.Unclear,
+                    started_at=event.started_at,
+                    ended_at=event.ended_at,
+                    times=self._times("", event),
+                )
             case speech_events.RecognitionFailed(detail=detail):
                 self._note_error("recogniser", detail, True)
             case speech_events.Speaking(utterance_id=utterance_id, text=text, first_audio_ms=ms):
@@ -134,23 +142,25 @@ class Voice:
         )
 
     def _understood(self, heard: speech_events.Transcript) -> None:
-        times = self._turns.heard(
-            heard.text,
-            heard.started_at,
-            heard.ended_at,
-            round(heard.end_of_speech_ms),
-            round(heard.recognition_ms),
-            time.monotonic(),
-        )
         self._emit(
             events.Speech,
             text=heard.text,
             transcript=heard.text,
             confidence=heard.confidence,
-            is_final=not heard.continues,
+            is_final=True,
             started_at=heard.started_at,
             ended_at=heard.ended_at,
-            times=times,
+            times=self._times(heard.text, heard),
+        )
+
+    def _times(self, text: str, heard: speech_events.Transcript | speech_events.NothingRecognised) -> TurnTimes:
+        return self._turns.heard(
+            text,
+            heard.started_at,
+            heard.ended_at,
+            round(heard.end_of_speech_ms),
+            round(heard.recognition_ms),
+            time.monotonic(),
         )
 
 

@@ -17,6 +17,7 @@ from hullo.lines.telegram.account.settings import TelegramConfig
 from hullo.rtc.parameters import IceOptions, IceServer, IceServerError
 from hullo.service.config_errors import ENV_PREFIX, ConfigError, Source, explain, unknown_variables
 from hullo.service.unix_socket import default_socket_path
+from hullo.speech.endpointing.choice import ADAPTIVE
 from hullo.speech.errors import SpeechError
 from hullo.speech.settings import ESPEAK, POCKETSPHINX, SpeechSettings
 
@@ -86,10 +87,13 @@ class SpeechConfig(Section):
     """eSpeak's words per minute, 80 to 450; left out: 160."""
     pitch: int | None = None
     """eSpeak's pitch, 0 to 99; left out: 40."""
-    end_pause_seconds: Seconds = 0.6
-    """Silence that ends what the peer says."""
+    endpointing: str = ADAPTIVE
+    """What tells that the peer has finished: `adaptive` (the person's own pauses and melody), `words` (these and what
+    was said, for English), `fixed`, or an installed entry point of the group `hullo.endpointing`."""
+    end_pause_seconds: Seconds | None = None
+    """Silence that ends a turn with `fixed` endpointing; left out: 0.7."""
     max_segment_seconds: Seconds = 30.0
-    """Longer speech is cut at its best pause."""
+    """Longest stretch that is recognised at once: longer speech is cut at its best pause, its words joined."""
     recogniser_timeout_seconds: Seconds = 60.0
     """Longest wait for the recogniser; what all calls say queues up in front of it."""
     voice_timeout_seconds: Seconds = 10.0
@@ -112,6 +116,7 @@ class SpeechConfig(Section):
             voice_name=self.voice_name,
             speed=self.speed,
             pitch=self.pitch,
+            endpointing=self.endpointing,
             end_pause=self.end_pause_seconds,
             max_segment=self.max_segment_seconds,
             recogniser_timeout=self.recogniser_timeout_seconds,

@@ -24,12 +24,19 @@ class SpeechEnded(msgspec.Struct, frozen=True, tag="speech_ended"):
     at: float
 
 
-class Transcript(msgspec.Struct, frozen=True, kw_only=True, tag="transcript"):
-    """What the peer said between two pauses; `text` is never empty.
+class Partial(msgspec.Struct, frozen=True, kw_only=True, tag="partial"):
+    """What the turn that began at `started_at` seems to be so far: all of its words, which later ones may change."""
 
-    `confidence` is 0 to 1, or None when the recogniser gives none. `end_of_speech_ms` went by between the last
-    sound of speech and the decision that it had ended, `recognition_ms` from there to this event. `continues` is
-    true when the speech was cut at the longest segment allowed and more of it follows.
+    text: str
+    started_at: float
+
+
+class Transcript(msgspec.Struct, frozen=True, kw_only=True, tag="transcript"):
+    """What the peer said in one turn; `text` is never empty.
+
+    `confidence` is 0 to 1, or None when the recogniser gives none. `end_of_speech_ms` is the pause after the last
+    sound of speech that ended the turn, `recognition_ms` the wait from there to this event: the part of recognition
+    that was not done during the pause.
     """
 
     text: str
@@ -38,7 +45,6 @@ class Transcript(msgspec.Struct, frozen=True, kw_only=True, tag="transcript"):
     ended_at: float
     end_of_speech_ms: float
     recognition_ms: float
-    continues: bool = False
 
 
 class NothingRecognised(msgspec.Struct, frozen=True, kw_only=True, tag="nothing_recognised"):
@@ -149,7 +155,7 @@ class HostUp(msgspec.Struct, frozen=True, kw_only=True, tag="host_up"):
     restarts: int
 
 
-ListenerEvent: TypeAlias = SpeechStarted | SpeechEnded | Transcript | NothingRecognised | RecognitionFailed
 QueueEvent: TypeAlias = Speaking | Spoken | Paused | Resumed | Interrupted | SpeakFailed
+ListenerEvent: TypeAlias = SpeechStarted | SpeechEnded | Partial | Transcript | NothingRecognised | RecognitionFailed
 HostEvent: TypeAlias = HostDown | HostUp
 SpeechEvent: TypeAlias = ListenerEvent | QueueEvent | HostEvent

@@ -3,27 +3,46 @@
 import asyncio
 from collections import deque
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import numpy as np
 
 from hullo.media.pcm import SAMPLE_RATE, Pcm, level_dbfs
+from hullo.speech.endpointing.strategy import Endpointing
 from hullo.speech.errors import SpeechError
-from hullo.speech.events import FailureKind, ListenerEvent, NothingRecognised, RecognitionFailed, Transcript
+from hullo.speech.events import FailureKind, ListenerEvent, NothingRecognised, Partial, RecognitionFailed, Transcript
 from hullo.speech.ports import Recognised, Recogniser
 from hullo.speech.resample import Resampler
-from hullo.speech.segmenter import Segment, Segmenter, SegmenterSettings
+from hullo.speech.segmenter import Segment, Segmenter, SegmenterOutput, SegmenterSettings, ShortPause, WentOn
+from hullo.speech.turn import SpokenTurn
 from hullo.speech.vad import CHUNK_SAMPLES, VAD_RATE, SileroModel, VoiceActivity
 
 _MAX_WAITING = 8
 _INAUDIBLE_DBFS = -80.0
 
 
+@dataclass(frozen=True, slots=True)
+class _Guess:
+    """Recognition that began in a pause, in case the turn ends with it."""
+
+    segment: Segment
+    result: asyncio.Task[Recognised | None]
+
+
+@dataclass(frozen=True, slots=True)
+class _Job:
+    segment: Segment
+    guess: asyncio.Task[Recognised | None] | None
+
+
 class Listener:
     """Hears one call; `on_event` is called in the event loop and returns at once.
 
-    `started` is the time the call's media began, in the clock of `now`; None makes it that of the first frame.
-    At most 8 segments wait for the recogniser; when it falls further behind, the oldest is dropped and reported,
-    because in a conversation the newest words matter most. `hear` and `run` belong to the same event loop.
+    Recognition begins in the first short pause and is dropped when the peer goes on, so that mostly the words are
+    there when the turn is over. `started` is the time the call's media began, in the clock of `now`; None makes it
+    that of the first frame. At most 8 segments wait for the recogniser; when it falls further behind, the oldest is
+    dropped and reported, because in a conversation the newest words matter most. `hear` and `run` belong to the same
+    event loop.
     """
 
     def __init__(
@@ -31,6 +50,7 @@ class Listener:
         recogniser: Recogniser,
         model: SileroModel,
         settings: SegmenterSettings,
+        endpointing: Endpointing,
         on_event: Callable[[ListenerEvent], None],
         *,
         started: float | None,
@@ -42,19 +62,27 @@ class Listener:
         self._clock = clock
         self._resampler = Resampler(SAMPLE_RATE, VAD_RATE)
         self._activity = VoiceActivity(model)
-        self._segmenter = Segmenter(settings)
+        self._segmenter = Segmenter(settings, endpointing)
         self._unread = np.zeros(0, dtype=np.int16)
-        self._waiting: deque[Segment] = deque()
+        self._tasks: asyncio.TaskGroup | None = None
+        self._guess: _Guess | None = None
+        self._jobs: deque[_Job] = deque()
+        self._busy = False
         self._arrived = asyncio.Event()
         self._dropped = 0
+        self._turn = SpokenTurn()
 
     @property
     def speaking(self) -> bool:
         """Whether the peer is speaking now."""
         return self._segmenter.speaking
 
+    def decide_by(self, endpointing: Endpointing) -> None:
+        """Let another strategy decide when the peer has finished, from the next pause on."""
+        self._segmenter.endpointing = endpointing
+
     def hear(self, pcm: Pcm, now: float) -> None:
-        """An `Ear`: take the frame that was heard at `now`. At most about 200 µs; nothing here waits."""
+        """An `Ear`: take the frame that was heard at `now`. At most about 200 µs, 2 ms in a pause; nothing waits."""
         if self._started is None:
             self._started = now
         unread = np.concatenate([self._unread, self._resampler.feed(pcm)])
@@ -65,63 +93,126 @@ class Listener:
 
     async def run(self) -> None:
         """Have segments recognised, one after the other, until cancelled."""
-        while True:
-            await self._arrived.wait()
-            self._arrived.clear()
-            while self._waiting:
-                self._on_event(await self._recognised(self._waiting.popleft()))
+        try:
+            async with asyncio.TaskGroup() as self._tasks:
+                while True:
+                    await self._arrived.wait()
+                    self._arrived.clear()
+                    while self._jobs:
+                        self._busy = True
+                        await self._recognise(self._jobs.popleft())
+                        self._busy = False
+        finally:
+            self._tasks = None
 
     def _take(self, chunk: Pcm, ends_at: float) -> None:
         # Muted peers send digital silence for minutes; it needs no network to know that.
         audible = level_dbfs(chunk) > _INAUDIBLE_DBFS
         probability = self._activity.probability(chunk) if audible else 0.0
-        for output in self._segmenter.feed(chunk, probability, ends_at):
-            if isinstance(output, Segment):
-                self._queue(output)
-            else:
-                self._on_event(output)
+        self._act(self._segmenter.feed(chunk, probability, ends_at))
+
+    def _act(self, outputs: list[SegmenterOutput]) -> None:
+        for output in outputs:
+            match output:
+                case ShortPause(segment):
+                    self._guess_at(segment)
+                case WentOn():
+                    self._drop_guess()
+                case Segment():
+                    self._queue(output)
+                case _:
+                    self._on_event(output)
+
+    # While a pause lasts.
+
+    def _guess_at(self, segment: Segment) -> None:
+        if self._tasks is None or self._jobs or self._busy:
+            return  # what was said before comes first
+        task = self._tasks.create_task(self._guessed(segment))
+        self._guess = _Guess(segment, task)
+        self._segmenter.await_words()
+
+    async def _guessed(self, segment: Segment) -> Recognised | None:
+        try:
+            result = await self._recogniser.transcribe(segment.samples)
+        except SpeechError:
+            self._act(self._segmenter.understood(None))
+            return None  # it is tried again, and told, when the turn is over
+        self._tell_partial(segment, self._turn.with_more(result.text))
+        self._act(self._segmenter.understood(result.text))
+        return result
+
+    def _drop_guess(self) -> None:
+        if self._guess is not None:
+            self._guess.result.cancel()
+            self._guess = None
+
+    def _tell_partial(self, segment: Segment, text: str) -> None:
+        if text:
+            self._on_event(Partial(text=text, started_at=self._turn.started_at(segment)))
+
+    # When a segment is complete.
 
     def _queue(self, segment: Segment) -> None:
-        self._waiting.append(segment)
+        guess, self._guess = self._guess, None
+        if guess is not None and guess.segment.ended_at != segment.ended_at:
+            guess.result.cancel()
+            guess = None
+        self._jobs.append(_Job(segment, guess.result if guess is not None else None))
         self._arrived.set()
-        if len(self._waiting) > _MAX_WAITING:
+        if len(self._jobs) > _MAX_WAITING:
             self._dropped += 1
             self._on_event(
-                self._failed(self._waiting.popleft(), FailureKind.DROPPED, "the recogniser is slower than the speech")
+                self._failed(
+                    self._jobs.popleft().segment, FailureKind.DROPPED, "the recogniser is slower than the speech"
+                )
             )
 
-    async def _recognised(self, segment: Segment) -> ListenerEvent:
+    async def _recognise(self, job: _Job) -> None:
+        segment, result = job.segment, None
         try:
-            result = await self._transcribe(segment.samples)
+            result = await self._result(job)
         except SpeechError as error:
-            return self._failed(segment, FailureKind.FAILED, str(error))
+            self._on_event(self._failed(segment, FailureKind.FAILED, str(error)))
+        text = result.text if result is not None else ""
+        if segment.continues:
+            self._turn.add(segment, text)
+            self._tell_partial(segment, self._turn.text)
+        elif result is not None or self._turn.text:
+            self._on_event(self._whole(segment, text, result.confidence if result is not None else None))
+
+    def _whole(self, segment: Segment, text: str, confidence: float | None) -> ListenerEvent:
+        """The event of a turn that is over: `text` are its last words."""
         assert self._started is not None
+        started_at = self._turn.started_at(segment)
+        text = self._turn.finish(text)
         end_of_speech_ms = round((segment.decided_at - segment.ended_at) * 1000, 1)
         recognition_ms = round((self._clock() - self._started - segment.decided_at) * 1000, 1)
-        if not result.text:
+        if not text:
             return NothingRecognised(
-                started_at=segment.started_at,
+                started_at=started_at,
                 ended_at=segment.ended_at,
                 end_of_speech_ms=end_of_speech_ms,
                 recognition_ms=recognition_ms,
             )
         return Transcript(
-            text=result.text,
-            confidence=result.confidence,
-            started_at=segment.started_at,
+            text=text,
+            confidence=confidence,
+            started_at=started_at,
             ended_at=segment.ended_at,
             end_of_speech_ms=end_of_speech_ms,
             recognition_ms=recognition_ms,
-            continues=segment.continues,
         )
 
-    async def _transcribe(self, samples: Pcm) -> Recognised:
+    async def _result(self, job: _Job) -> Recognised:
+        if job.guess is not None and (result := await job.guess) is not None:
+            return result
         try:
-            return await self._recogniser.transcribe(samples)
+            return await self._recogniser.transcribe(job.segment.samples)
         except SpeechError as error:
-            if not error.transient:
-                raise
-        return await self._recogniser.transcribe(samples)  # by a host that was started again, most likely
+            if job.guess is not None or not error.transient:
+                raise  # a guess was the first attempt
+        return await self._recogniser.transcribe(job.segment.samples)  # by a host that was started again, most likely
 
     def _failed(self, segment: Segment, kind: FailureKind, detail: str) -> RecognitionFailed:
         return RecognitionFailed(

@@ -76,8 +76,15 @@ class SpeechService:
         """The ear of a new call, whose media began at `started` (None: with its first frame)."""
         if self._recogniser is None or self._model is None:
             raise SpeechError("This service was started without a recogniser: set one to hear")
+        settings = self.settings
         return Listener(
-            self._recogniser, self._model, self.settings.segmenter(), on_event, started=started, clock=self._clock
+            self._recogniser,
+            self._model,
+            settings.segmenter(),
+            settings.strategy(),
+            on_event,
+            started=started,
+            clock=self._clock,
         )
 
     def queue(self, on_event: Callable[[QueueEvent], None]) -> SpeechQueue:

@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+from hullo.speech.endpointing.choice import ADAPTIVE, strategy
+from hullo.speech.endpointing.strategy import Endpointing
 from hullo.speech.errors import SpeechError
 from hullo.speech.segmenter import SegmenterSettings
 from hullo.speech.wire import check_uri
@@ -28,10 +30,13 @@ class SpeechSettings:
     """eSpeak's words per minute, 80 to 450; None is 160."""
     pitch: int | None = None
     """eSpeak's pitch, 0 to 99; None is 40."""
-    end_pause: float = 0.6
-    """Seconds of silence that end what the peer says."""
+    endpointing: str = ADAPTIVE
+    """What tells that the peer has finished: `adaptive` (the person's own pauses and melody), `words` (these and what
+    was said, for English), `fixed`, or the name of an installed entry point of the group `hullo.endpointing`."""
+    end_pause: float | None = None
+    """Seconds of silence that end a turn with `fixed` endpointing; None is 0.7."""
     max_segment: float = 30.0
-    """Seconds after which longer speech is cut at its best pause."""
+    """Longest stretch that is recognised at once, seconds: longer speech is cut at its best pause, its words joined."""
     recogniser_timeout: float = 60.0
     """Longest wait for the recogniser, seconds; segments of all calls queue up in front of it."""
     voice_timeout: float = 10.0
@@ -47,12 +52,17 @@ class SpeechSettings:
             raise SpeechError("recogniser_timeout and voice_timeout are more than 0 seconds")
         try:
             self.segmenter()
+            self.strategy()
         except ValueError as error:
             raise SpeechError(str(error)) from None
 
     def segmenter(self) -> SegmenterSettings:
         """The part that cuts speech into segments."""
-        return SegmenterSettings(end_pause=self.end_pause, max_segment=self.max_segment)
+        return SegmenterSettings(max_segment=self.max_segment)
+
+    def strategy(self) -> Endpointing:
+        """A new strategy for the turns of one call."""
+        return strategy(self.endpointing, self.end_pause)
 
     def host_options(self) -> list[str]:
         """The part that eSpeak's host is started with."""
