@@ -24,7 +24,7 @@ check: ## style, types, architecture
 	$(RUN)lint-imports
 
 peers: ## calls with programs that nobody here wrote: Chromium and plain aiortc (root, for a network namespace)
-	@scripts/bootstrap python node chromium net
+	@scripts/bootstrap python node chromium net sound
 	$(PYTEST) -q -m "peer or net" tests
 
 soak: ## a thousand calls, and twenty at once
@@ -36,7 +36,7 @@ fuzz: ## parsers against random input, longer than `make test` does
 	HYPOTHESIS_PROFILE=fuzz $(PYTEST) -q -m hypothesis tests
 
 bench: ## every benchmark, side by side with its peer
-	@scripts/bootstrap python chromium net
+	@scripts/bootstrap python chromium net sound
 	$(RUN)python -m bench
 
 clean: ## remove what the targets above made

@@ -36,6 +36,7 @@ _SET_INBAND_FEC: Final = 4012
 _SET_PACKET_LOSS_PERC: Final = 4014
 _SET_DTX: Final = 4016
 _SET_SIGNAL: Final = 4024
+_GET_LOOKAHEAD: Final = 4027
 _SIGNAL_VOICE: Final = 3001
 _SIGNAL_MUSIC: Final = 3002
 
@@ -174,6 +175,13 @@ class OpusEncoder:
 
     def _control(self, request: int, value: int) -> None:
         _checked(self._lib.opus_encoder_ctl(self._encoder, request, _ffi.cast("int32_t", value)))
+
+    @property
+    def lookahead(self) -> int:
+        """Samples by which what is decoded comes later than what was encoded: the pre-skip of a file."""
+        samples = _ffi.new("int32_t *")
+        _checked(self._lib.opus_encoder_ctl(self._encoder, _GET_LOOKAHEAD, samples))
+        return int(samples[0])
 
     def encode(self, pcm: Pcm) -> bytes:
         """One packet of exactly `frame_samples` samples; two bytes or less need not be sent when DTX is on.
