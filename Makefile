@@ -27,7 +27,7 @@ peers: ## calls with programs that nobody here wrote: Chromium and plain aiortc 
 	@scripts/bootstrap python node chromium net sound
 	$(PYTEST) -q -m "peer or net" tests
 
-soak: ## a thousand calls, and twenty at once
+soak: ## a thousand calls, twenty at once, an hour with clocks that drift
 	@scripts/bootstrap python
 	$(PYTEST) -q -m soak tests
 

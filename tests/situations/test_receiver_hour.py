@@ -8,6 +8,7 @@ from tests.situations.virtual_call import ToneLoop, VirtualCall
 PPM = 1e-6
 
 
+@pytest.mark.soak
 @pytest.mark.timeout(600)  # 15 s on an idle machine, and many times that on a busy one
 def test_clocks_that_drift_by_200_ppm_for_an_hour() -> None:
     call = VirtualCall(NetworkProfile(delay=0.02, jitter=0.001), sender=ToneLoop(), skew=200 * PPM)
