@@ -225,6 +225,7 @@ class MemoryAccount:
         self.online = False
         self.requests: list[Request[Any]] = []
         self.before_result: Callable[[], Awaitable[None]] = _at_once
+        self.logged_out = asyncio.Event()
         self._server = server
         self._on_update: OnUpdate = _ignore
 
@@ -240,6 +241,11 @@ class MemoryAccount:
         """See `TelegramPort.health`."""
         detail = "online" if self.online else "not connected"
         return AccountHealth(online=self.online, detail=detail, address=self.user.address)
+
+    async def ended(self) -> str:
+        """See `TelegramPort.ended`."""
+        await self.logged_out.wait()
+        return "the login was ended from another device"
 
     def set_listener(self, on_update: OnUpdate) -> None:
         """See `TelegramPort.set_listener`."""

@@ -347,12 +347,22 @@ def test_a_refused_answer_or_confirmation_says_why() -> None:
     assert "gave up" in ending(accepting().failed(accept, TelegramError("CALL_ALREADY_DECLINED", 400), 1.0)).detail
     lost = accepting().failed(accept, TelegramUnreachable("no answer"), 1.0)
     assert len(sent(lost)) == 1  # it may have been carried out, so it is withdrawn
+    refused = accepting().failed(accept, TelegramError("INTERNAL", 500), 1.0)
+    assert [type(request) for request in sent(refused)] == [DiscardCall]  # or the caller would go on ringing
     call = outgoing()
     call.update(accepted(), 1.0)
     (confirm,) = (action.request for action in call.derived(KEY, 1.0) if isinstance(action, Send))
     assert (
         ending(call.failed(confirm, TelegramError("CALL_ALREADY_DECLINED", 400), 1.0)).reason is EndReason.HANGUP_USER
     )
+
+
+def test_a_confirmation_that_fails_does_not_leave_the_callee_waiting() -> None:
+    call = outgoing()
+    call.update(accepted(), 1.0)
+    (confirm,) = (action.request for action in call.derived(KEY, 1.0) if isinstance(action, Send))
+    refused = call.failed(confirm, TelegramError("INTERNAL", 500), 1.0)
+    assert sent(refused) == [DiscardCall(peer=PEER, reason=DiscardReason.DISCONNECT)]
 
 
 def test_errors_of_requests_that_do_not_matter_any_more_are_passed_over() -> None:

@@ -141,6 +141,31 @@ async def test_a_flood_of_rings_and_of_unknown_updates_is_bounded() -> None:
             await bob.offers.get_nowait().reject(BYE)
 
 
+async def test_calls_that_nobody_answered_end_with_the_account_and_those_that_talk_go_on() -> None:
+    server = MemoryTelegram()
+    server.account(33, "dave")
+    async with (
+        alice_and_bob(server) as (alice, bob),
+        MediaClock(freeze_gc=False) as clock,
+        running(server.account(44, "carol"), clock) as carol,
+    ):
+        caller, callee = await answered(alice, bob)
+        await talk(caller, callee)
+        dialing = asyncio.ensure_future(alice.line.dial("@dave", alice.rang))
+        calling = asyncio.ensure_future(carol.line.dial("@alice", carol.rang))
+        offer = await alice.offer()
+        alice.account.logged_out.set()
+        for ending in (await failure(dialing), await offer.withdrawn()):
+            assert ending.reason is EndReason.FAILED
+            assert "ended from another device" in ending.detail
+        await failure(calling)
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(0.2):
+                await caller.ended()
+        await hang_up(caller, callee)
+        await offer.reject(BYE)
+
+
 # Two calls at once
 
 

@@ -205,9 +205,9 @@ class CallSignaling:
             case RequestCall() if self.stage is Stage.REQUESTING:
                 return self._end(endings.refused(error, "placing the call"), now, tell=False)
             case AcceptCall() if self.stage is Stage.ACCEPTING:
-                return self._end(endings.refused(error, "answering the call"), now, tell=error.code == 0)
+                return self._end(endings.refused(error, "answering the call"), now, tell=endings.is_live(error))
             case ConfirmCall() if self.stage is Stage.CONFIRMING:
-                return self._end(endings.not_confirmed(error), now, tell=error.code == 0)
+                return self._end(endings.not_confirmed(error), now, tell=endings.is_live(error))
             case _:
                 return []
 
@@ -284,8 +284,10 @@ class CallSignaling:
 
     def _discarded(self, call: PhoneCallDiscarded | PhoneCallEmpty, now: float) -> list[Action]:
         reason = call.reason if isinstance(call, PhoneCallDiscarded) else None
-        if self._answered:
+        if Stage.ESTABLISHED in self.stages:
             ending = endings.discarded_established(reason)
+        elif self._answered:
+            ending = endings.discarded_accepted(reason)
         elif self.is_caller:
             rang_at = self.stages.get(Stage.RINGING)
             ending = endings.discarded_unanswered(reason, None if rang_at is None else now - rang_at)

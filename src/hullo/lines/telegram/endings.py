@@ -1,6 +1,7 @@
 """Why a Telegram call ended, in the words of a call: discard reasons and error names both ways."""
 
 from hullo.lines.line import Ending, EndReason
+from hullo.lines.telegram.account.errors import ENDED
 from hullo.lines.telegram.port import DiscardReason, TelegramError, TelegramUnreachable
 
 BUSY_WITHIN = 1.5
@@ -47,7 +48,9 @@ _ERRORS = {
     "CALL_ALREADY_ACCEPTED": ANSWERED_ELSEWHERE,
     "CALL_ALREADY_DECLINED": CALLER_GONE,
     "CALL_PEER_INVALID": Ending(_NO_ANSWER, "the call does not exist any more"),
+    **{name: Ending(_FAILED, why) for name, why in ENDED.items()},
 }
+_OVER = ("CALL_ALREADY_ACCEPTED", "CALL_ALREADY_DECLINED", "CALL_PEER_INVALID")
 
 
 def discarded_unanswered(reason: DiscardReason | None, rang_for: float | None) -> Ending:
@@ -72,6 +75,13 @@ def discarded_established(reason: DiscardReason | None) -> Ending:
     return _ESTABLISHED.get(reason, hung_up) if reason else hung_up
 
 
+def discarded_accepted(reason: DiscardReason | None) -> Ending:
+    """The end of a call that had been answered, and whose key was being exchanged."""
+    if reason is DiscardReason.DISCONNECT:
+        return Ending(_FAILED, "the peer's app gave the call up before the two had a key; call again")
+    return discarded_established(reason)
+
+
 def refused(error: TelegramError, doing: str) -> Ending:
     """The end of a call because Telegram refused `doing` ("placing the call")."""
     if isinstance(error, TelegramUnreachable):
@@ -81,9 +91,19 @@ def refused(error: TelegramError, doing: str) -> Ending:
     return _ERRORS.get(error.name) or Ending(_FAILED, f"Telegram refused {doing}: {error.name}")
 
 
+def is_live(error: TelegramError) -> bool:
+    """Whether the call may go on at Telegram after this refusal, so that the peer waits until it is told otherwise."""
+    return error.name not in _OVER
+
+
+def account_ended(why: str) -> Ending:
+    """The end of a call that nobody had answered when the account was logged out."""
+    return Ending(_FAILED, f"the Telegram account is offline for good: {why}")
+
+
 def not_confirmed(error: TelegramError) -> Ending:
     """The end of an answered call of ours because Telegram refused the confirmation."""
-    if error.name in ("CALL_ALREADY_DECLINED", "CALL_PEER_INVALID"):
+    if not is_live(error):
         return discarded_established(None)
     return refused(error, "confirming the call")
 

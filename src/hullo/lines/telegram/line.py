@@ -8,7 +8,7 @@ import time
 from collections import OrderedDict, deque
 from collections.abc import Callable
 
-from hullo.lines.line import CallFailed, Ending, EndReason, LineStatus, OnOffer, OnRinging
+from hullo.lines.line import CallFailed, Ending, EndReason, LegReport, LineStatus, OnOffer, OnRinging
 from hullo.lines.telegram import endings
 from hullo.lines.telegram.call_signaling import Action, CallSignaling
 from hullo.lines.telegram.dh_config import DhConfigSource
@@ -93,10 +93,18 @@ class TelegramLine:
         try:
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(self._port.run())
+                tasks.create_task(self._end_with_the_account())
                 while True:
                     tasks.create_task(self._take(await self._arrivals.get()))
         finally:
             self._on_offer = None
+
+    async def _end_with_the_account(self) -> None:
+        """Calls that are not answered end when the account is logged out; those that are need Telegram no more."""
+        ending = endings.account_ended(await self._port.ended())
+        for call in [*self._calls.values()]:
+            if not call.answered.done():
+                call.end(ending)
 
     async def dial(self, to: str, on_ringing: OnRinging) -> TelegramLeg:
         """Call `to` and return once it answered. Raises `CallFailed`; cancelling withdraws the call."""
@@ -121,13 +129,13 @@ class TelegramLine:
             raise _failed(str(error)) from error
         except TelegramError as error:
             self._safety.failed(None, error, time.monotonic())
-            raise CallFailed(endings.refused(error, "looking up the callee")) from error
+            raise _unprepared(endings.refused(error, "looking up the callee")) from error
         if user.is_bot:
             raise _failed(f"{to} is a bot, and bots take no calls")
         if user.id == self._port.self_id:
             raise _failed(f"{to} is this account itself")
         if user.id in self._dialing:
-            raise CallFailed(Ending(EndReason.BUSY, f"{to} is being called already"))
+            raise _unprepared(Ending(EndReason.BUSY, f"{to} is being called already"))
         refusal = self._safety.refuse_outgoing(user, time.monotonic())
         if refusal is not None:
             raise _failed(refusal)
@@ -141,9 +149,9 @@ class TelegramLine:
             raise _failed(f"the call would not be secure: {error}") from error
         except TelegramError as error:
             self._safety.failed(None, error, time.monotonic())
-            raise CallFailed(endings.refused(error, "preparing the call")) from error
+            raise _unprepared(endings.refused(error, "preparing the call")) from error
         if user.id in self._given_way:
-            raise CallFailed(GLARE)
+            raise _unprepared(GLARE)
         now = time.monotonic()
         self._safety.outgoing(user, now)
         random_id = secrets.randbits(32) - (1 << 31)
@@ -208,7 +216,7 @@ class TelegramLine:
         except KeyExchangeError as error:
             raise _failed(f"the call would not be secure: {error}") from error
         except TelegramError as error:
-            raise CallFailed(endings.refused(error, "answering the call")) from error
+            raise CallFailed(endings.refused(error, "answering the call"), call.report()) from error
         call.accept(keys)
         return await self._answered(call)
 
@@ -249,10 +257,12 @@ class TelegramLine:
         return leg
 
     async def _close(self, call: TelegramCall, ending: Ending) -> None:
-        await call.close(ending)
-        for call_id in [call_id for call_id, known in self._calls.items() if known is call]:
-            del self._calls[call_id]
-            self._remember(call_id)
+        try:
+            await call.close(ending)
+        finally:
+            for call_id in [call_id for call_id, known in self._calls.items() if known is call]:
+                del self._calls[call_id]
+                self._remember(call_id)
 
     # What Telegram tells
 
@@ -290,7 +300,11 @@ class TelegramLine:
 
 
 def _failed(detail: str) -> CallFailed:
-    return CallFailed(Ending(EndReason.FAILED, detail))
+    return _unprepared(Ending(EndReason.FAILED, detail))
+
+
+def _unprepared(ending: Ending) -> CallFailed:
+    return CallFailed(ending, LegReport(stage="preparing"))
 
 
 def _ignore_ring() -> None: ...

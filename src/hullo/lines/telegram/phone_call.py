@@ -117,6 +117,10 @@ class TelegramCall:
         except asyncio.QueueFull:
             logger.warning("a signaling packet is dropped: %d wait for Telegram", MAX_UNSENT_PACKETS)
 
+    def end(self, ending: Ending) -> None:
+        """End the call and tell Telegram, as far as it can be told; `close` is still to come."""
+        self._apply(self._signaling.end(ending, time.monotonic()))
+
     async def close(self, ending: Ending) -> None:
         """End the call, tell Telegram within `FAREWELL`, and free everything; idempotent, never raises."""
         if self._closing is None:
@@ -210,7 +214,7 @@ class TelegramCall:
             return
 
     async def _close(self, ending: Ending) -> None:
-        self._apply(self._signaling.end(ending, time.monotonic()))
+        self.end(ending)
         try:
             async with asyncio.timeout(FAREWELL):
                 while self._requests:  # an answer may ask for another request

@@ -326,6 +326,9 @@ class TelegramPort(Protocol):
     def health(self) -> AccountHealth:
         """How it stands, now."""
 
+    async def ended(self) -> str:
+        """Return when this login will never be online again, and say why and what to do."""
+
     def set_listener(self, on_update: OnUpdate) -> None:
         """Hand each phone update to `on_update`, in order of arrival, in the event loop's thread."""
 

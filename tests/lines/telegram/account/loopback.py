@@ -28,9 +28,9 @@ KEY = ServerKey.generate()
 
 
 @contextlib.asynccontextmanager
-async def loopback() -> AsyncIterator[LoopbackTelegram]:
-    """A server with Anna, Bert, who has a password, and Cleo; Anna and Bert know each other."""
-    async with asyncio.timeout(90), LoopbackTelegram(key=KEY) as server:
+async def loopback(within: float = 90.0) -> AsyncIterator[LoopbackTelegram]:
+    """For so many seconds a server with Anna, Bert, who has a password, and Cleo; Anna and Bert know each other."""
+    async with asyncio.timeout(within), LoopbackTelegram(key=KEY) as server:
         anna = server.add_member(ANNA, "Anna")
         bert = server.add_member(BERT, "Bert", password=PASSWORD)
         server.add_member(CLEO, "Cleo")

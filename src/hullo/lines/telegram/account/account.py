@@ -62,6 +62,11 @@ class Account:
         waits = self._floods.describe(self._clock()) if self._link.online else ""
         return AccountHealth(online=self._link.online, detail=waits or self._link.detail, address=self._address())
 
+    async def ended(self) -> str:
+        """See `TelegramPort.ended`."""
+        await self._link.over.wait()
+        return self._link.detail
+
     async def settled(self) -> AccountHealth:
         """Wait until the account is online or has ended for good; while it runs."""
         await self._link.settled()

@@ -52,6 +52,8 @@ class Link:
         """Our own `user`, from the first connection on."""
         self.ended: TelegramError | None = None
         """Why this login will never be online again."""
+        self.over = asyncio.Event()
+        """Set with `ended`."""
         self.detail = "not started"
         self._on_news = on_news
         self._timing = timing
@@ -115,6 +117,7 @@ class Link:
         """This login is over: requests fail with `error` from now on, those that wait too."""
         self.ended = error
         self.detail = detail
+        self.over.set()
         self._attention.set()
         self._online.set()
         self._online.clear()
