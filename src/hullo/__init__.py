@@ -47,7 +47,9 @@ if TYPE_CHECKING:
     from hullo.lines.direct.people import Contacts as Contacts
     from hullo.lines.direct.people import People as People
     from hullo.lines.line import EndReason as EndReason
+    from hullo.lines.telegram.account.settings import TelegramConfig as TelegramConfig
     from hullo.phone import Phone as Phone
+    from hullo.phone import TelegramUnavailable as TelegramUnavailable
     from hullo.rtc.parameters import IceServer as IceServer
     from hullo.speech.errors import SpeechError as SpeechError
     from hullo.speech.settings import SpeechSettings as SpeechSettings
@@ -86,7 +88,8 @@ _HOMES = {
     "hullo.lines.direct.channel": ("ChannelError", "Device", "Notice", "SecureChannel"),
     "hullo.lines.direct.people": ("Contacts", "People"),
     "hullo.lines.line": ("EndReason",),
-    "hullo.phone": ("Phone",),
+    "hullo.lines.telegram.account.settings": ("TelegramConfig",),
+    "hullo.phone": ("Phone", "TelegramUnavailable"),
     "hullo.rtc.parameters": ("IceServer",),
     "hullo.speech.errors": ("SpeechError",),
     "hullo.speech.settings": ("SpeechSettings",),

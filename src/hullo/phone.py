@@ -1,5 +1,6 @@
 """Everything that a process needs to call and be called, wired together."""
 
+import asyncio
 from collections.abc import AsyncIterator, Collection, Iterator
 from contextlib import AsyncExitStack
 from types import TracebackType
@@ -14,27 +15,41 @@ from hullo.lines.direct.channel import Notice, OnNotice, SecureChannel
 from hullo.lines.direct.line import DirectLine
 from hullo.lines.direct.people import Contacts, People
 from hullo.lines.line import Line
+from hullo.lines.telegram.account.account import Account
+from hullo.lines.telegram.account.opening import LibraryMissing, open_account
+from hullo.lines.telegram.account.safety import CallSafety
+from hullo.lines.telegram.account.session_file import SessionFileError
+from hullo.lines.telegram.account.settings import TelegramConfig
+from hullo.lines.telegram.line import TelegramLine
 from hullo.rtc.clock import MediaClock
 from hullo.rtc.parameters import IceOptions
 from hullo.speech.events import HostDown, HostEvent
 from hullo.speech.service import SpeechService
 from hullo.speech.settings import SpeechSettings
 
+_ONLINE_SECONDS = 20.0
+
+
+class TelegramUnavailable(Exception):
+    """The Telegram account can't be used; the message says why and what to do."""
+
 
 class Phone:
-    """A phone with the browser line, the direct line, hearing and speech; an asynchronous context manager.
+    """A phone with its lines, hearing and speech; an asynchronous context manager.
 
-    `listen` is the host and port where calls come in, or None for a phone that only calls others. `answer` is
-    `auto` to answer at once, or `ask` to let each incoming call ring until `Call.accept`. `speech` is None for calls
-    that carry sound but recognise and say nothing. `channel` is a messenger's secure channel for direct calls,
-    `people` whom its user knows, and `on_notice` is told what the user should know of it. Entering raises
-    `SpeechError` when speech can't start, and `OSError` when the address is taken.
+    `listen` is the host and port where calls come in, or None for a phone that only calls others by that line.
+    `telegram` adds an account that `hullo telegram login` has logged in. `answer` is `auto` to answer at once, or `ask`
+    to let each incoming call ring until `Call.accept`. `speech` is None for calls that carry sound but recognise and
+    say nothing. `channel` is a messenger's secure channel for direct calls, `people` whom its user knows, and
+    `on_notice` is told what the user should know of it. Entering raises `SpeechError` when speech can't start,
+    `OSError` when the address is taken, and `TelegramUnavailable`.
     """
 
     def __init__(
         self,
         *,
         listen: tuple[str, int] | None = None,
+        telegram: TelegramConfig | None = None,
         answer: str = "auto",
         token: str | None = None,
         origins: Collection[str] = (),
@@ -46,6 +61,7 @@ class Phone:
         on_notice: OnNotice | None = None,
     ) -> None:
         self._listen = listen
+        self._telegram = telegram
         self._answer = answer
         self._token = token
         self._origins = origins
@@ -64,8 +80,12 @@ class Phone:
             speech = None
             if self._speech_settings is not None:
                 speech = await stack.enter_async_context(SpeechService(self._speech_settings, self._host_changed))
-            switchboard = Switchboard([*self._lines(clock)], speech=speech, limits=self._limits, answer=self._answer)
+            account = None if self._telegram is None else _open(self._telegram)
+            lines = [*self._lines(clock, account)]
+            switchboard = Switchboard(lines, speech=speech, limits=self._limits, answer=self._answer)
             self._switchboard = await stack.enter_async_context(switchboard)
+            if account is not None:
+                await _until_online(account)
             self._stack = stack.pop_all()
         return self
 
@@ -84,7 +104,10 @@ class Phone:
         return self._switchboard
 
     def dial(self, to: str) -> Call:
-        """Begin a call to `to`, such as `http://host:port/call`. Raises `CallRefused`."""
+        """Begin a call to `to`: `http://host:port/call`, or a Telegram `@name`, user id or `+number` of a contact.
+
+        Raises `CallRefused`.
+        """
         return self.switchboard.dial(to)
 
     def incoming(self) -> AsyncIterator[Call]:
@@ -95,15 +118,34 @@ class Phone:
         """The events of all calls from now on."""
         return self.switchboard.stream(limit)
 
-    def _lines(self, clock: MediaClock) -> Iterator[Line]:
+    def _lines(self, clock: MediaClock, account: Account | None) -> Iterator[Line]:
         if self._secure_channel is not None:
             yield DirectLine(self._secure_channel, self._people, clock=clock, ice=self._ice, on_notice=self._on_notice)
         host, port = self._listen or (None, 0)
         yield BrowserLine(host, port, clock=clock, token=self._token, origins=self._origins, ice=self._ice)
+        if self._telegram is not None and account is not None:
+            yield TelegramLine(account, CallSafety(self._telegram.rules()), clock=clock)
 
     def _host_changed(self, event: HostEvent) -> None:
         if self._switchboard is not None:
             self._switchboard.tell_all(event.role, _words(event), retryable=True)
+
+
+def _open(config: TelegramConfig) -> Account:
+    try:
+        return open_account(config)
+    except (LibraryMissing, SessionFileError, OSError) as error:
+        raise TelegramUnavailable(str(error)) from error
+
+
+async def _until_online(account: Account) -> None:
+    try:
+        async with asyncio.timeout(_ONLINE_SECONDS):
+            health = await account.settled()
+    except TimeoutError:
+        health = account.health()
+    if not health.online:
+        raise TelegramUnavailable(f"the Telegram account is not online: {health.detail}")
 
 
 def _words(event: HostEvent) -> str:
