@@ -23,7 +23,7 @@ from hullo.lines.telegram.account.settings import TelegramConfig
 from hullo.lines.telegram.line import TelegramLine
 from hullo.rtc.clock import MediaClock
 from hullo.rtc.parameters import IceOptions
-from hullo.speech.events import HostDown, HostEvent
+from hullo.speech.events import HostDown, HostEvent, HostLoading
 from hullo.speech.service import SpeechService
 from hullo.speech.settings import SpeechSettings
 
@@ -127,7 +127,7 @@ class Phone:
             yield TelegramLine(account, CallSafety(self._telegram.rules()), clock=clock)
 
     def _host_changed(self, event: HostEvent) -> None:
-        if self._switchboard is not None:
+        if self._switchboard is not None and not isinstance(event, HostLoading):
             self._switchboard.tell_all(event.role, _words(event), retryable=True)
 
 

@@ -83,7 +83,7 @@ def test_the_environment_overrides_the_file_and_the_file_the_defaults(
         ),
         ("[ice]\nrelay_only = true", "line 1: ice: relay_only needs a TURN server"),
         ("[speech]\nspeed = 10", "line 1: speech: speed is 80 to 450"),
-        ('[speech]\nrecogniser = "whisper"', "line 1: speech: recogniser is 'pocketsphinx' or the URI"),
+        ('[speech]\nrecogniser = "whisper"', "line 1: speech: There is no recogniser 'whisper'"),
         ('[browser]\ntoken = "short"', "line 2: browser.token: Value should have at least 16"),
         ('[browser]\ncertificate = "/x"', "line 1: browser: certificate and key belong together"),
         ("[browser]\nport = 65536", "line 2: browser.port"),

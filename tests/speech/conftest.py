@@ -9,6 +9,8 @@ import pytest
 
 from hullo.speech.client import FixedEndpoint, RecogniserClient, VoiceClient
 from hullo.speech.vad import SileroModel
+from tests.speech.models.piper import make_piper
+from tests.speech.models.whisper import make_whisper
 
 
 def _host(role: str, directory: Path) -> Iterator[str]:
@@ -32,6 +34,18 @@ def voice_uri(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 @pytest.fixture(scope="session")
 def recogniser_uri(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     yield from _host("recogniser", tmp_path_factory.mktemp("recogniser"))
+
+
+@pytest.fixture(scope="session")
+def whisper_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A directory with a tiny Whisper model."""
+    return make_whisper(tmp_path_factory.mktemp("models") / "whisper")
+
+
+@pytest.fixture(scope="session")
+def piper_voice(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The file of a tiny Piper voice with three speakers that tells when its words are said."""
+    return make_piper(tmp_path_factory.mktemp("models") / "en_US-tiny-low.onnx", speakers=3, aligned=True)
 
 
 @pytest.fixture(scope="session")

@@ -86,7 +86,10 @@ async def test_garbage_ends_the_connection_and_nothing_else(voice_uri: str, voic
 
 def test_a_voice_that_does_not_exist_ends_it_with_a_line_that_says_so(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "hullo.speech.host", "--role", "voice", "--socket", str(tmp_path / "socket")]
-    result = subprocess.run([*command, "--voice", "klingon!"], capture_output=True, text=True, timeout=30, check=False)
+    options = tmp_path / "options.json"
+    options.write_text('{"voice": "klingon!"}')
+    command += ["--options", str(options)]
+    result = subprocess.run(command, capture_output=True, text=True, timeout=30, check=False)
     assert result.returncode == EXIT_CANNOT_RUN
     assert result.stdout == ""
     assert result.stderr.startswith("eSpeak NG has no voice 'klingon!'")

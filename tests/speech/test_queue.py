@@ -30,7 +30,7 @@ from hullo.speech.events import (
     Spoken,
 )
 from hullo.speech.queue import SpeechQueue
-from hullo.speech.supervisor import HostSupervisor, Patience
+from hullo.speech.supervisor import EngineChoice, HostSupervisor, Patience
 from hullo.speech.textstream import StreamState
 from tests.speech.support import Script, eventually, server, spoken, tone
 from tests.speech.test_audiofile import write
@@ -294,7 +294,9 @@ async def test_a_host_that_dies_or_hangs_in_mid_sentence_is_replaced_and_the_sen
 ) -> None:
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     events: list[HostEvent] = []
-    host = HostSupervisor("voice", [], events.append, Patience(ping_every=0.2, ping=1.0, restart=30))
+    host = HostSupervisor(
+        "voice", EngineChoice("espeak"), events.append, Patience(ping_every=0.2, ping=1.0, restart=30)
+    )
     supervision = asyncio.create_task(host.run())
     await host.started()
     mouth = Mouth(VoiceClient(host, timeout=20))

@@ -7,27 +7,46 @@ from hullo.speech.settings import SpeechSettings
 def test_the_defaults_are_the_offline_engines() -> None:
     settings = SpeechSettings()
     assert (settings.recogniser, settings.voice) == ("pocketsphinx", "espeak")
-    assert settings.host_options() == []
+    assert settings.recogniser_options() == settings.voice_options() == {}
 
 
-def test_any_wyoming_server_can_take_their_place() -> None:
-    SpeechSettings(recogniser="tcp://127.0.0.1:10300", language="de", voice="unix:///run/piper.sock", voice_name="x")
-
-
-def test_espeaks_options_reach_its_host() -> None:
-    options = SpeechSettings(voice_name="en-gb", speed=120, pitch=0).host_options()
-    assert options == ["--voice=en-gb", "--speed=120", "--pitch=0"]
+@pytest.mark.parametrize(
+    "right",
+    [
+        {"recogniser": "faster-whisper", "model": "small", "language": "de", "prompt": "Na?", "hot_words": ("Ilse",)},
+        {"recogniser": "tcp://127.0.0.1:10300", "model": "base", "language": "de", "hot_words": ("Ilse",)},
+        {"recogniser": "https://example.org/v1", "prompt": "Na?", "recogniser_api_key": "k"},
+        {"voice": "espeak", "voice_name": "en-gb", "speed": 120, "pitch": 0},
+        {"voice": "piper", "voice_name": "de_DE-thorsten-medium", "speed": 1.2, "speaker": "3"},
+        {"voice": "unix:///run/piper.sock", "voice_name": "x", "speaker": "y"},
+        {"voice": "http://127.0.0.1:8880/v1", "voice_name": "x", "voice_model": "kokoro", "speed": 2.0},
+    ],
+)
+def test_each_engine_takes_what_is_its_own(right: dict[str, object]) -> None:
+    SpeechSettings(**right)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(
     ("wrong", "said"),
     [
-        ({"recogniser": "whisper"}, "'pocketsphinx' or the URI of a Wyoming server, not 'whisper'"),
-        ({"recogniser": "http://127.0.0.1:1"}, "use tcp://host:port or unix:///path"),
+        ({"recogniser": "whisper"}, "no recogniser 'whisper': use 'pocketsphinx', 'faster-whisper'"),
+        ({"recogniser": "ftp://127.0.0.1:1"}, "use tcp://host:port or unix:///path"),
+        ({"recogniser": "http://"}, "use https://host/v1"),
+        ({"recogniser": "https://user:secret@host/v1"}, "'https://host/v1' is not the address"),
         ({"voice": "tcp://127.0.0.1"}, "use tcp://host:port"),
         ({"voice": "tcp://127.0.0.1:99999"}, "use tcp://host:port"),
         ({"language": "de"}, "pocketsphinx hears US English"),
-        ({"voice": "tcp://127.0.0.1:1", "speed": 100}, "speed and pitch are eSpeak's"),
+        ({"model": "small"}, "pocketsphinx' takes no model"),
+        ({"prompt": "x", "hot_words": ("y",)}, "takes no hot_words and no prompt"),
+        ({"recogniser": "tcp://127.0.0.1:1", "prompt": "x"}, "takes no prompt"),
+        ({"recogniser": "tcp://127.0.0.1:1", "recogniser_api_key": "x"}, "takes no recogniser_api_key"),
+        ({"recogniser": None, "model": "small"}, "no recogniser that could use model"),
+        ({"speaker": "3"}, "'espeak' takes no speaker"),
+        ({"voice": "piper", "pitch": 3}, "'piper' takes no pitch"),
+        ({"voice": "piper", "speed": 160}, "speed is 0.25 to 4 times the normal"),
+        ({"voice": "tcp://127.0.0.1:1", "speed": 1.0}, "takes no speed"),
+        ({"voice": "tcp://127.0.0.1:1", "speaker": "x"}, "set voice_name too"),
+        ({"voice": "https://example.org/v1", "pitch": 1}, "takes no pitch"),
         ({"speed": 1000}, "80 to 450"),
         ({"pitch": -1}, "0 to 99"),
         ({"end_pause": 0.0}, "end pause"),
@@ -36,5 +55,11 @@ def test_espeaks_options_reach_its_host() -> None:
     ],
 )
 def test_what_cannot_be_is_refused_and_nothing_is_ignored(wrong: dict[str, object], said: str) -> None:
-    with pytest.raises(SpeechError, match=said):
+    with pytest.raises(SpeechError, match=said) as caught:
         SpeechSettings(**wrong)  # type: ignore[arg-type]
+    assert "secret" not in str(caught.value)
+
+
+def test_keys_are_not_shown() -> None:
+    settings = SpeechSettings(recogniser="https://example.org/v1", recogniser_api_key="sk-abc")
+    assert "sk-abc" not in repr(settings)

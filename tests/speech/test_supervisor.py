@@ -18,7 +18,7 @@ import pytest
 from hullo.speech.client import VoiceClient
 from hullo.speech.errors import SpeechError
 from hullo.speech.events import HostDown, HostEvent, HostUp
-from hullo.speech.supervisor import HostSupervisor, Patience
+from hullo.speech.supervisor import EngineChoice, HostSupervisor, Patience
 from tests.speech.support import eventually, spoken
 
 QUICK = Patience(start=30, ping_every=0.2, ping=1.0, restart=30)
@@ -45,8 +45,8 @@ async def supervised(host: HostSupervisor) -> AsyncIterator[None]:
         await asyncio.wait([running])
 
 
-def voice_host(events: list[HostEvent], *options: str, patience: Patience = QUICK) -> HostSupervisor:
-    return HostSupervisor("voice", options, events.append, patience)
+def voice_host(events: list[HostEvent], patience: Patience = QUICK, **options: object) -> HostSupervisor:
+    return HostSupervisor("voice", EngineChoice("espeak", options), events.append, patience)
 
 
 def pid_of(host: HostSupervisor) -> int:
@@ -119,7 +119,7 @@ async def test_a_host_that_keeps_dying_is_started_ever_more_slowly() -> None:
 
 async def test_a_host_that_cannot_start_says_why(directory: Path) -> None:
     events: list[HostEvent] = []
-    host = voice_host(events, "--voice=klingon!", patience=Patience(restart=0.1))
+    host = voice_host(events, Patience(restart=0.1), voice="klingon!")
     async with supervised(host):
         with pytest.raises(SpeechError, match="The voice does not start: eSpeak NG has no voice 'klingon!'"):
             await host.started()

@@ -6,6 +6,7 @@ is an error that names the nearest right one.
 
 import os
 import tomllib
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self, TypeAlias
 
@@ -18,8 +19,9 @@ from hullo.rtc.parameters import IceOptions, IceServer, IceServerError
 from hullo.service.config_errors import ENV_PREFIX, ConfigError, Source, explain, unknown_variables
 from hullo.service.unix_socket import default_socket_path
 from hullo.speech.endpointing.choice import ADAPTIVE
+from hullo.speech.engine_settings import ESPEAK, POCKETSPHINX
 from hullo.speech.errors import SpeechError
-from hullo.speech.settings import ESPEAK, POCKETSPHINX, SpeechSettings
+from hullo.speech.settings import SpeechSettings
 
 Seconds: TypeAlias = Annotated[float, Field(gt=0, le=86_400, allow_inf_nan=False)]
 HomePath: TypeAlias = Annotated[Path, AfterValidator(Path.expanduser)]
@@ -74,17 +76,37 @@ class SpeechConfig(Section):
     """How the daemon hears and speaks."""
 
     enabled: bool = True
-    """False: calls carry sound and are recorded, but nothing is recognised or spoken."""
+    """False: calls carry sound, play files and are recorded, but nothing is recognised or spoken."""
     recogniser: str = POCKETSPHINX
-    """`pocketsphinx` (offline, US English), or the URI of a Wyoming server: `tcp://host:port`, `unix:///path`."""
+    """`pocketsphinx` (offline, US English), `faster-whisper`, an engine that another package brings, or the URI of a
+    server: Wyoming at `tcp://host:port` or `unix:///path`, OpenAI-compatible at `https://host/v1`."""
+    model: str | None = None
+    """Whisper model by name, or its directory; left out: `base`. For a server, one of its models."""
     language: str | None = None
-    """Language to ask a Wyoming server for, such as `de`; left out: its own choice."""
+    """Language that is spoken, such as `de`; left out: the recogniser's own, or what it finds."""
+    prompt: str | None = None
+    """Text that might have come before, in the spelling to expect, for faster-whisper and OpenAI-compatible servers."""
+    hot_words: list[str] = []
+    """Names and words to expect; not for pocketsphinx."""
+    recogniser_api_key: SecretStr | None = None
+    """For an OpenAI-compatible recogniser. Whoever may read this file may use it: chmod 600 it."""
+    recogniser_api_key_file: HomePath | None = None
+    """A file, readable by its owner only, that holds the key."""
     voice: str = ESPEAK
-    """`espeak` (offline), or the URI of a Wyoming server."""
+    """`espeak` (offline), `piper`, an engine that another package brings, or the URI of a server as above."""
     voice_name: str | None = None
-    """A voice of that engine; left out: the server's own choice, or `en-us+f2`."""
-    speed: int | None = None
-    """eSpeak's words per minute, 80 to 450; left out: 160."""
+    """A voice of that engine or server, for piper also an `.onnx` file; left out: its own choice, `en-us+f2` for
+    eSpeak and `en_US-lessac-medium` for piper."""
+    voice_model: str | None = None
+    """Model of an OpenAI-compatible voice; left out: `tts-1`."""
+    voice_api_key: SecretStr | None = None
+    """For an OpenAI-compatible voice. Whoever may read this file may use it: chmod 600 it."""
+    voice_api_key_file: HomePath | None = None
+    """A file, readable by its owner only, that holds the key."""
+    speaker: str | None = None
+    """One of the speakers of a voice that has several."""
+    speed: float | None = None
+    """Words per minute for eSpeak, 80 to 450 (left out: 160); 0.25 to 4 times the normal speed for others."""
     pitch: int | None = None
     """eSpeak's pitch, 0 to 99; left out: 40."""
     endpointing: str = ADAPTIVE
@@ -95,25 +117,36 @@ class SpeechConfig(Section):
     max_segment_seconds: Seconds = 30.0
     """Longest stretch that is recognised at once: longer speech is cut at its best pause, its words joined."""
     recogniser_timeout_seconds: Seconds = 60.0
-    """Longest wait for the recogniser; what all calls say queues up in front of it."""
+    """Longest wait for the recogniser; what all calls say queues up in front of it. An engine that takes longer for one
+    piece of speech counts as stuck and is started again."""
     voice_timeout_seconds: Seconds = 10.0
     """Longest wait for the next sound of the voice."""
 
     @model_validator(mode="after")
     def _valid(self) -> Self:
+        for name in ("recogniser_api_key", "voice_api_key"):
+            if getattr(self, name) is not None and getattr(self, f"{name}_file") is not None:
+                raise ValueError(f"{name} and {name}_file are both set: keep one of them")
         try:
             self.settings()
         except SpeechError as error:
             raise ValueError(str(error)) from None
         return self
 
-    def settings(self) -> SpeechSettings:
-        """The section as `hullo.speech` takes it. Raises `SpeechError`."""
+    def settings(self, read_key: Callable[[Path], str] = str) -> SpeechSettings:
+        """The section as `hullo.speech` takes it, with keys out of their files by `read_key`. Raises `SpeechError`."""
         return SpeechSettings(
             recogniser=self.recogniser,
+            model=self.model,
             language=self.language,
+            prompt=self.prompt,
+            hot_words=tuple(self.hot_words),
+            recogniser_api_key=_key(self.recogniser_api_key, self.recogniser_api_key_file, read_key),
             voice=self.voice,
             voice_name=self.voice_name,
+            voice_model=self.voice_model,
+            voice_api_key=_key(self.voice_api_key, self.voice_api_key_file, read_key),
+            speaker=self.speaker,
             speed=self.speed,
             pitch=self.pitch,
             endpointing=self.endpointing,
@@ -122,6 +155,12 @@ class SpeechConfig(Section):
             recogniser_timeout=self.recogniser_timeout_seconds,
             voice_timeout=self.voice_timeout_seconds,
         )
+
+
+def _key(key: SecretStr | None, file: Path | None, read: Callable[[Path], str]) -> str | None:
+    if key is not None:
+        return key.get_secret_value()
+    return read(file) if file is not None else None
 
 
 class BrowserConfig(Section):
@@ -264,6 +303,8 @@ class Config(BaseSettings):
         return bool(
             self.browser.token
             or self.browser.dial_tokens
+            or self.speech.recogniser_api_key
+            or self.speech.voice_api_key
             or self.telegram.api_hash
             or any(server.credential for server in self.ice.servers)
         )

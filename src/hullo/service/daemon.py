@@ -19,16 +19,17 @@ from hullo.lines.telegram.account.safety import CallSafety
 from hullo.lines.telegram.account.session_file import SessionFileError
 from hullo.lines.telegram.line import TelegramLine
 from hullo.rtc.clock import MediaClock
-from hullo.service.config import BrowserConfig, Config, IceConfig
+from hullo.service.config import BrowserConfig, Config, IceConfig, SpeechConfig
 from hullo.service.metrics import Metrics
 from hullo.service.metrics_server import serving_metrics
-from hullo.service.secret_file import SecretError, read_secret
+from hullo.service.secret_file import SecretError, read_key, read_secret
 from hullo.service.server import RpcServer
 from hullo.service.stdio import StdioError, open_stdio
 from hullo.service.unix_socket import SocketError, listening
 from hullo.speech.errors import SpeechError
 from hullo.speech.events import HostDown, HostEvent, HostUp
 from hullo.speech.service import SpeechService
+from hullo.speech.settings import SpeechSettings
 
 logger = logging.getLogger(__name__)
 
@@ -91,15 +92,10 @@ async def _service(config: Config, stdio: bool) -> AsyncIterator[RpcServer]:
     async with AsyncExitStack() as stack:
         listener = None if stdio else stack.enter_context(listening(config.rpc.socket))
         clock = MediaClock()
-        speech = (
-            SpeechService(config.speech.settings(), lambda event: _tell(board, event))
-            if config.speech.enabled
-            else None
-        )
+        speech = SpeechService(_speech_settings(config.speech), lambda event: _tell(board, event))
         lines = list(_lines(config, clock))
         board = Switchboard(lines, speech=speech, limits=config.calls.limits(), answer=config.calls.answer)
-        if speech is not None:
-            await stack.enter_async_context(speech)
+        await stack.enter_async_context(speech)
         await stack.enter_async_context(clock)
         server = await stack.enter_async_context(RpcServer(board, speech, max_clients=config.rpc.max_clients))
         await stack.enter_async_context(board)
@@ -110,6 +106,11 @@ async def _service(config: Config, stdio: bool) -> AsyncIterator[RpcServer]:
             await server.listen(listener)
             logger.info("listening at %s", config.rpc.socket)
         yield server
+
+
+def _speech_settings(config: SpeechConfig) -> SpeechSettings:
+    # Without speech there is still the queue that plays files.
+    return config.settings(read_key) if config.enabled else SpeechSettings(recogniser=None, voice=None)
 
 
 def _lines(config: Config, clock: MediaClock) -> Iterator[Line]:

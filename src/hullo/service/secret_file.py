@@ -12,7 +12,7 @@ class SecretError(Exception):
     """A secret can't be used; the message names the file and says what to do, never what is in it."""
 
 
-def read_secret(path: Path) -> str:
+def read_secret(path: Path, *, shortest: int = _SHORTEST) -> str:
     """The first line of a file that only its owner, we or root, can read. Raises `SecretError`."""
     try:
         text = _first_bytes(path).decode("ascii")
@@ -21,9 +21,18 @@ def read_secret(path: Path) -> str:
     except UnicodeDecodeError:
         raise SecretError(f"{path} holds something else than letters, digits and signs: make a new token") from None
     secret = text.split("\n")[0].strip()
-    if len(secret) < _SHORTEST:
-        raise SecretError(f"{path} holds fewer than {_SHORTEST} characters: openssl rand -hex 32 makes a good token")
+    if len(secret) < shortest:
+        raise SecretError(
+            f"{path} holds fewer than {shortest} characters: openssl rand -hex 32 makes a good token"
+            if shortest > 1
+            else f"{path} is empty: write the key into it"
+        )
     return secret
+
+
+def read_key(path: Path) -> str:
+    """The same for a secret that somebody else made, of any length."""
+    return read_secret(path, shortest=1)
 
 
 def _first_bytes(path: Path) -> bytes:

@@ -13,6 +13,6 @@ class SpeechError(Exception):
         self.transient = transient
 
 
-def missing_package(package: str) -> SpeechError:
+def missing_package(package: str, *, extra: str = "speech") -> SpeechError:
     """The error for an optional package that is not installed."""
-    return SpeechError(f"The package '{package}' is not installed: pip install 'hullo[speech]'")
+    return SpeechError(f"The package '{package}' is not installed: pip install 'hullo[{extra}]'")

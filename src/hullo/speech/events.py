@@ -140,6 +140,15 @@ class SpeakFailed(msgspec.Struct, frozen=True, kw_only=True, tag="speak_failed")
     detail: str
 
 
+class HostLoading(msgspec.Struct, frozen=True, kw_only=True, tag="host_loading"):
+    """A speech host downloads `what` before it can start: `done` of `total` bytes (0: unknown) are there."""
+
+    role: str
+    what: str
+    done: int
+    total: int
+
+
 class HostDown(msgspec.Struct, frozen=True, kw_only=True, tag="host_down"):
     """A speech host crashed, hung or did not start; it is started again in `retry_in_ms`."""
 
@@ -149,7 +158,7 @@ class HostDown(msgspec.Struct, frozen=True, kw_only=True, tag="host_down"):
 
 
 class HostUp(msgspec.Struct, frozen=True, kw_only=True, tag="host_up"):
-    """A speech host is ready; `restarts` counts how often it had to be started again."""
+    """A speech host or server is ready; `restarts` counts how often it had to be started again."""
 
     role: str
     restarts: int
@@ -157,5 +166,5 @@ class HostUp(msgspec.Struct, frozen=True, kw_only=True, tag="host_up"):
 
 QueueEvent: TypeAlias = Speaking | Spoken | Paused | Resumed | Interrupted | SpeakFailed
 ListenerEvent: TypeAlias = SpeechStarted | SpeechEnded | Partial | Transcript | NothingRecognised | RecognitionFailed
-HostEvent: TypeAlias = HostDown | HostUp
+HostEvent: TypeAlias = HostLoading | HostDown | HostUp
 SpeechEvent: TypeAlias = ListenerEvent | QueueEvent | HostEvent

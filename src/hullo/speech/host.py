@@ -1,8 +1,9 @@
 """A host process: one engine behind the Wyoming protocol on a Unix socket.
 
-    python -m hullo.speech.host --role voice --socket /run/user/1000/voice.sock
+    python -m hullo.speech.host --role voice --engine piper --socket /run/user/1000/voice.sock
 
-It prints `ready` when it listens. It is also an ordinary Wyoming server for any other program.
+It prints `ready` when it listens, and before that a line of JSON now and then while it downloads a model. It is also an
+ordinary Wyoming server for any other program.
 """
 
 import argparse
@@ -11,34 +12,40 @@ import os
 import signal
 import sys
 import threading
+import time
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
+from typing import Any
 
+import msgspec
 from wyoming.server import AsyncUnixServer, HandlerFactory
 
-from hullo.speech.engines.espeak import EspeakVoice
-from hullo.speech.engines.pocketsphinx import PocketSphinxRecogniser
+from hullo.speech.engines.registry import Role, make_engine
 from hullo.speech.errors import SpeechError
+from hullo.speech.loading import Loading
 from hullo.speech.recogniser_handler import RecogniserHandler
 from hullo.speech.voice_handler import VoiceHandler
 from hullo.speech.worker import EngineStuck, Worker
 
 EXIT_CANNOT_RUN = 2
 EXIT_STUCK = 3
-_JOB_SECONDS = {"recogniser": 60.0, "voice": 20.0}
+_DEFAULTS = {"recogniser": "pocketsphinx", "voice": "espeak"}
+_REPORT_SECONDS = 0.2
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Serve until told to stop; the exit status is 0, or `EXIT_CANNOT_RUN` or `EXIT_STUCK` with a line on stderr."""
     options = _parser().parse_args(arguments)
     os.umask(0o077)
+    # Several engines bring onnxruntime, whose wheels report their use unless told not to before they are imported.
+    os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
     if options.supervised:
         threading.Thread(target=_leave_with_parent, args=[options.socket], daemon=True).start()
     try:
         worker = Worker()
-        factory = _factory(options, worker)
-        asyncio.run(_serve(options.socket, factory, worker, _JOB_SECONDS[options.role]))
+        factory = _factory(options.role, options.engine or _DEFAULTS[options.role], _engine_options(options), worker)
+        asyncio.run(_serve(options.socket, factory, worker, options.job_seconds))
     except SpeechError as error:
         return _complain(str(error), EXIT_CANNOT_RUN)
     except EngineStuck as error:
@@ -49,10 +56,10 @@ def main(arguments: list[str] | None = None) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="hullo.speech.host", description="A Wyoming server for one speech engine.")
     parser.add_argument("--role", choices=["recogniser", "voice"], required=True)
+    parser.add_argument("--engine", help="built in, or an entry point; left out: pocketsphinx, espeak")
     parser.add_argument("--socket", type=Path, required=True, help="the Unix socket to listen on")
-    parser.add_argument("--voice", default="en-us+f2", help="eSpeak NG's voice")
-    parser.add_argument("--speed", type=int, default=160, help="words per minute")
-    parser.add_argument("--pitch", type=int, default=40, help="0 to 99")
+    parser.add_argument("--options", type=Path, help="a JSON file with an object of the engine's options")
+    parser.add_argument("--job-seconds", type=float, default=60.0, help="longest that the engine may take for one job")
     parser.add_argument(
         "--supervised",
         action="store_true",
@@ -61,10 +68,31 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _factory(options: argparse.Namespace, worker: Worker) -> HandlerFactory:
-    if options.role == "voice":
-        return partial(VoiceHandler, EspeakVoice(options.voice, options.speed, options.pitch), worker)
-    return partial(RecogniserHandler, PocketSphinxRecogniser(), worker)
+def _engine_options(options: argparse.Namespace) -> dict[str, Any]:
+    if options.options is None:
+        return {}
+    try:
+        return msgspec.json.decode(options.options.read_bytes(), type=dict[str, Any])
+    except (OSError, msgspec.MsgspecError) as error:
+        raise SpeechError(f"{options.options} does not hold the options of an engine: {error}") from None
+
+
+def _factory(role: Role, engine: str, options: dict[str, Any], worker: Worker) -> HandlerFactory:
+    made = make_engine(role, engine, options, _Reporter().report)
+    return partial(VoiceHandler if role == "voice" else RecogniserHandler, made, worker)
+
+
+class _Reporter:
+    """Tells whoever started the host how a download goes, five times a second at most."""
+
+    def __init__(self) -> None:
+        self._told_at = 0.0
+
+    def report(self, what: str, done: int, total: int) -> None:
+        now = time.monotonic()
+        if done == total or now - self._told_at >= _REPORT_SECONDS:
+            self._told_at = now
+            _say(msgspec.json.encode(Loading(what, done, total)).decode())
 
 
 async def _serve(socket: Path, factory: HandlerFactory, worker: Worker, job_seconds: float) -> None:
@@ -74,8 +102,7 @@ async def _serve(socket: Path, factory: HandlerFactory, worker: Worker, job_seco
     watch = asyncio.ensure_future(worker.watch(job_seconds))
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, watch.cancel)
-    sys.stdout.write("ready\n")
-    sys.stdout.flush()
+    _say("ready")
     try:
         with suppress(asyncio.CancelledError):
             await watch
@@ -90,8 +117,14 @@ def _leave_with_parent(socket: Path) -> None:
             pass
     with suppress(OSError):
         socket.unlink(missing_ok=True)
+        socket.with_name("options.json").unlink(missing_ok=True)
         socket.parent.rmdir()
     os._exit(0)
+
+
+def _say(line: str) -> None:
+    sys.stdout.write(line + "\n")
+    sys.stdout.flush()
 
 
 def _complain(message: str, status: int) -> int:

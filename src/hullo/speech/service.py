@@ -1,7 +1,6 @@
 """What a process has once to hear and speak: hosts, model and clients, for all of its calls."""
 
 import asyncio
-import dataclasses
 import time
 from collections.abc import Callable
 from contextlib import AsyncExitStack
@@ -9,12 +8,14 @@ from types import TracebackType
 from typing import Self
 
 from hullo.media.pcm import Pcm
-from hullo.speech.client import Endpoint, FixedEndpoint, RecogniserClient, VoiceClient, whole
+from hullo.speech.backends import recogniser_backend, voice_backend
+from hullo.speech.download_display import DownloadDisplay
 from hullo.speech.errors import SpeechError
-from hullo.speech.events import HostEvent, ListenerEvent, QueueEvent
+from hullo.speech.events import HostEvent, HostLoading, ListenerEvent, QueueEvent
 from hullo.speech.listener import Listener
+from hullo.speech.ports import whole
 from hullo.speech.queue import SpeechQueue
-from hullo.speech.settings import ESPEAK, POCKETSPHINX, SpeechSettings
+from hullo.speech.settings import SpeechSettings
 from hullo.speech.supervisor import HostSupervisor, Patience
 from hullo.speech.vad import SileroModel
 
@@ -24,8 +25,9 @@ Clock = Callable[[], float]
 class SpeechService:
     """Used as `async with`: entering starts the hosts and waits until they listen, leaving ends them.
 
-    `on_event` is told when a host goes down and comes up again. Entering raises `SpeechError` when a package is
-    missing or a host does not start.
+    `on_event` is told when a host or a server goes down and comes up again, and of downloads, which are also shown at
+    the terminal. Entering raises `SpeechError` when a package is missing, a host does not start, or a server can't do
+    what the settings ask for; a server that does not answer is waited for in the background.
     """
 
     def __init__(
@@ -39,24 +41,26 @@ class SpeechService:
         self.settings = settings or SpeechSettings()
         self._clock = clock
         self._stack = AsyncExitStack()
-        self._hosts: dict[str, HostSupervisor] = {}
+        self._on_event = on_event
+        self._downloads = DownloadDisplay()
         self._model: SileroModel | None = None
-        if self.settings.recogniser == POCKETSPHINX:
-            self._hosts["recogniser"] = HostSupervisor("recogniser", [], on_event, patience)
-        if self.settings.voice == ESPEAK:
-            self._hosts["voice"] = HostSupervisor("voice", self.settings.host_options(), on_event, patience)
-        self._recogniser = self._recogniser_client()
-        self._voice = self._voice_client()
+        self.recogniser, recogniser = recogniser_backend(self.settings, self._tell, patience)
+        self.voice, voice = voice_backend(self.settings, self._tell, patience)
+        self._backends = {"recogniser": recogniser, "voice": voice}
 
     async def __aenter__(self) -> Self:
         tasks = await self._stack.enter_async_context(asyncio.TaskGroup())
+        watched = [one for backend in self._backends.values() for one in backend.watched]
         try:
-            for host in self._hosts.values():
-                self._stack.callback(tasks.create_task(host.run()).cancel)
-            if self._recogniser is not None:
+            for backend in self._backends.values():
+                self._stack.push_async_callback(backend.close)
+            for one in watched:
+                self._stack.callback(tasks.create_task(one.run()).cancel)
+            if self.recogniser is not None:
                 self._model = await asyncio.to_thread(SileroModel)
-            for host in self._hosts.values():
-                await host.started()
+            with self._downloads:
+                for one in watched:
+                    await one.started()
         except BaseException:
             await self._stack.aclose()
             raise
@@ -70,15 +74,16 @@ class SpeechService:
     @property
     def hosts(self) -> dict[str, int | None]:
         """The process id of each host by its role; None while it is down."""
-        return {role: host.pid for role, host in self._hosts.items()}
+        hosts = [(role, one) for role, backend in self._backends.items() for one in backend.watched]
+        return {role: one.pid for role, one in hosts if isinstance(one, HostSupervisor)}
 
     def listener(self, on_event: Callable[[ListenerEvent], None], started: float | None = None) -> Listener:
         """The ear of a new call, whose media began at `started` (None: with its first frame)."""
-        if self._recogniser is None or self._model is None:
+        if self.recogniser is None or self._model is None:
             raise SpeechError("This service was started without a recogniser: set one to hear")
         settings = self.settings
         return Listener(
-            self._recogniser,
+            self.recogniser,
             self._model,
             settings.segmenter(),
             settings.strategy(),
@@ -89,35 +94,21 @@ class SpeechService:
 
     def queue(self, on_event: Callable[[QueueEvent], None]) -> SpeechQueue:
         """The mouth of a new call; without a voice it can still play files."""
-        return SpeechQueue(self._voice, on_event, clock=self._clock)
+        return SpeechQueue(self.voice, on_event, clock=self._clock)
 
     async def synthesise(self, text: str) -> Pcm:
         """The whole of `text` as sound. Raises `SpeechError`."""
-        if self._voice is None:
+        if self.voice is None:
             raise SpeechError("This service was started without a voice: set one to speak")
-        return await whole(self._voice.synthesise(text))
+        return await whole(self.voice.synthesise(text))
 
-    def _recogniser_client(self) -> RecogniserClient | None:
-        settings = self.settings
-        if settings.recogniser is None:
-            return None
-        endpoint = self._endpoint("recogniser", settings.recogniser)
-        return RecogniserClient(endpoint, timeout=settings.recogniser_timeout, language=settings.language)
-
-    def _voice_client(self) -> VoiceClient | None:
-        settings = self.settings
-        if settings.voice is None:
-            return None
-        name = None if settings.voice == ESPEAK else settings.voice_name
-        return VoiceClient(self._endpoint("voice", settings.voice), timeout=settings.voice_timeout, voice=name)
-
-    def _endpoint(self, role: str, uri: str) -> Endpoint:
-        host = self._hosts.get(role)
-        return host if host is not None else FixedEndpoint(uri)
+    def _tell(self, event: HostEvent) -> None:
+        if isinstance(event, HostLoading):
+            self._downloads.show(event)
+        self._on_event(event)
 
 
 async def synthesise(text: str, settings: SpeechSettings | None = None) -> Pcm:
     """The whole of `text` as 48 kHz sound, by a voice that lives just for it. Raises `SpeechError`."""
-    only_voice = dataclasses.replace(settings or SpeechSettings(), recogniser=None, language=None)
-    async with SpeechService(only_voice) as service:
+    async with SpeechService((settings or SpeechSettings()).only_voice()) as service:
         return await service.synthesise(text)

@@ -1,15 +1,14 @@
 """How a process hears and speaks."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
+from typing import Any
 
 from hullo.speech.endpointing.choice import ADAPTIVE, strategy
 from hullo.speech.endpointing.strategy import Endpointing
+from hullo.speech.engine_settings import ESPEAK, POCKETSPHINX, check_engine
+from hullo.speech.engines.registry import Role
 from hullo.speech.errors import SpeechError
 from hullo.speech.segmenter import SegmenterSettings
-from hullo.speech.wire import check_uri
-
-POCKETSPHINX = "pocketsphinx"
-ESPEAK = "espeak"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -17,17 +16,33 @@ class SpeechSettings:
     """Raises `SpeechError` for a setting that cannot be, or that the engine chosen would ignore."""
 
     recogniser: str | None = POCKETSPHINX
-    """`pocketsphinx` (offline, US English), the URI of a Wyoming server (`tcp://host:port`, `unix:///path`), or
-    None to hear nothing."""
+    """`pocketsphinx` (offline, US English), `faster-whisper`, another package's engine (an entry point of
+    `hullo.recognisers`), the URI of a Wyoming server (`tcp://host:port`, `unix:///path`), that of an OpenAI-compatible
+    one (`https://host/v1`), or None to hear nothing."""
+    model: str | None = None
+    """Model of faster-whisper, by name or path (None: `base`), or of a server (None: its own choice)."""
     language: str | None = None
-    """Language to ask a Wyoming server for, such as `de`; None leaves it to the server."""
+    """Language that is spoken, such as `de`; None is the recogniser's own, or whatever it finds."""
+    prompt: str | None = None
+    """Text that might have come before, in the spelling to expect; for faster-whisper and OpenAI-compatible servers."""
+    hot_words: tuple[str, ...] = ()
+    """Names and words to expect."""
+    recogniser_api_key: str | None = field(default=None, repr=False)
+    """For an OpenAI-compatible recogniser."""
     voice: str | None = ESPEAK
-    """`espeak` (offline), the URI of a Wyoming server, or None to say nothing."""
+    """`espeak` (offline), `piper`, another package's engine (an entry point of `hullo.voices`), the URI of a server as
+    for `recogniser`, or None to say nothing."""
     voice_name: str | None = None
-    """A voice of the engine; None is the server's own choice, or `en-us+f2`, the eSpeak voice that people and
-    pocketsphinx understand best."""
-    speed: int | None = None
-    """eSpeak's words per minute, 80 to 450; None is 160."""
+    """A voice of that engine: for piper also the path of an `.onnx` file (None: `en_US-lessac-medium`); None is
+    otherwise the server's own choice, or `en-us+f2`, the eSpeak voice that people and pocketsphinx understand best."""
+    voice_model: str | None = None
+    """Model of an OpenAI-compatible voice; None is `tts-1`."""
+    voice_api_key: str | None = field(default=None, repr=False)
+    """For an OpenAI-compatible voice."""
+    speaker: str | None = None
+    """One of the speakers of a voice that has several."""
+    speed: float | None = None
+    """eSpeak: words per minute, 80 to 450, None is 160. Others: 0.25 to 4 times the normal speed."""
     pitch: int | None = None
     """eSpeak's pitch, 0 to 99; None is 40."""
     endpointing: str = ADAPTIVE
@@ -43,11 +58,8 @@ class SpeechSettings:
     """Longest wait for the next sound of the voice, seconds."""
 
     def __post_init__(self) -> None:
-        self._check_engines()
-        if self.speed is not None and not 80 <= self.speed <= 450:
-            raise SpeechError(f"speed is 80 to 450 words per minute, not {self.speed}")
-        if self.pitch is not None and not 0 <= self.pitch <= 99:
-            raise SpeechError(f"pitch is 0 to 99, not {self.pitch}")
+        self._check("recogniser", self.recogniser, self.recogniser_options())
+        self._check("voice", self.voice, self.voice_options())
         if self.recogniser_timeout <= 0 or self.voice_timeout <= 0:
             raise SpeechError("recogniser_timeout and voice_timeout are more than 0 seconds")
         try:
@@ -55,6 +67,12 @@ class SpeechSettings:
             self.strategy()
         except ValueError as error:
             raise SpeechError(str(error)) from None
+
+    def only_voice(self) -> "SpeechSettings":
+        """The same without a recogniser."""
+        return replace(
+            self, recogniser=None, model=None, language=None, prompt=None, hot_words=(), recogniser_api_key=None
+        )
 
     def segmenter(self) -> SegmenterSettings:
         """The part that cuts speech into segments."""
@@ -64,23 +82,34 @@ class SpeechSettings:
         """A new strategy for the turns of one call."""
         return strategy(self.endpointing, self.end_pause)
 
-    def host_options(self) -> list[str]:
-        """The part that eSpeak's host is started with."""
-        named = {"--voice": self.voice_name, "--speed": self.speed, "--pitch": self.pitch}
-        return [f"{name}={value}" for name, value in named.items() if value is not None]
+    def recogniser_options(self) -> dict[str, Any]:
+        """What is set for the recogniser, by the names that engines use."""
+        return _set(
+            model=self.model,
+            language=self.language,
+            prompt=self.prompt,
+            hot_words=self.hot_words or None,
+            key=self.recogniser_api_key,
+        )
 
-    def _check_engines(self) -> None:
-        if self.recogniser not in (None, POCKETSPHINX):
-            _check_engine("recogniser", POCKETSPHINX, self.recogniser)
-        elif self.language not in (None, "en", "en-us"):
-            raise SpeechError(f"pocketsphinx hears US English, not '{self.language}': set recogniser to another server")
-        if self.voice not in (None, ESPEAK):
-            _check_engine("voice", ESPEAK, self.voice)
-            if self.speed is not None or self.pitch is not None:
-                raise SpeechError(f"speed and pitch are eSpeak's; set them at the server {self.voice} instead")
+    def voice_options(self) -> dict[str, Any]:
+        """What is set for the voice, by the names that engines use."""
+        return _set(
+            voice=self.voice_name,
+            model=self.voice_model,
+            speaker=self.speaker,
+            speed=self.speed,
+            pitch=self.pitch,
+            key=self.voice_api_key,
+        )
+
+    @staticmethod
+    def _check(role: Role, engine: str | None, options: dict[str, Any]) -> None:
+        if engine is not None:
+            check_engine(role, engine, options)
+        elif options:
+            raise SpeechError(f"There is no {role} that could use {' and '.join(sorted(options))}: leave that out")
 
 
-def _check_engine(name: str, own: str, given: str) -> None:
-    if "://" not in given:
-        raise SpeechError(f"{name} is '{own}' or the URI of a Wyoming server, not '{given}'")
-    check_uri(given)
+def _set(**options: Any) -> dict[str, Any]:
+    return {name: value for name, value in options.items() if value is not None}

@@ -2,20 +2,23 @@
 
 import asyncio
 import logging
+import os
 import shutil
 import sys
 import tempfile
 import time
 from asyncio.subprocess import PIPE, Process
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
+import msgspec
 from wyoming.ping import Ping
 
 from hullo.speech.errors import SpeechError
-from hullo.speech.events import HostDown, HostEvent, HostUp
+from hullo.speech.events import HostDown, HostEvent, HostLoading, HostUp
+from hullo.speech.loading import Loading
 from hullo.speech.wire import Connection
 
 log = logging.getLogger(__name__)
@@ -30,12 +33,21 @@ class Patience:
     """How long a supervisor waits for a host, seconds."""
 
     start: float = 30.0
-    """From its start until it listens."""
+    """From its start, or the last news of a download, until it listens."""
     ping_every: float = 2.0
     ping: float = 10.0
     """For a pong; the default recogniser holds its process up for 1 to 2 s at a time, more on a slow machine."""
     restart: float = 10.0
     """How long a request waits for a host that is down."""
+
+
+@dataclass(frozen=True)
+class EngineChoice:
+    """An engine by name, what it is made with, and the longest that it may take for one piece of work, seconds."""
+
+    name: str
+    options: Mapping[str, object] = field(default_factory=dict)
+    job_seconds: float = 60.0
 
 
 class HostSupervisor:
@@ -44,12 +56,12 @@ class HostSupervisor:
     def __init__(
         self,
         role: str,
-        options: Sequence[str],
+        engine: EngineChoice,
         on_event: Callable[[HostEvent], None],
         patience: Patience | None = None,
     ) -> None:
         self._role = role
-        self._options = options
+        self._engine = engine
         self._on_event = on_event
         self._patience = patience or Patience()
         self._up = asyncio.Event()
@@ -121,8 +133,11 @@ class HostSupervisor:
             shutil.rmtree(directory, ignore_errors=True)
 
     async def _spawn(self, socket: Path) -> Process:
+        # In a file that only the owner may read: prompts and hot words are nobody's business, as arguments would be.
+        options = _private_file(socket.with_name("options.json"), msgspec.json.encode(self._engine.options))
         command = [sys.executable, "-m", "hullo.speech.host", "--supervised", "--role", self._role]
-        command += ["--socket", str(socket), *self._options]
+        command += ["--engine", self._engine.name, "--socket", str(socket), "--options", str(options)]
+        command += ["--job-seconds", str(self._engine.job_seconds)]
         # Standard input stays open and silent: when this process dies, however it dies, the host sees the end of it.
         # A session of its own: Ctrl-C at the terminal is for this process, which then ends the host.
         return await asyncio.create_subprocess_exec(
@@ -130,10 +145,8 @@ class HostSupervisor:
         )
 
     async def _live(self, process: Process, socket: Path) -> str:
-        assert process.stdout is not None
         try:
-            async with asyncio.timeout(self._patience.start):
-                line = await process.stdout.readline()
+            line = await self._first_words(process)
         except TimeoutError:
             return f"it was not ready after {self._patience.start:g} s"
         if line != b"ready\n":
@@ -146,6 +159,18 @@ class HostSupervisor:
         log.info("The %s host is up", self._role)
         self._on_event(HostUp(role=self._role, restarts=self._starts - 1))
         return await self._watch(process)
+
+    async def _first_words(self, process: Process) -> bytes:
+        """What the host says after the news of its downloads. Raises `TimeoutError`."""
+        assert process.stdout is not None
+        while True:
+            async with asyncio.timeout(self._patience.start):
+                line = await process.stdout.readline()
+            try:
+                news = msgspec.json.decode(line, type=Loading)
+            except msgspec.MsgspecError:
+                return line
+            self._on_event(HostLoading(role=self._role, what=news.what, done=news.done, total=news.total))
 
     async def _watch(self, process: Process) -> str:
         ended = asyncio.create_task(process.wait())
@@ -172,6 +197,12 @@ class HostSupervisor:
         except SpeechError:
             return False
         return True
+
+
+def _private_file(path: Path, content: bytes) -> Path:
+    with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+        file.write(content)
+    return path
 
 
 def _how_it_ended(status: int) -> str:

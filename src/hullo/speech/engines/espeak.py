@@ -46,12 +46,12 @@ class EspeakVoice:
     300 times faster than real time. At most one may be made in a process.
     """
 
-    def __init__(self, voice: str, speed: int, pitch: int) -> None:
+    def __init__(self, *, voice: str = "en-us+f2", speed: float = 160, pitch: int = 40) -> None:
         self._library = _load()
         self._emit: Emit = _nobody
         self._text, self._told = "", 0
         self._callback = _CALLBACK(self._on_sound)  # kept, or the library would call freed memory
-        self._voice, self._speed, self._pitch = voice, speed, pitch
+        self._voice, self._speed, self._pitch = voice, round(speed), pitch
         self._rate = self._initialise()
         self._select(voice)
 

@@ -1,0 +1,82 @@
+"""From settings to a recogniser and a voice, and to whatever has to be kept running for them."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from hullo.speech.capabilities import recogniser_capabilities, voice_capabilities
+from hullo.speech.client import RecogniserClient, VoiceClient
+from hullo.speech.engine_settings import Kind, host_options, kind_of
+from hullo.speech.events import HostEvent
+from hullo.speech.openai import OpenAiRecogniser, OpenAiServer, OpenAiVoice
+from hullo.speech.ports import Recogniser, Voice
+from hullo.speech.remote import RemoteServer, Wanted
+from hullo.speech.settings import SpeechSettings
+from hullo.speech.supervisor import EngineChoice, HostSupervisor, Patience
+
+
+class Watched(Protocol):
+    """A host of ours, or a server that we keep an eye on."""
+
+    async def run(self) -> None:
+        """Look after it until cancelled."""
+
+    async def started(self) -> None:
+        """Return once it is there; raises `SpeechError` when it can't be used."""
+
+
+async def _nothing() -> None:
+    pass
+
+
+@dataclass(frozen=True)
+class Backend:
+    """Where one role's requests go: `watched` must run, and `close` be awaited at the end."""
+
+    watched: list[Watched] = field(default_factory=list)
+    close: Callable[[], Awaitable[None]] = _nothing
+
+
+def recogniser_backend(
+    settings: SpeechSettings, on_event: Callable[[HostEvent], None], patience: Patience | None
+) -> tuple[Recogniser | None, Backend]:
+    """The recogniser of `settings`, if there is to be one."""
+    if settings.recogniser is None:
+        return None, Backend()
+    options, timeout = settings.recogniser_options(), settings.recogniser_timeout
+    kind = kind_of(settings.recogniser)
+    if kind is Kind.OPENAI:
+        server = OpenAiServer(settings.recogniser, key=options.pop("key", None), timeout=timeout)
+        return OpenAiRecogniser(server, **options), Backend(close=server.close)
+    language, model = settings.language, None
+    watched: HostSupervisor | RemoteServer
+    if kind is Kind.HOST:
+        choice = EngineChoice(settings.recogniser, host_options(options), job_seconds=timeout)
+        watched = HostSupervisor("recogniser", choice, on_event, patience)
+    else:
+        model = settings.model
+        wanted = Wanted(language=language, model=model)
+        watched = RemoteServer("recogniser", settings.recogniser, recogniser_capabilities, wanted, on_event, patience)
+    client = RecogniserClient(watched, timeout=timeout, language=language, model=model, hot_words=settings.hot_words)
+    return client, Backend([watched])
+
+
+def voice_backend(
+    settings: SpeechSettings, on_event: Callable[[HostEvent], None], patience: Patience | None
+) -> tuple[Voice | None, Backend]:
+    """The voice of `settings`, if there is to be one."""
+    if settings.voice is None:
+        return None, Backend()
+    options, timeout = settings.voice_options(), settings.voice_timeout
+    kind = kind_of(settings.voice)
+    if kind is Kind.OPENAI:
+        server = OpenAiServer(settings.voice, key=options.pop("key", None), timeout=timeout)
+        return OpenAiVoice(server, **options), Backend(close=server.close)
+    if kind is Kind.HOST:
+        choice = EngineChoice(settings.voice, host_options(options), job_seconds=2 * timeout)
+        host = HostSupervisor("voice", choice, on_event, patience)
+        return VoiceClient(host, timeout=timeout), Backend([host])
+    wanted = Wanted(voice=settings.voice_name, speaker=settings.speaker)
+    remote = RemoteServer("voice", settings.voice, voice_capabilities, wanted, on_event, patience)
+    client = VoiceClient(remote, timeout=timeout, voice=settings.voice_name, speaker=settings.speaker)
+    return client, Backend([remote])
