@@ -24,7 +24,7 @@ _LEVEL = 2000.0
 @functools.cache
 def speech() -> Pcm:
     """Some 20 s of two voices that take turns, made of whole frames of 20 ms. Raises `SpeechError` without eSpeak."""
-    voice = EspeakVoice("en-us+f2", speed=165, pitch=50)
+    voice = EspeakVoice(voice="en-us+f2", speed=165, pitch=50)
     parts = []
     for name, text in _SENTENCES:
         said = _said(voice, name, text)
