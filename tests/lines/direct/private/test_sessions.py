@@ -127,7 +127,7 @@ async def test_another_name_on_an_envelope_is_refused(tmp_path: Path) -> None:
 
 async def test_keys_that_are_not_signed_are_refused(tmp_path: Path) -> None:
     with alice_and_bob(tmp_path) as (alice, bob), end(tmp_path, CAROL) as mallory:
-        theirs = msgspec.structs.replace(bob.bundle(), keys=mallory.sessions.published())
+        theirs = msgspec.structs.replace(bob.bundle(), keys=mallory.keys)
         with pytest.raises(Refused, match="not signed"):
             await alice.sessions.encrypt(BOB, b"secret", theirs)
 
@@ -166,12 +166,16 @@ async def test_a_session_that_is_not_known_any_more_is_named(tmp_path: Path) -> 
         assert await refused(bob, ALICE, encode_envelope(other)) == "unknown-session"
 
 
-async def test_prekeys_are_spent_and_made_anew(tmp_path: Path) -> None:
-    with alice_and_bob(tmp_path) as (alice, bob):
-        before = set(bob.sessions.published().prekeys)
-        await begun(alice, bob)
-        assert len(before - set(bob.sessions.published().prekeys)) == 1
-        assert len(bob.sessions.refill().prekeys) == len(before)
+async def test_prekeys_are_used_once_and_new_ones_do_not_replace_those_on_their_way(tmp_path: Path) -> None:
+    with alice_and_bob(tmp_path) as (alice, bob), end(tmp_path, CAROL, "bob") as carol:
+        bob.book.add("carol")
+        same = bob.bundle()
+        fresh = bob.sessions.publish()
+        assert not set(fresh.prekeys) & set(bob.keys.prekeys)
+        first = await alice.sessions.encrypt(BOB, b"hello", same)
+        second = await carol.sessions.encrypt(BOB, b"hello", same)
+        assert await bob.sessions.decrypt(ALICE, first) == b"hello"
+        assert await refused(bob, CAROL, second) == "replayed"
 
 
 async def test_a_chain_that_nobody_answers_has_an_end(tmp_path: Path) -> None:

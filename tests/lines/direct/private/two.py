@@ -21,11 +21,12 @@ class End:
         self.book.on_notice = self.notices.append
         self.sessions = Sessions(vault, self.book)
         self.own = self.sessions.own
+        self.keys = self.sessions.publish()
         self._given = 0
 
     def bundle(self, *, spent: bool = False) -> Bundle:
         """The next bundle of this device."""
-        keys = self.sessions.published()
+        keys = self.keys
         self._given += 1
         prekey = None if spent else keys.prekeys[self._given]
         return Bundle(self.own.device, self.sessions.identity.public, keys, prekey)

@@ -1,13 +1,12 @@
 """The contact book: whom the user knows, the key of each, and whether it was compared."""
 
-from collections.abc import Callable
-from typing import Annotated
+from collections.abc import Callable, Collection
 
 import msgspec
-from msgspec import Meta
 
 from hullo.lines.direct.channel import Notice
 from hullo.lines.direct.private.vault import Vault, VaultError
+from hullo.rendezvous.wire import MAX_DEVICES
 
 _FILE = "contacts"
 MAX_STRANGERS = 1000
@@ -23,9 +22,8 @@ class Entry(msgspec.Struct, kw_only=True):
     verified: bool = False
     offered: bytes | None = None
     """A key that the person, or somebody in between, showed instead of `identity`."""
-
-
-PersonName = Annotated[str, Meta(pattern=r"^[a-z0-9][a-z0-9._-]{0,31}$")]
+    devices: list[str] = []
+    """Those that messages went to, or came from."""
 
 
 class ContactBook:
@@ -91,6 +89,25 @@ class ContactBook:
             f"ask them over another channel, then: hullo contacts trust {person}"
         )
         self.on_notice(Notice(kind="key-changed", person=person, detail=detail))
+
+    def devices(self, person: str) -> tuple[str, ...]:
+        """The person's devices, as far as they are known."""
+        entry = self._entries.get(person)
+        return () if entry is None else tuple(entry.devices)
+
+    def remember_device(self, person: str, device: str) -> None:
+        """A device of the person is known."""
+        entry = self._entries.get(person)
+        if entry is not None and device not in entry.devices:
+            entry.devices = [*entry.devices, device][-MAX_DEVICES:]
+            self._save()
+
+    def forget_devices(self, person: str, devices: Collection[str]) -> None:
+        """These devices of the person are no more."""
+        entry = self._entries.get(person)
+        if entry is not None and not set(devices).isdisjoint(entry.devices):
+            entry.devices = [device for device in entry.devices if device not in devices]
+            self._save()
 
     # What the user does
 

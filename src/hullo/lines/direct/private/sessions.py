@@ -33,6 +33,9 @@ MAX_SESSIONS = 4
 MAX_SEEN = 1024
 """Envelopes that are remembered, so that a replay is called one."""
 PREKEYS = 100
+"""In a batch."""
+MAX_BATCHES = 5
+"""Of prekeys that somebody may still use; the oldest are thrown away."""
 ROTATE_AFTER = 7 * 86_400.0
 """Seconds after which the signed prekey is replaced; the old one is kept for as long again."""
 
@@ -78,6 +81,8 @@ class _StoredDevice(msgspec.Struct):
     device: str
     seed: bytes
     prekeys: Any
+    batches: list[list[bytes]]
+    """Public prekeys as they were published."""
     agreed: list[bytes]
     """Ephemeral keys of sessions that others began with the prekeys there are, so that none begins twice."""
 
@@ -93,6 +98,7 @@ class Sessions:
         self.own = Device(stored.person, stored.device)
         self.identity = Identity(stored.seed)
         self._prekeys = Prekeys.from_json(stored.prekeys, **AGREEMENT)[0]
+        self._batches = stored.batches
         self._agreed = stored.agreed
         self._sessions: dict[Device, list[_Session]] = {}
         self._seen: OrderedDict[bytes, None] = OrderedDict()
@@ -102,30 +108,28 @@ class Sessions:
         """Make the keys of a new device; with `identity` it is one more device of the same person."""
         seed = (identity or Identity.new()).seed
         prekeys = Prekeys.create(**AGREEMENT, identity_key_pair=IdentityKeyPairSeed(seed))
-        prekeys.generate_pre_keys(PREKEYS)
-        _store(vault, _StoredDevice(own.person, own.device, seed, prekeys.json, []))
+        _store(vault, _StoredDevice(own.person, own.device, seed, prekeys.json, [], []))
 
     # Our prekeys
 
-    def published(self) -> PublishedKeys:
-        """What others need to begin a session; a week-old signed prekey is replaced first."""
-        if self._prekeys.signed_pre_key_age() > ROTATE_AFTER:
-            self._prekeys.rotate_signed_pre_key()
-            self._save_device()
-        bundle = self._prekeys.bundle
-        return PublishedKeys(
-            signed_prekey=bundle.signed_pre_key,
-            signature=bundle.signed_pre_key_sig,
-            prekeys=tuple(sorted(bundle.pre_keys)),
-        )
+    def rotation_due(self) -> bool:
+        """Whether the signed prekey is a week old, so that new keys should be published."""
+        return self._prekeys.signed_pre_key_age() > ROTATE_AFTER
 
-    def refill(self) -> PublishedKeys:
-        """The same, after spent prekeys were replaced."""
-        missing = PREKEYS - self._prekeys.get_num_visible_pre_keys()
-        if missing > 0:
-            self._prekeys.generate_pre_keys(missing)
-            self._save_device()
-        return self.published()
+    def publish(self) -> PublishedKeys:
+        """What others need to begin a session, with fresh prekeys, since those before may be on their way to us."""
+        if self.rotation_due():
+            self._prekeys.rotate_signed_pre_key()
+        before = self._prekeys.bundle.pre_keys
+        self._prekeys.generate_pre_keys(PREKEYS)
+        bundle = self._prekeys.bundle
+        fresh = sorted(bundle.pre_keys - before)
+        self._batches.append(fresh)
+        while len(self._batches) > MAX_BATCHES:
+            for prekey in self._batches.pop(0):
+                self._prekeys.delete_pre_key(prekey)
+        self._save_device()
+        return PublishedKeys(bundle.signed_pre_key, bundle.signed_pre_key_sig, tuple(fresh))
 
     # Out
 
@@ -146,6 +150,10 @@ class Sessions:
             sessions = [session, *sessions]
         self._save(peer, sessions)
         return encode_envelope(_envelope(session, sealed))
+
+    def current(self, peer: Device) -> bytes | None:
+        """The id of the session in which the peer is written to."""
+        return next((session.id for session in self._with(peer) if self._usable(peer, session)), None)
 
     def _usable(self, peer: Device, session: _Session) -> bool:
         current = self._book.identity(peer.person) == session.identity
@@ -280,8 +288,9 @@ class Sessions:
         self._vault.write(file_name("session", str(peer)), msgspec.msgpack.encode(stored))
 
     def _save_device(self) -> None:
-        own = self.own
-        _store(self._vault, _StoredDevice(own.person, own.device, self.identity.seed, self._prekeys.json, self._agreed))
+        own, seed = self.own, self.identity.seed
+        device = _StoredDevice(own.person, own.device, seed, self._prekeys.json, self._batches, self._agreed)
+        _store(self._vault, device)
 
 
 def _envelope(session: _Session, sealed: doubleratchet.EncryptedMessage) -> Envelope:

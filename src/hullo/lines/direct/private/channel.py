@@ -1,0 +1,195 @@
+"""The secure channel of our own: sessions with devices, over a rendezvous that is not trusted with anything."""
+
+import asyncio
+import logging
+import time
+from collections.abc import Iterable
+
+from hullo.lines.direct.channel import ChannelError, Device, Notice, OnMessage, OnNotice
+from hullo.lines.direct.private.book import ContactBook
+from hullo.lines.direct.private.client import RendezvousClient
+from hullo.lines.direct.private.sessions import NoSession, Refused, Sessions
+from hullo.rendezvous.limits import Buckets
+from hullo.rendezvous.wire import Bundle, Envelope
+
+logger = logging.getLogger(__name__)
+
+WAIT_SECONDS = 60.0
+"""How long the rendezvous keeps an envelope for a device that is away: as long as a call rings."""
+LOW_PREKEYS = 20
+RENEW_EVERY = 30.0
+"""Seconds between two new sessions with a device that uses one we do not have."""
+
+_CONTROL, _MESSAGE = b"\0", b"\1"
+
+
+class PrivateChannel:
+    """See `hullo.lines.direct.channel.SecureChannel`. Every attack and mishap is told to `on_notice` by its kind:
+
+    `forged`, `replayed`, `malformed`, `stranger`, `flood`, `key-changed`, `unknown-session`, `prekeys-low`,
+    `prekeys-spent`, `rendezvous-rubbish`. Of the same kind and person at most one a second.
+    """
+
+    def __init__(self, url: str, sessions: Sessions, book: ContactBook) -> None:
+        """`url` is that of the rendezvous: `wss://host/rendezvous`."""
+        self.own = sessions.own
+        self._sessions = sessions
+        self._book = book
+        self._client = RendezvousClient(
+            url,
+            sessions.own,
+            sessions.identity,
+            on_envelope=self._arrived,
+            on_low_prekeys=self._prekeys_low,
+            on_rubbish=lambda error: self._notice("rendezvous-rubbish", None, error),
+        )
+        self._turn = asyncio.Lock()
+        self._on_message: OnMessage = _ignore_message
+        self._on_notice: OnNotice = _ignore_notice
+        self._told = Buckets(rate=1.0, burst=1.0)
+        self._floods = Buckets(rate=20.0, burst=200.0)
+        self._renewals = Buckets(rate=1 / RENEW_EVERY, burst=1.0)
+        self._renewing: set[asyncio.Task[None]] = set()
+
+    def problem(self) -> str | None:
+        """Why the rendezvous can't be used at the moment; None while it can."""
+        return self._client.problem()
+
+    async def run(self, on_message: OnMessage, on_notice: OnNotice) -> None:
+        """Be there for others until cancelled."""
+        self._on_message, self._on_notice = on_message, on_notice
+        self._book.on_notice = self._tell
+        try:
+            await self._client.run()
+        finally:
+            for task in self._renewing:
+                task.cancel()
+            await asyncio.gather(*self._renewing, return_exceptions=True)
+
+    async def send(self, person: str, data: bytes, *, device: str | None = None) -> None:
+        """Send to one device of a contact, or to all of them. Raises `ChannelError`."""
+        if not self._book.may_ring(person):
+            raise ChannelError(f"{person} is not among your contacts: hullo contacts add {person}")
+        try:
+            await self._send(person, _MESSAGE + data, (device,) if device else None)
+        except Refused as refused:
+            self._notice(refused.kind, person, str(refused))
+            raise ChannelError(str(refused)) from None
+
+    async def _send(self, person: str, message: bytes, devices: tuple[str, ...] | None) -> None:
+        everywhere = devices is None
+        envelopes, unknown = await self._sealed(person, message, devices or self._book.devices(person))
+        if unknown or (everywhere and not envelopes):
+            envelopes |= await self._begun(person, message, unknown)
+        if not envelopes:
+            raise ChannelError(f"{person} has no device at the rendezvous that can be called")
+        sent = await self._client.post(person, envelopes, seconds=WAIT_SECONDS, everywhere=everywhere)
+        self._book.forget_devices(person, sent.gone)
+        if set(sent.full) == set(envelopes):
+            raise ChannelError(f"the mailbox of {person} at the rendezvous is full; call again in a minute")
+        if sent.missing:
+            further = await self._begun(person, message, sent.missing)
+            if further:
+                await self._client.post(person, further, seconds=WAIT_SECONDS, everywhere=False)
+
+    async def _sealed(
+        self, person: str, message: bytes, devices: Iterable[str]
+    ) -> tuple[dict[str, bytes], tuple[str, ...]]:
+        """Envelopes for the devices that we have a session with, and the other devices."""
+        envelopes, unknown = {}, []
+        async with self._turn:
+            for device in devices:
+                try:
+                    envelopes[device] = await self._sessions.encrypt(Device(person, device), message)
+                except NoSession:
+                    unknown.append(device)
+        return envelopes, tuple(unknown)
+
+    async def _begun(self, person: str, message: bytes, devices: tuple[str, ...]) -> dict[str, bytes]:
+        """Envelopes in new sessions, with all devices if none is named. Raises `Refused` if no key is theirs."""
+        bundles = await self._client.fetch(person, devices)
+        envelopes: dict[str, bytes] = {}
+        refused: Refused | None = None
+        async with self._turn:
+            for bundle in bundles:
+                self._warn_if_spent(person, bundle)
+                try:
+                    envelopes[bundle.device] = await self._sessions.encrypt(
+                        Device(person, bundle.device), message, bundle
+                    )
+                except Refused as error:
+                    refused = error
+                else:
+                    self._book.remember_device(person, bundle.device)
+        if refused is not None and not envelopes:
+            raise refused
+        if refused is not None:
+            self._notice(refused.kind, person, str(refused))
+        return envelopes
+
+    def _warn_if_spent(self, person: str, bundle: Bundle) -> None:
+        if bundle.prekey is None:
+            detail = (
+                f"{person}/{bundle.device} has no one-time prekeys left: its first message has less forward secrecy"
+            )
+            self._notice("prekeys-spent", person, detail)
+
+    # What the rendezvous brings
+
+    async def _arrived(self, envelope: Envelope) -> None:
+        sender, now = Device(envelope.person, envelope.device), time.monotonic()
+        if not self._floods.take(sender.person, now):
+            self._notice("flood", sender.person, f"more messages in the name of {sender.person} than can be read")
+            return
+        if not self._book.may_ring(sender.person):
+            self._notice("stranger", sender.person, f"{sender.person} is not among the contacts, or blocked")
+            return
+        try:
+            async with self._turn:
+                message = await self._sessions.decrypt(sender, envelope.data)
+        except Refused as refused:
+            self._notice(refused.kind, sender.person, str(refused))
+            if refused.kind == "unknown-session" and self._renewals.take(sender, now):
+                self._renew(sender)
+            return
+        self._book.remember_device(sender.person, sender.device)
+        if message[:1] == _MESSAGE:
+            self._on_message(sender, message[1:])
+
+    def _renew(self, peer: Device) -> None:
+        """The peer uses a session that is lost here; an empty message in a new one lets it know."""
+        task = asyncio.create_task(self._begin_anew(peer), name="new session")
+        self._renewing.add(task)
+        task.add_done_callback(self._renewing.discard)
+
+    async def _begin_anew(self, peer: Device) -> None:
+        try:
+            envelopes = await self._begun(peer.person, _CONTROL, (peer.device,))
+            if envelopes:
+                await self._client.post(peer.person, envelopes, seconds=WAIT_SECONDS, everywhere=False)
+        except (ChannelError, Refused) as error:
+            logger.info("a session could not be renewed: %s", type(error).__name__)
+
+    async def _prekeys_low(self, left: int) -> None:
+        """The rendezvous tells how many prekeys of ours it has left; when we are new there, none."""
+        if left >= LOW_PREKEYS and not self._sessions.rotation_due():
+            return
+        if 0 < left < LOW_PREKEYS:
+            self._notice("prekeys-low", None, f"{left} one-time prekeys are left: somebody asks for many; making more")
+        try:
+            async with self._turn:
+                keys = self._sessions.publish()
+            await self._client.publish(keys)
+        except ChannelError as error:
+            logger.info("prekeys could not be published: %s", error)
+
+    def _notice(self, kind: str, person: str | None, detail: str) -> None:
+        self._tell(Notice(kind=kind, person=person, detail=detail))
+
+    def _tell(self, notice: Notice) -> None:
+        if self._told.take((notice.kind, notice.person), time.monotonic()):
+            self._on_notice(notice)
+
+
+def _ignore_message(sender: Device, data: bytes) -> None: ...
+def _ignore_notice(notice: Notice) -> None: ...

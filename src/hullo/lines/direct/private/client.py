@@ -1,0 +1,195 @@
+"""A device's connection to its rendezvous: kept up, with requests that wait for their answers."""
+
+import asyncio
+import itertools
+import logging
+import random
+from collections.abc import Callable, Coroutine
+from typing import Any, TypeVar
+
+import aiohttp
+from yarl import URL
+
+from hullo.lines.direct.channel import ChannelError, Device
+from hullo.lines.direct.private.identity import Identity
+from hullo.rendezvous.wire import (
+    MAX_FRAME,
+    VERSION,
+    Bundle,
+    Bundles,
+    Challenge,
+    ClientMessage,
+    Envelope,
+    Fetch,
+    Hello,
+    LowPrekeys,
+    Post,
+    Publish,
+    PublishedKeys,
+    Refusal,
+    Sent,
+    ServerMessage,
+    Welcome,
+    WireError,
+    encode,
+    parse_server,
+    signed_by_hello,
+)
+
+logger = logging.getLogger(__name__)
+
+CONNECT_DEADLINE = 10.0
+ANSWER_DEADLINE = 5.0
+HEARTBEAT = 20.0
+RETRY = (0.2, 30.0)
+"""Seconds before the first and, doubled each time, before every later attempt to connect; spread by half."""
+REFUSED_RETRY = 30.0
+MAX_PENDING = 256
+
+Answer = TypeVar("Answer", Sent, Bundles)
+
+
+class RendezvousClient:
+    """Keeps a connection. What the server sends unasked goes to `on_envelope` and, as a count, to `on_low_prekeys`."""
+
+    def __init__(
+        self,
+        url: str,
+        own: Device,
+        identity: Identity,
+        *,
+        on_envelope: Callable[[Envelope], Coroutine[Any, Any, None]],
+        on_low_prekeys: Callable[[int], Coroutine[Any, Any, None]],
+        on_rubbish: Callable[[str], None],
+    ) -> None:
+        self._url = URL(url)
+        self._own = own
+        self._identity = identity
+        self._on_envelope = on_envelope
+        self._on_low_prekeys = on_low_prekeys
+        self._on_rubbish = on_rubbish
+        self._socket: aiohttp.ClientWebSocketResponse | None = None
+        self._problem: str | None = "not connected to the rendezvous yet"
+        self._sequences = itertools.count(1)
+        self._pending: dict[int, asyncio.Future[ServerMessage]] = {}
+
+    def problem(self) -> str | None:
+        """Why there is no connection; None while there is one."""
+        return self._problem
+
+    async def run(self) -> None:
+        """Connect, and connect again, until cancelled."""
+        timeout = aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_DEADLINE)
+        wait, longest = RETRY
+        async with aiohttp.ClientSession(timeout=timeout) as session:
+            while True:
+                was_up = await self._connected(session)
+                wait = RETRY[0] if was_up else min(2 * wait, longest)
+                await asyncio.sleep(wait * random.uniform(0.5, 1.5))
+
+    async def publish(self, keys: PublishedKeys) -> None:
+        """Publish prekeys. Raises `ChannelError`."""
+        await self._send(Publish(keys))
+
+    async def fetch(self, person: str, devices: tuple[str, ...] = ()) -> tuple[Bundle, ...]:
+        """The keys of a person's devices, of all or those named. Raises `ChannelError`."""
+        return (await self._ask(Fetch(next(self._sequences), person, devices), Bundles)).bundles
+
+    async def post(self, person: str, envelopes: dict[str, bytes], *, seconds: float, everywhere: bool) -> Sent:
+        """Send envelopes to devices of a person, by name. Raises `ChannelError`."""
+        return await self._ask(Post(next(self._sequences), person, envelopes, seconds, everywhere), Sent)
+
+    async def _connected(self, session: aiohttp.ClientSession) -> bool:
+        """One connection, from its beginning to its end; whether it came about."""
+        try:
+            async with session.ws_connect(self._url, heartbeat=HEARTBEAT, max_msg_size=MAX_FRAME) as socket:
+                async with asyncio.timeout(CONNECT_DEADLINE):
+                    welcome = await self._greet(socket)
+                self._socket, self._problem = socket, None
+                await self._read(socket, welcome)
+            self._problem = "the rendezvous closed the connection; connecting again"
+        except (aiohttp.ClientError, TimeoutError, OSError) as error:
+            self._problem = f"the rendezvous can't be reached ({type(error).__name__}); trying again"
+        except WireError as error:
+            self._on_rubbish(str(error))
+            self._problem = "the rendezvous does not speak as one; check its address"
+        except ChannelError as refused:
+            self._problem = str(refused)
+            await asyncio.sleep(REFUSED_RETRY)
+        finally:
+            was_up, self._socket = self._socket is not None, None
+            self._fail_pending()
+        return was_up
+
+    async def _greet(self, socket: aiohttp.ClientWebSocketResponse) -> Welcome:
+        challenge = await _next(socket)
+        if not isinstance(challenge, Challenge) or challenge.version != VERSION:
+            raise WireError(f"no challenge of version {VERSION}")
+        person, device = self._own.person, self._own.device
+        host = self._url.host_port_subcomponent or ""
+        signature = self._identity.sign(signed_by_hello(challenge.nonce, host, person, device))
+        await socket.send_bytes(encode(Hello(person, device, self._identity.public, signature)))
+        answer = await _next(socket)
+        if isinstance(answer, Refusal):
+            raise ChannelError(f"the rendezvous refuses this device: {answer.detail}")
+        if not isinstance(answer, Welcome):
+            raise WireError("no welcome")
+        return answer
+
+    async def _read(self, socket: aiohttp.ClientWebSocketResponse, welcome: Welcome) -> None:
+        await self._on_low_prekeys(welcome.prekeys)
+        async for frame in socket:
+            if frame.type is not aiohttp.WSMsgType.BINARY:
+                raise WireError("a text where bytes belong")
+            await self._take(parse_server(frame.data))
+
+    async def _take(self, message: ServerMessage) -> None:
+        match message:
+            case Envelope():
+                await self._on_envelope(message)
+            case LowPrekeys(left):
+                await self._on_low_prekeys(left)
+            case Sent(sequence=sequence) | Bundles(sequence=sequence) | Refusal(sequence=int(sequence)):
+                future = self._pending.get(sequence)
+                if future is not None and not future.done():
+                    future.set_result(message)
+            case Refusal(detail=detail):
+                raise ChannelError(f"the rendezvous ends the connection: {detail}")
+            case _:
+                raise WireError("a message out of turn")
+
+    async def _ask(self, message: Post | Fetch, kind: type[Answer]) -> Answer:
+        if len(self._pending) >= MAX_PENDING:
+            raise ChannelError("too many messages wait for the rendezvous")
+        future = self._pending[message.sequence] = asyncio.get_running_loop().create_future()
+        try:
+            await self._send(message)
+            async with asyncio.timeout(ANSWER_DEADLINE):
+                answer = await future
+        except TimeoutError:
+            raise ChannelError("the rendezvous does not answer") from None
+        finally:
+            del self._pending[message.sequence]
+        if isinstance(answer, kind):
+            return answer
+        raise ChannelError(answer.detail if isinstance(answer, Refusal) else "the rendezvous answers another question")
+
+    async def _send(self, message: ClientMessage) -> None:
+        if self._socket is None:
+            raise ChannelError(self._problem or "not connected to the rendezvous")
+        try:
+            await self._socket.send_bytes(encode(message))
+        except (ConnectionError, aiohttp.ClientError):
+            raise ChannelError("the connection to the rendezvous broke") from None
+
+    def _fail_pending(self) -> None:
+        for future in self._pending.values():
+            if not future.done():
+                future.set_result(Refusal("disconnected", "the connection to the rendezvous broke"))
+
+
+async def _next(socket: aiohttp.ClientWebSocketResponse) -> ServerMessage:
+    frame = await socket.receive()
+    if frame.type is not aiohttp.WSMsgType.BINARY:
+        raise WireError("it closed the connection, or sent a text where bytes belong")
+    return parse_server(frame.data)

@@ -1,0 +1,95 @@
+"""Who is registered: names, identity keys, devices and their public prekeys, in one SQLite file."""
+
+import sqlite3
+from pathlib import Path
+
+import msgspec
+
+from hullo.rendezvous.wire import MAX_DEVICES, Bundle, PublishedKeys
+
+_SCHEMA = """
+PRAGMA journal_mode = WAL;
+CREATE TABLE IF NOT EXISTS people (person TEXT PRIMARY KEY, identity BLOB NOT NULL) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS devices (
+    person TEXT NOT NULL, device TEXT NOT NULL, keys BLOB, PRIMARY KEY (person, device)
+) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS prekeys (
+    person TEXT NOT NULL, device TEXT NOT NULL, prekey BLOB NOT NULL, PRIMARY KEY (person, device, prekey)
+) WITHOUT ROWID;
+"""
+
+
+class NotYours(Exception):
+    """A name is bound to another key, or has too many devices; the text says what to do."""
+
+
+class Directory:
+    """Public keys only. `path` None keeps them in memory. Raises `OSError` when the file can't be used."""
+
+    def __init__(self, path: Path | None = None) -> None:
+        try:
+            self._database = sqlite3.connect(path or ":memory:", isolation_level=None)
+            self._database.executescript(_SCHEMA)
+        except sqlite3.Error as error:
+            raise OSError(f"{path} can't be used as the directory: {error}") from None
+
+    def register(self, person: str, device: str, identity: bytes) -> None:
+        """A device has shown that it has this key. The first one binds the name. Raises `NotYours`."""
+        bound = self.identity(person)
+        if bound is None:
+            self._database.execute("INSERT INTO people VALUES (?, ?)", (person, identity))
+        elif bound != identity:
+            raise NotYours(f"the name {person} belongs to another key: choose another name")
+        devices = self.devices(person)
+        if device not in devices:
+            if len(devices) >= MAX_DEVICES:
+                raise NotYours(f"{person} has {MAX_DEVICES} devices, the most allowed")
+            self._database.execute("INSERT INTO devices VALUES (?, ?, NULL)", (person, device))
+
+    def identity(self, person: str) -> bytes | None:
+        """The key that a name is bound to."""
+        row = self._database.execute("SELECT identity FROM people WHERE person = ?", (person,)).fetchone()
+        return None if row is None else row[0]
+
+    def devices(self, person: str) -> tuple[str, ...]:
+        """All devices of a person."""
+        rows = self._database.execute("SELECT device FROM devices WHERE person = ? ORDER BY device", (person,))
+        return tuple(row[0] for row in rows)
+
+    def publish(self, person: str, device: str, keys: PublishedKeys) -> None:
+        """Replace a device's prekeys."""
+        signed = msgspec.msgpack.encode(msgspec.structs.replace(keys, prekeys=()))
+        self._database.execute("UPDATE devices SET keys = ? WHERE person = ? AND device = ?", (signed, person, device))
+        self._database.execute("DELETE FROM prekeys WHERE person = ? AND device = ?", (person, device))
+        rows = [(person, device, prekey) for prekey in set(keys.prekeys)]
+        self._database.executemany("INSERT INTO prekeys VALUES (?, ?, ?)", rows)
+
+    def bundle(self, person: str, device: str) -> Bundle | None:
+        """A device's keys, with a prekey that nobody else is given; None before it has published any."""
+        row = self._database.execute(
+            "SELECT keys, identity FROM devices JOIN people USING (person) WHERE person = ? AND device = ?",
+            (person, device),
+        ).fetchone()
+        if row is None or row[0] is None:
+            return None
+        keys = msgspec.msgpack.decode(row[0], type=PublishedKeys)
+        return Bundle(device, row[1], keys, self._spend(person, device))
+
+    def prekeys_left(self, person: str, device: str) -> int:
+        """How many prekeys of a device were not given out."""
+        query = "SELECT count(*) FROM prekeys WHERE person = ? AND device = ?"
+        return int(self._database.execute(query, (person, device)).fetchone()[0])
+
+    def close(self) -> None:
+        """Close the file."""
+        self._database.close()
+
+    def _spend(self, person: str, device: str) -> bytes | None:
+        found = (person, device)
+        row = self._database.execute(
+            "SELECT prekey FROM prekeys WHERE person = ? AND device = ? LIMIT 1", found
+        ).fetchone()
+        if row is None:
+            return None
+        self._database.execute("DELETE FROM prekeys WHERE person = ? AND device = ? AND prekey = ?", (*found, row[0]))
+        return bytes(row[0])

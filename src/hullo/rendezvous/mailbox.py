@@ -1,0 +1,57 @@
+"""Envelopes for devices that are away: few, small, for a minute at most, and in memory only. Pure."""
+
+from collections import deque
+
+import msgspec
+
+from hullo.rendezvous.wire import Envelope
+
+MAX_WAITING = 32
+"""Envelopes for one device; more are refused, and the sender is told."""
+MAX_BYTES = 64 * 1024 * 1024
+"""For all devices together."""
+
+
+class _Waiting(msgspec.Struct):
+    envelope: Envelope
+    since: float
+    until: float
+
+
+class Mailboxes:
+    """One mailbox for each device that is away and has something waiting. Times are monotonic seconds."""
+
+    def __init__(self, *, max_waiting: int = MAX_WAITING, max_bytes: int = MAX_BYTES) -> None:
+        self._max_waiting = max_waiting
+        self._max_bytes = max_bytes
+        self._boxes: dict[tuple[str, str], deque[_Waiting]] = {}
+        self._bytes = 0
+
+    def put(self, person: str, device: str, envelope: Envelope, now: float, seconds: float) -> bool:
+        """Keep an envelope for that long; False if there is no room."""
+        self._throw_away(now)
+        box = self._boxes.setdefault((person, device), deque())
+        size = len(envelope.data)
+        if len(box) >= self._max_waiting or self._bytes + size > self._max_bytes:
+            return False
+        box.append(_Waiting(envelope, now, now + seconds))
+        self._bytes += size
+        return True
+
+    def take(self, person: str, device: str, now: float) -> list[Envelope]:
+        """Everything for a device that has come back, with how long it waited."""
+        self._throw_away(now)
+        box = self._boxes.pop((person, device), ())
+        self._bytes -= sum(len(waiting.envelope.data) for waiting in box)
+        return [msgspec.structs.replace(waiting.envelope, waited=now - waiting.since) for waiting in box]
+
+    def __len__(self) -> int:
+        return sum(map(len, self._boxes.values()))
+
+    def _throw_away(self, now: float) -> None:
+        for key, box in [*self._boxes.items()]:
+            for waiting in [waiting for waiting in box if waiting.until <= now]:
+                box.remove(waiting)
+                self._bytes -= len(waiting.envelope.data)
+            if not box:
+                del self._boxes[key]
