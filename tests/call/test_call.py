@@ -107,7 +107,9 @@ async def test_what_a_line_knows_beside_sound_is_told_and_kept() -> None:
     assert (connected.emoji, connected.version) == (line.leg.emoji, "13.0.0")
     assert [event.muted for event in told if isinstance(event, events.PeerMuted)] == [True, False]
     assert (report.leg.emoji, report.leg.version) == (line.leg.emoji, "13.0.0")
-    assert call.status().leg.emoji == line.leg.emoji
+    assert call.status().leg == report.leg
+    assert call.status().stats == report.stats == line.leg.stats()
+    assert call._leg is None, "a call that has ended keeps its sound alive"
 
 
 async def test_a_peer_that_was_muted_before_the_call_listened_is_told_too() -> None:

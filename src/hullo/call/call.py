@@ -70,7 +70,8 @@ class Call:
         self._began_wall = _now_ms()
         self._stages: dict[str, float] = {}
         self._leg: Leg | None = None
-        self._failed_leg = LegReport()
+        self._last_leg_report = LegReport()
+        self._last_stats = LegStats()
         self._ending: Ending | None = None
         self._end_requested = asyncio.Event()
         self._muted = False
@@ -214,6 +215,7 @@ class Call:
     def status(self) -> CallStatus:
         """The call as it stands."""
         ending = self._ending if self.state is CallState.ENDED else None
+        leg = self._leg.report() if self._leg is not None else self._last_leg_report
         return CallStatus(
             call_id=self.call_id,
             status=self.state.value,
@@ -223,10 +225,10 @@ class Call:
             duration=self._duration(),
             muted=self._muted,
             peer_muted=self._leg.peer_muted if self._leg is not None else None,
-            verified=self._leg_report().verified,
+            verified=leg.verified,
             recording=str(self._recording.path) if self._recording is not None else None,
-            stats=self._leg.stats() if self._leg is not None else LegStats(),
-            leg=self._leg_report(),
+            stats=self._leg.stats() if self._leg is not None else self._last_stats,
+            leg=leg,
             reason=ending.reason.value if ending is not None else None,
             detail=ending.detail if ending is not None else None,
         )
@@ -293,7 +295,7 @@ class Call:
         try:
             return await self._route.leg(self._rang)
         except CallFailed as failure:
-            self._failed_leg = failure.report
+            self._last_leg_report = failure.report
             self.end(failure.ending)
             await self._route.refuse(failure.ending)
             raise _Over from failure
@@ -371,6 +373,7 @@ class Call:
                 self.note_error("recording", f"the recording is not complete: {error}", retryable=False)
         duration = self._duration()
         self._advance(Signal.END, "ended")
+        self._let_go()
         self._report = CallReport(
             call_id=self.call_id,
             line=self.line,
@@ -380,8 +383,8 @@ class Call:
             duration=duration,
             ending=ending,
             stages=dict(self._stages),
-            leg=self._leg_report(),
-            stats=self._leg.stats() if self._leg is not None else LegStats(),
+            leg=self._last_leg_report,
+            stats=self._last_stats,
             turns=self._turns.turns(),
             recordings=list(self._recordings),
             errors=list(self._errors),
@@ -424,8 +427,12 @@ class Call:
             return 0.0
         return self._stages.get("ended", time.monotonic() - self._began) - self._stages["connected"]
 
-    def _leg_report(self) -> LegReport:
-        return self._leg.report() if self._leg is not None else self._failed_leg
+    def _let_go(self) -> None:
+        """Keep what is known of the sound and not its decoders and queues: calls are remembered for long."""
+        if self._leg is not None:
+            self._last_leg_report, self._last_stats = self._leg.report(), self._leg.stats()
+        self._leg = self._voice = self._mouth = None
+        self._ears.clear()
 
     def _heard_delay(self) -> float:
         """Roughly how long our sound takes to the peer's ear, in seconds: half the round trip and the peer's buffer."""

@@ -24,6 +24,7 @@ Push: TypeAlias = Callable[[int, Any, Device | None, Device | None], None]
 
 
 _REMEMBERED = 60.0
+_MOST_REMEMBERED = 100
 
 
 class Stage(Enum):
@@ -196,12 +197,15 @@ class CallBook:
         self._find(user_id, peer)
 
     def expire(self, now: float) -> None:
-        """End every call that has rung long enough."""
+        """End every call that has rung long enough, and forget old ones."""
         for call in self._calls.values():
             if call.stage is Stage.REQUESTED and now >= call.date + self._settings.ring_seconds:
                 ended = self._end(call, types.PhoneCallDiscardReasonMissed(), None, now)
                 self._tell(call.caller, ended)
                 self._tell(call.callee, ended)
+        over = [one for one in self._calls.values() if one.stage is Stage.DISCARDED]
+        for call in over[:-_MOST_REMEMBERED]:
+            del self._calls[call.id]
 
     def recent(self, user_id: int, now: float) -> list[Any]:
         """What a device that comes back is told again: how its calls stand that are live or ended just now."""

@@ -1,13 +1,12 @@
 """Updates that come twice."""
 
 from hashlib import blake2b
-from typing import TypeAlias
+
+import msgspec
 
 from hullo.lines.telegram.port import PhoneUpdate, UpdateSignalingData
 
 _REMEMBERED = 4096
-
-_Mark: TypeAlias = PhoneUpdate | tuple[int, bytes]
 
 
 class Replays:
@@ -19,7 +18,7 @@ class Replays:
     """
 
     def __init__(self) -> None:
-        self._seen: dict[_Mark, None] = {}
+        self._seen: dict[bytes, None] = {}
         self.dropped = 0
 
     def is_new(self, update: PhoneUpdate) -> bool:
@@ -34,7 +33,7 @@ class Replays:
         return True
 
 
-def _mark(update: PhoneUpdate) -> _Mark:
-    if isinstance(update, UpdateSignalingData):
-        return update.phone_call_id, blake2b(update.data, digest_size=16).digest()
-    return update
+def _mark(update: PhoneUpdate) -> bytes:
+    """A digest, so that what is remembered of a call is small and no secret."""
+    said = update if isinstance(update, UpdateSignalingData) else update.phone_call
+    return blake2b(type(said).__name__.encode() + msgspec.msgpack.encode(said), digest_size=16).digest()
