@@ -24,7 +24,7 @@ check: ## style, types, architecture
 	$(RUN)lint-imports
 
 peers: ## calls with programs that nobody here wrote: Chromium and plain aiortc (root, for a network namespace)
-	@scripts/bootstrap python node chromium net sound
+	@scripts/bootstrap python node chromium net sound voices
 	$(PYTEST) -q -m "peer or net" tests
 
 soak: ## a thousand calls, twenty at once, an hour with clocks that drift
@@ -36,7 +36,7 @@ fuzz: ## parsers against random input, longer than `make test` does
 	HYPOTHESIS_PROFILE=fuzz $(PYTEST) -q -m hypothesis tests
 
 bench: ## every benchmark, side by side with its peer
-	@scripts/bootstrap python chromium net sound
+	@scripts/bootstrap python chromium net sound voices
 	$(RUN)python -m bench
 
 clean: ## remove what the targets above made

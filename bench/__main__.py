@@ -10,15 +10,17 @@ from contextlib import contextmanager
 
 from rich.console import Console
 
-from bench import density, latency, loss, network
+from bench import density, latency, loss, network, turns
 from bench.child import ChildFailed
 from bench.ends.chromium import ChromiumMissing
 from bench.result import RESULTS, Result
+from bench.turn_voices import VoiceMissing
 
 BENCHMARKS: Mapping[str, Callable[[bool], Awaitable[Result]]] = {
     "latency": latency.run,
     "density": density.run,
     "loss": loss.run,
+    "turns": turns.run,
 }
 
 NEED_NETWORK = {"latency", "density"}
@@ -38,7 +40,7 @@ def main() -> int:
         with _alone():
             for name in names:
                 _report(asyncio.run(BENCHMARKS[name](chosen.quick)), as_json=chosen.json)  # type: ignore[arg-type]
-    except (BlockingIOError, network.NetworkUnavailable, ChildFailed, ChromiumMissing) as error:
+    except (BlockingIOError, network.NetworkUnavailable, ChildFailed, ChromiumMissing, VoiceMissing) as error:
         print(f"bench: {error}", file=sys.stderr)
         return 1
     return 0

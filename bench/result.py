@@ -48,6 +48,8 @@ class Result:
     conditions: Mapping[str, object] = field(default_factory=dict)
     groups: Sequence[str] = ()
     """Where there are many figures of the same kind: what their names begin with, a section of the table each."""
+    headline: Sequence[str] = ()
+    """Figures of ours that are known by their bare names, too."""
 
     def as_json(self) -> dict[str, object]:
         """The form that programs read."""
@@ -59,12 +61,13 @@ class Result:
         }
 
     def figures(self) -> dict[str, float]:
-        """All figures, with their subject in front of the name."""
-        return {
+        """All figures, with their subject in front of the name, after those of the headline."""
+        found = {
             f"{subject}_{name}": round(value, 5)
             for subject, figures in self.measured.items()
             for name, value in figures.items()
         }
+        return {name: found[f"{OURS}_{name}"] for name in self.headline} | found
 
     def write(self) -> Path:
         """Keep the JSON form under `bench/results`; the path of the file."""

@@ -1,5 +1,6 @@
 """Trouble on purpose, made the same way for every subject."""
 
+import random
 import socket
 import time
 from typing import Any
@@ -17,6 +18,18 @@ def lose_one_rtp_packet() -> None:
             return _send_to(self, data, *where)
         socket.socket.sendto = _send_to  # type: ignore[method-assign]
         return len(data)
+
+    socket.socket.sendto = sendto  # type: ignore[method-assign, assignment]
+
+
+def lose_rtp_packets(share: float, seed: int) -> None:
+    """From now on so many of the RTP packets that this process sends are lost between here and the network."""
+    fate = random.Random(seed)
+
+    def sendto(self: socket.socket, data: Any, *where: Any) -> int:
+        if _is_rtp(data) and fate.random() < share:
+            return len(data)
+        return _send_to(self, data, *where)
 
     socket.socket.sendto = sendto  # type: ignore[method-assign, assignment]
 

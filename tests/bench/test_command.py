@@ -2,6 +2,7 @@
 
 import fcntl
 import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -16,7 +17,7 @@ ROOT = Path(__file__).parents[2]
 
 def _bench(*arguments: str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "bench", *arguments]
-    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=280, check=False)
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=580, check=False)
 
 
 def _measured(name: str) -> dict[str, Any]:
@@ -66,3 +67,16 @@ def test_two_measurements_at_once_are_refused() -> None:
         done = _bench("loss", "--quick")
     assert done.returncode == 1
     assert "another measurement is running" in done.stderr
+
+
+@pytest.mark.peer
+@pytest.mark.timeout(600)
+@pytest.mark.skipif(shutil.which("flite") is None, reason="scripts/bootstrap voices installs the callers' voices")
+def test_turns_measures_the_default_beside_fixed_pauses() -> None:
+    done = _bench("turns", "--quick", "--json")
+    assert done.returncode == 0, done.stderr
+    figures = json.loads(done.stdout)["figures"]
+    assert 100 < figures["overhead_p50_ms"] <= figures["overhead_p95_ms"]
+    assert 0 <= figures["early_cut_share"] < 0.5
+    for pause in (700, 1500):
+        assert figures[f"fixed_{pause}_ms_overhead_p50_ms"] > pause
