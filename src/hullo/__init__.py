@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from hullo.call.events import Error as Error
     from hullo.call.events import Incoming as Incoming
     from hullo.call.events import Interrupted as Interrupted
+    from hullo.call.events import LineNotice as LineNotice
     from hullo.call.events import Partial as Partial
     from hullo.call.events import PeerMuted as PeerMuted
     from hullo.call.events import Quality as Quality
@@ -67,6 +68,7 @@ _HOMES = {
         "Error",
         "Incoming",
         "Interrupted",
+        "LineNotice",
         "PeerMuted",
         "Partial",
         "Quality",

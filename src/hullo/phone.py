@@ -11,7 +11,7 @@ from hullo.call.event_stream import EventStream
 from hullo.call.limits import Limits
 from hullo.call.switchboard import Switchboard
 from hullo.lines.browser.line import BrowserLine
-from hullo.lines.direct.channel import Notice, OnNotice, SecureChannel
+from hullo.lines.direct.channel import Notice, SecureChannel
 from hullo.lines.direct.line import DirectLine
 from hullo.lines.direct.people import Contacts, People
 from hullo.lines.line import Line
@@ -40,9 +40,8 @@ class Phone:
     `listen` is the host and port where calls come in, or None for a phone that only calls others by that line.
     `telegram` adds an account that `hullo telegram login` has logged in. `answer` is `auto` to answer at once, or `ask`
     to let each incoming call ring until `Call.accept`. `speech` is None for calls that carry sound but recognise and
-    say nothing. `channel` is a messenger's secure channel for direct calls, `people` whom its user knows, and
-    `on_notice` is told what the user should know of it. Entering raises `SpeechError` when speech can't start,
-    `OSError` when the address is taken, and `TelegramUnavailable`.
+    say nothing. `channel` is a messenger's secure channel for direct calls, and `people` whom its user knows. Entering
+    raises `SpeechError` when speech can't start, `OSError` when the address is taken, and `TelegramUnavailable`.
     """
 
     def __init__(
@@ -58,7 +57,6 @@ class Phone:
         ice: IceOptions = IceOptions(),  # noqa: B008  # frozen
         channel: SecureChannel | None = None,
         people: People | None = None,
-        on_notice: OnNotice | None = None,
     ) -> None:
         self._listen = listen
         self._telegram = telegram
@@ -70,7 +68,6 @@ class Phone:
         self._ice = ice
         self._secure_channel = channel
         self._people = people or Contacts()
-        self._on_notice = on_notice or _ignore_notice
         self._stack = AsyncExitStack()
         self._switchboard: Switchboard | None = None
 
@@ -120,11 +117,15 @@ class Phone:
 
     def _lines(self, clock: MediaClock, account: Account | None) -> Iterator[Line]:
         if self._secure_channel is not None:
-            yield DirectLine(self._secure_channel, self._people, clock=clock, ice=self._ice, on_notice=self._on_notice)
+            yield DirectLine(self._secure_channel, self._people, clock=clock, ice=self._ice, on_notice=self._noticed)
         host, port = self._listen or (None, 0)
         yield BrowserLine(host, port, clock=clock, token=self._token, origins=self._origins, ice=self._ice)
         if self._telegram is not None and account is not None:
             yield TelegramLine(account, CallSafety(self._telegram.rules()), clock=clock)
+
+    def _noticed(self, notice: Notice) -> None:
+        if self._switchboard is not None:
+            self._switchboard.notice("direct", notice.kind, notice.person, notice.detail)
 
     def _host_changed(self, event: HostEvent) -> None:
         if self._switchboard is not None and not isinstance(event, HostLoading):
@@ -152,6 +153,3 @@ def _words(event: HostEvent) -> str:
     if isinstance(event, HostDown):
         return f"{event.detail}; it is started again in {event.retry_in_ms:.0f} ms"
     return "running again"
-
-
-def _ignore_notice(notice: Notice) -> None: ...

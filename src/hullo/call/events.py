@@ -191,6 +191,19 @@ class Ended(Event, frozen=True, kw_only=True, tag="call.ended"):
     status: str = "ended"
 
 
+class LineNotice(Event, frozen=True, kw_only=True, tag="line.notice"):
+    """A line tells what its user should know and what is no call: a missed call, a changed key, an attack.
+
+    `call_id` is empty, `seq` counts the notices of the process. At most one a second of a kind about a person.
+    """
+
+    line: str
+    kind: str
+    """`missed-call`, `key-changed`, `forged`, `replayed`, `stranger`, `flood` ...; docs/privacy.md lists them."""
+    person: str | None
+    detail: str
+
+
 CallEvent: TypeAlias = (
     Incoming
     | Ringing
@@ -211,9 +224,10 @@ CallEvent: TypeAlias = (
     | Reconnected
     | Error
     | Ended
+    | LineNotice
 )
 
-DROPPABLE = (Quality, Partial)
+DROPPABLE = (Quality, Partial, LineNotice)
 
 
 def event_name(event_type: type[Event]) -> str:

@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import secrets
+import time
 from collections import OrderedDict
 from collections.abc import AsyncIterator, Sequence
 from types import TracebackType
@@ -11,7 +12,7 @@ from typing import Self
 from hullo.call.call import Call
 from hullo.call.errors import CallRefused, UnknownCall
 from hullo.call.event_stream import EventStream
-from hullo.call.events import CallEvent
+from hullo.call.events import CallEvent, LineNotice
 from hullo.call.limits import Limits
 from hullo.call.route import Dialed, Offered
 from hullo.call.states import CallState
@@ -52,6 +53,7 @@ class Switchboard:
         self._tasks: asyncio.TaskGroup | None = None
         self._line_tasks: list[asyncio.Task[None]] = []
         self._closing = False
+        self._notices = 0
 
     async def __aenter__(self) -> Self:
         self._tasks = await asyncio.TaskGroup().__aenter__()
@@ -123,6 +125,14 @@ class Switchboard:
         """Something that all calls share has failed, or is being mended: every live call tells its gateway."""
         for call in self.live():
             call.note_error(component, error, retryable)
+
+    def notice(self, line: str, kind: str, person: str | None, detail: str) -> None:
+        """A line tells something that belongs to no call: `line.notice`."""
+        self._notices += 1
+        now = time.time_ns() // 1_000_000
+        self._publish(
+            LineNotice(call_id="", seq=self._notices, timestamp=now, line=line, kind=kind, person=person, detail=detail)
+        )
 
     def _line_for(self, to: str, name: str | None) -> Line:
         if name is not None:

@@ -54,6 +54,8 @@ def event_line(name: str, fields: dict[str, Any]) -> str:
             text = f"[dim]{name} {_quality(fields['stats'])}[/dim]"
         case "call.error":
             text = f"[red]{name}[/red] {plain(fields['component'])}: {plain(fields['error'])}"
+        case "line.notice":
+            return f"[red]{name}[/red] {plain(fields['line'])}, {plain(fields['kind'])}: {plain(fields['detail'])}"
         case "call.ended":
             text = f"{name} [bold]{fields['reason']}[/bold] {plain(fields['detail'])}, {fields['duration']:.1f} s"
         case _:

@@ -6,6 +6,7 @@ import time
 import msgspec
 import pytest
 
+import hullo
 from hullo.lines.direct.channel import Device
 from hullo.lines.direct.leg import DirectLeg
 from hullo.lines.direct.messages import (
@@ -20,8 +21,8 @@ from hullo.lines.direct.messages import (
 )
 from hullo.lines.line import CallFailed, EndReason
 from hullo.rtc.parameters import Consent, IceOptions, IceServer
-from tests.lines.direct.memory_channel import BYE, DEADLINE, MemoryMessenger, answered, connect, sides
-from tests.lines.direct.samples import ALICE, BOB, BOB_DESK, CAROL, call_id, offer
+from tests.lines.direct.memory_channel import BYE, DEADLINE, MemoryChannel, MemoryMessenger, answered, connect, sides
+from tests.lines.direct.samples import ALICE, BOB, BOB_DESK, CAROL, WALL, call_id, offer
 from tests.rtc.test_connection import until
 from tests.rtc.test_gathering import StunServer
 from tests.rtc.tones import Listener, Tone
@@ -261,3 +262,18 @@ async def test_the_offer_leaves_at_once_and_later_candidates_follow() -> None:
         assert all("typ host" in line for line in first.transport.candidates)
         await hang_up(*legs)
     transport.close()
+
+
+async def test_what_is_no_call_is_told_as_an_event() -> None:
+    messenger = MemoryMessenger()
+    async with hullo.Phone(channel=MemoryChannel(messenger, BOB), people=hullo.Contacts("alice"), speech=None) as phone:
+        stream = phone.events()
+        await until(lambda: BOB in messenger.online)
+        messenger.online[BOB](CAROL, encode_message(offer()))
+        messenger.online[BOB](ALICE, encode_message(offer(2, sent=WALL - 1e6)))
+        async with asyncio.timeout(DEADLINE):
+            told = [await anext(stream), await anext(stream)]
+        assert [(e.kind, e.person, e.call_id) for e in told if isinstance(e, hullo.LineNotice)] == [
+            ("stranger", "carol", ""),
+            ("missed-call", "alice", ""),
+        ]

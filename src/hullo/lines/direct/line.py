@@ -5,6 +5,7 @@ import logging
 import secrets
 import time
 from collections import deque
+from collections.abc import Callable
 
 from hullo.lines.direct import endings
 from hullo.lines.direct.actions import (
@@ -60,7 +61,7 @@ class DirectLine:
     """See `hullo.lines.line.Line`. It knows people by the names that `channel` gives them, with or without `direct:`.
 
     `most_calls` may live at once before others find us busy. `on_notice` is told what the user should know, as it
-    happens; the last ones stay in `notices`.
+    happens; the last ones stay in `notices`. `wall` is the clock, in Unix seconds, that offers' ages are taken by.
     """
 
     def __init__(
@@ -73,6 +74,7 @@ class DirectLine:
         name: str = "direct",
         most_calls: int = 1,
         on_notice: OnNotice = lambda notice: None,
+        wall: Callable[[], float] = time.time,
     ) -> None:
         self.name = name
         self.missed: deque[MissedCall] = deque(maxlen=MAX_MISSED)
@@ -84,6 +86,7 @@ class DirectLine:
         self._ice = ice
         self._most_calls = most_calls
         self._tell = on_notice
+        self._wall = wall
         self._rules: CallRules | None = None
         self._calls: dict[str, DirectCall] = {}
         self._rings: dict[str, OnRinging] = {}
@@ -219,6 +222,8 @@ class DirectLine:
                 self._rang(caller, offer)
             case Missed(missed):
                 self.missed.append(missed)
+                detail = f"{missed.person} called: {missed.why}"
+                self._tell(Notice(kind="missed-call", person=missed.person, detail=detail))
             case Notify(notice):
                 self._noticed(notice)
             case Send():
@@ -262,7 +267,7 @@ class DirectLine:
                 async with asyncio.timeout(wait):
                     await self._deadline_moved.wait()
             except TimeoutError:
-                self._do(self._rules.tick(time.monotonic(), time.time()))
+                self._do(self._rules.tick(time.monotonic(), self._wall()))
 
     # Messages
 
@@ -299,7 +304,7 @@ class DirectLine:
         except MessageError as error:
             self._noticed(Notice(kind="malformed", person=sender.person, detail=f"{sender.person}: {error}"))
         else:
-            self._do(self._rules.receive(sender, message, time.monotonic(), time.time()))
+            self._do(self._rules.receive(sender, message, time.monotonic(), self._wall()))
 
     def _refuse_version(self, sender: Device, error: UnknownVersion) -> None:
         self._noticed(Notice(kind="unknown-version", person=sender.person, detail=f"{sender.person}: {error}"))
