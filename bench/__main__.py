@@ -10,7 +10,7 @@ from contextlib import contextmanager
 
 from rich.console import Console
 
-from bench import density, latency, loss, network, turns
+from bench import density, interruption, latency, loss, network, turns
 from bench.child import ChildFailed
 from bench.ends.chromium import ChromiumMissing
 from bench.result import RESULTS, Result
@@ -21,6 +21,7 @@ BENCHMARKS: Mapping[str, Callable[[bool], Awaitable[Result]]] = {
     "density": density.run,
     "loss": loss.run,
     "turns": turns.run,
+    "interruption": interruption.run,
 }
 
 NEED_NETWORK = {"latency", "density"}

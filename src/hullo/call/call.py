@@ -83,7 +83,9 @@ class Call:
         self._mouth: Mouth | None = None
         self._recording: StereoRecording | None = None
         self._recordings: list[RecordingReport] = []
-        self._voice = Voice(speech, self._turns, self.emit, self.note_error) if speech is not None else None
+        self._voice = (
+            Voice(speech, self._turns, self.emit, self.note_error, self._heard_delay) if speech is not None else None
+        )
 
     # What others ask of a call.
 
@@ -157,7 +159,11 @@ class Call:
 
     def interrupt(self) -> None:
         """Be silent at once and forget what was still to be said; `call.interrupted` tells what was cut short."""
-        self._speaking_voice().interrupt(self._heard_delay())
+        self._speaking_voice().interrupt()
+
+    def set_interruptible(self, enabled: bool) -> None:
+        """Whether the peer interrupts by speaking. Raises `WrongState`, `NoSpeech`, `CannotSpeak`."""
+        self._speaking_voice().set_interruptible(enabled)
 
     def set_muted(self, muted: bool) -> None:
         """While muted nothing is sent. Speech that is under way goes on unheard."""
@@ -411,6 +417,8 @@ class Call:
         pcm = self._voice.next_frame(now) if self._voice is not None else None
         if pcm is None and self._mouth is not None:
             pcm = self._mouth(now)
+        if self._voice is not None:
+            self._voice.said(None if self._muted else pcm)
         if self._recording is not None:
             self._recording.ours(pcm, now)
         return pcm

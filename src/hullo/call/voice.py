@@ -28,14 +28,45 @@ class Emit(Protocol):
 class Voice:
     """A listener and a speech queue, wired to one call."""
 
-    def __init__(self, speech: SpeechService, turns: TurnLog, emit: Emit, note_error: NoteError) -> None:
+    def __init__(
+        self,
+        speech: SpeechService,
+        turns: TurnLog,
+        emit: Emit,
+        note_error: NoteError,
+        heard_delay: Callable[[], float],
+    ) -> None:
+        """`heard_delay` gives how long our sound takes to the peer's ear, in seconds."""
         self._turns = turns
         self._emit = emit
         self._note_error = note_error
         self._listener = speech.listener(self._on_event) if speech.settings.recogniser is not None else None
         self._queue = speech.queue(self._on_event)
-        self.hear: Ear = self._listener.hear if self._listener is not None else _deaf
+        self._heard_delay = heard_delay
+        self._barge_in = speech.barge_in(self._queue, heard_delay)
+        self._listen: Ear = self._listener.hear if self._listener is not None else _deaf
         self.next_frame: Mouth = self._queue.next_frame
+
+    @property
+    def interruptible(self) -> bool:
+        """Whether the peer interrupts by speaking."""
+        return self._barge_in is not None and self._barge_in.enabled
+
+    def set_interruptible(self, enabled: bool) -> None:
+        """Whether the peer interrupts by speaking. Raises `CannotSpeak` where nothing can listen for that."""
+        if self._barge_in is not None:
+            self._barge_in.enabled = enabled
+        elif enabled:
+            raise CannotSpeak(SpeechError("there is no voice that could be interrupted: set one"))
+
+    def hear(self, pcm: Pcm, now: float) -> None:
+        """An `Ear`: what the peer says, which may interrupt."""
+        self._listen(self._barge_in.hear(pcm, now) if self._barge_in is not None else pcm, now)
+
+    def said(self, pcm: Pcm | None) -> None:
+        """What was sent in the same tick, by whomever: its echo is not the peer."""
+        if self._barge_in is not None:
+            self._barge_in.said(pcm)
 
     async def run(self) -> None:
         """Recognise and synthesise until cancelled."""
@@ -78,9 +109,9 @@ class Voice:
         self._turns.answered(utterance.utterance_id, path.name, time.monotonic())
         return utterance.utterance_id
 
-    def interrupt(self, heard_delay: float) -> None:
-        """Be silent at once; `call.interrupted` tells what was cut short. Sound takes `heard_delay` s to the peer."""
-        self._queue.interrupt(heard_delay)
+    def interrupt(self) -> None:
+        """Be silent at once; `call.interrupted` tells what was cut short."""
+        self._queue.interrupt(self._heard_delay())
 
     def _on_event(self, event: speech_events.SpeechEvent) -> None:
         match event:
@@ -91,6 +122,7 @@ class Voice:
             case speech_events.Transcript():
                 self._understood(event)
             case speech_events.Partial(text=text, started_at=started_at):
+                self._reconsider(text)
                 self._emit(events.Partial, text=text, transcript=text, started_at=started_at)
             case speech_events.NothingRecognised():
                 self._emit(
@@ -141,7 +173,12 @@ class Voice:
             cause=event.cause,
         )
 
+    def _reconsider(self, text: str) -> None:
+        if self._barge_in is not None:
+            self._barge_in.understood(text, time.monotonic())
+
     def _understood(self, heard: speech_events.Transcript) -> None:
+        self._reconsider(heard.text)
         self._emit(
             events.Speech,
             text=heard.text,

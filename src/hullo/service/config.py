@@ -21,6 +21,7 @@ from hullo.service.unix_socket import default_socket_path
 from hullo.speech.endpointing.choice import ADAPTIVE
 from hullo.speech.engine_settings import ESPEAK, POCKETSPHINX
 from hullo.speech.errors import SpeechError
+from hullo.speech.interruption import InterruptionSettings
 from hullo.speech.settings import SpeechSettings
 
 Seconds: TypeAlias = Annotated[float, Field(gt=0, le=86_400, allow_inf_nan=False)]
@@ -116,6 +117,12 @@ class SpeechConfig(Section):
     """Silence that ends a turn with `fixed` endpointing; left out: 0.7."""
     max_segment_seconds: Seconds = 30.0
     """Longest stretch that is recognised at once: longer speech is cut at its best pause, its words joined."""
+    interruptible: bool = True
+    """Whether the peer interrupts by speaking; `call.interruptible` changes it for a call."""
+    interrupt_seconds: Seconds = 1.2
+    """We pause as soon as the peer seems to speak; going on for so long makes it an interruption."""
+    resume_seconds: Seconds = 0.3
+    """The peer is silent again for so long before that: it was an "mm-hm" or a cough, and we go on at that word."""
     recogniser_timeout_seconds: Seconds = 60.0
     """Longest wait for the recogniser; what all calls say queues up in front of it. An engine that takes longer for one
     piece of speech counts as stuck and is started again."""
@@ -152,8 +159,14 @@ class SpeechConfig(Section):
             endpointing=self.endpointing,
             end_pause=self.end_pause_seconds,
             max_segment=self.max_segment_seconds,
+            interruption=self._interruption(),
             recogniser_timeout=self.recogniser_timeout_seconds,
             voice_timeout=self.voice_timeout_seconds,
+        )
+
+    def _interruption(self) -> InterruptionSettings:
+        return InterruptionSettings(
+            enabled=self.interruptible, interrupt=self.interrupt_seconds, release=self.resume_seconds
         )
 
 

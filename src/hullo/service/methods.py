@@ -19,6 +19,7 @@ from hullo.service.errors import ErrorCode, domain_error
 from hullo.service.method import Method, Service
 from hullo.service.params import (
     CallParams,
+    InterruptibleParams,
     ListParams,
     MuteParams,
     Nothing,
@@ -30,6 +31,7 @@ from hullo.service.params import (
 from hullo.service.results import (
     CallResult,
     Health,
+    InterruptibleResult,
     MuteResult,
     RecordResult,
     SpeakResult,
@@ -106,6 +108,13 @@ async def interrupt(service: Service, params: CallParams) -> CallResult:
     return _result(call)
 
 
+async def interruptible(service: Service, params: InterruptibleParams) -> InterruptibleResult:
+    """Let the peer of this call interrupt by speaking, or not. The beginning is as `[speech] interruptible` says."""
+    call = _call(service, params.call_id)
+    call.set_interruptible(params.enabled)
+    return InterruptibleResult(call_id=call.call_id, enabled=params.enabled)
+
+
 async def mute(service: Service, params: MuteParams) -> MuteResult:
     """Stop sending sound, or go on with it. Speech that is under way goes on unheard."""
     call = _call(service, params.call_id)
@@ -178,6 +187,13 @@ _TABLE: tuple[Method[Any], ...] = (
     Method("call.speak", SpeakParams, SpeakResult, speak, (*_VOICE, ErrorCode.SPEECH_FAILED)),
     Method("call.play", PlayParams, UtteranceResult, play, (*_VOICE, ErrorCode.SPEECH_FAILED, ErrorCode.TOO_SLOW)),
     Method("call.interrupt", CallParams, CallResult, interrupt, _VOICE),
+    Method(
+        "call.interruptible",
+        InterruptibleParams,
+        InterruptibleResult,
+        interruptible,
+        (*_VOICE, ErrorCode.SPEECH_FAILED),
+    ),
     Method("call.mute", MuteParams, MuteResult, mute, _ONE_CALL),
     Method(
         "call.record",

@@ -66,6 +66,13 @@ class MuteParams(msgspec.Struct, frozen=True):
     call_id: CallId = None
 
 
+class InterruptibleParams(msgspec.Struct, frozen=True):
+    """Whether the peer may interrupt, in which call."""
+
+    enabled: Annotated[bool, Meta(description="Whether the peer interrupts what is spoken by speaking.")]
+    call_id: CallId = None
+
+
 class RecordParams(msgspec.Struct, frozen=True):
     """Where to record, or that the recording shall stop: one of the two."""
 

@@ -43,6 +43,13 @@ class MuteResult(msgspec.Struct, frozen=True, kw_only=True):
     muted: bool
 
 
+class InterruptibleResult(msgspec.Struct, frozen=True, kw_only=True):
+    """Whether the peer interrupts by speaking now."""
+
+    call_id: str
+    enabled: bool
+
+
 class RecordResult(msgspec.Struct, frozen=True, kw_only=True):
     """The recording, and whether it goes on."""
 

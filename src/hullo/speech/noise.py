@@ -37,6 +37,10 @@ class NoiseFloor:
         other, which speech never is, it is more than 1.
         """
         self._take(level)
+        return self.bar(bar, level)
+
+    def bar(self, bar: float, level: float) -> float:
+        """The same for a `level` that was taken already."""
         low = self.dbfs
         if max(*self._highs, self._high) - low < _STEADY_DB:
             return 2.0

@@ -9,6 +9,7 @@ from typing import Self
 
 from hullo.media.pcm import Pcm
 from hullo.speech.backends import recogniser_backend, voice_backend
+from hullo.speech.barge_in import BargeIn
 from hullo.speech.download_display import DownloadDisplay
 from hullo.speech.errors import SpeechError
 from hullo.speech.events import HostEvent, HostLoading, ListenerEvent, QueueEvent
@@ -56,7 +57,7 @@ class SpeechService:
                 self._stack.push_async_callback(backend.close)
             for one in watched:
                 self._stack.callback(tasks.create_task(one.run()).cancel)
-            if self.recogniser is not None:
+            if self.recogniser is not None or self._hears_interruptions:
                 self._model = await asyncio.to_thread(SileroModel)
             with self._downloads:
                 for one in watched:
@@ -70,6 +71,10 @@ class SpeechService:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         await self._stack.aclose()
+
+    @property
+    def _hears_interruptions(self) -> bool:
+        return self.voice is not None and self.settings.interruption.enabled
 
     @property
     def hosts(self) -> dict[str, int | None]:
@@ -91,6 +96,12 @@ class SpeechService:
             started=started,
             clock=self._clock,
         )
+
+    def barge_in(self, queue: SpeechQueue, heard_delay: Callable[[], float]) -> BargeIn | None:
+        """What lets the peer of a new call interrupt `queue`; None without a voice, and for calls that can't be."""
+        if self._model is None or self.voice is None:
+            return None
+        return BargeIn(queue, self._model, self.settings.interruption, heard_delay)
 
     def queue(self, on_event: Callable[[QueueEvent], None]) -> SpeechQueue:
         """The mouth of a new call; without a voice it can still play files."""

@@ -8,6 +8,7 @@ from hullo.speech.endpointing.strategy import Endpointing
 from hullo.speech.engine_settings import ESPEAK, POCKETSPHINX, check_engine
 from hullo.speech.engines.registry import Role
 from hullo.speech.errors import SpeechError
+from hullo.speech.interruption import InterruptionSettings
 from hullo.speech.segmenter import SegmenterSettings
 
 
@@ -52,6 +53,8 @@ class SpeechSettings:
     """Seconds of silence that end a turn with `fixed` endpointing; None is 0.7."""
     max_segment: float = 30.0
     """Longest stretch that is recognised at once, seconds: longer speech is cut at its best pause, its words joined."""
+    interruption: InterruptionSettings = InterruptionSettings()  # noqa: RUF009  # frozen
+    """Whether and when the peer interrupts by speaking."""
     recogniser_timeout: float = 60.0
     """Longest wait for the recogniser, seconds; segments of all calls queue up in front of it."""
     voice_timeout: float = 10.0
