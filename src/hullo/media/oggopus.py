@@ -196,7 +196,8 @@ class OggOpusReader:
         self._pages = PageReader()
         self._joiner = PacketJoiner(_MAX_PACKET)
         self._serial: int | None = None
-        self._base: int | None = None
+        self._first: int | None = None
+        self._base = 0
         self._edge: int | None = None
 
     @property
@@ -253,9 +254,10 @@ class OggOpusReader:
             jump = page.granule - samples - self._edge
             missing = jump if 0 < jump <= _LONGEST_GAP else 0
             begin = self._edge + missing
-        elif page.last and self._base is None:
+        elif page.last and self._first in (None, page.sequence):
             begin = 0  # a stream that ends in its first page says where it ends, not how long its packets are
-        self._base = begin if self._base is None else self._base
+        if self._first is None:
+            self._first, self._base = page.sequence, begin
         self._edge = begin + samples
         origin = self._base + self.head.pre_skip
         end = max(min(page.granule, self._edge), begin) if page.last else self._edge

@@ -1,4 +1,4 @@
-"""Sound files of any format that PyAV reads, as 48 kHz mono, decoded bit by bit away from the event loop."""
+"""Sound files of any format that PyAV reads, as 48 kHz mono, decoded bit by bit."""
 
 import asyncio
 from collections.abc import AsyncGenerator, Generator, Iterator
@@ -25,8 +25,11 @@ async def check_playable(path: Path) -> None:
 
 
 async def stream_file(path: Path) -> AsyncGenerator[Pcm, None]:
-    """The sound of the file in pieces of about 250 ms. Raises `SpeechError` where it cannot be read."""
-    pieces = _decode(path)
+    """The sound of the file in pieces of about 250 ms, decoded away from the event loop.
+
+    Raises `SpeechError` where it cannot be read.
+    """
+    pieces = decode_file(path)
     loop = asyncio.get_running_loop()
     step: asyncio.Future[Pcm | None] | None = None
     try:
@@ -43,27 +46,50 @@ async def stream_file(path: Path) -> AsyncGenerator[Pcm, None]:
         pieces.close()
 
 
-def _decode(path: Path) -> Generator[Pcm, None, None]:
+def decode_file(path: Path, start: float = 0.0) -> Generator[Pcm, None, None]:
+    """The sound of the file in pieces of about 250 ms, from `start` seconds on; each `next` decodes one.
+
+    Raises `SpeechError` where it cannot be read.
+    """
     if not path.is_file():
         raise SpeechError(f"{path} cannot be played: there is no such file")
     try:
         with av.open(str(path), options=_OPTIONS) as container:
             if not container.streams.audio:
                 raise SpeechError(f"{path} cannot be played: it holds no sound")
-            yield from _decode_stream(container)
+            if start > 0:
+                container.seek(round(start * av.time_base))
+            yield from _decode_stream(container, start)
     except PermissionError:
         raise SpeechError(f"{path} cannot be played: no permission to read it") from None
     except av.error.FFmpegError as error:
         raise SpeechError(f"{path} cannot be played: {error.strerror}") from error
 
 
-def _decode_stream(container: av.container.InputContainer) -> Iterator[Pcm]:
+def duration_of(path: Path) -> float | None:
+    """Seconds of sound in the file as its header has them, None if it does not say. Raises `SpeechError`."""
+    try:
+        with av.open(str(path), options=_OPTIONS) as container:
+            return None if container.duration is None else container.duration / av.time_base
+    except (av.error.FFmpegError, OSError) as error:
+        raise SpeechError(f"{path} cannot be played: {error.strerror}") from error
+
+
+def _decode_stream(container: av.container.InputContainer, start: float) -> Iterator[Pcm]:
     resampler = AudioResampler(format="s16", layout="mono", rate=SAMPLE_RATE)
     collected: list[Pcm] = []
+    early: int | None = None
     for frame in chain(container.decode(audio=0), [None]):
-        collected += [out.to_ndarray()[0] for out in resampler.resample(frame)]
+        if early is None and frame is not None:
+            # A jump ends at a packet that begins at or before the time asked for.
+            early = max(round((start - (frame.time or 0.0)) * SAMPLE_RATE), 0)
+        for out in resampler.resample(frame):
+            pcm = out.to_ndarray()[0]
+            skipped = min(early or 0, len(pcm))
+            early = (early or 0) - skipped
+            collected.append(pcm[skipped:])
         if sum(map(len, collected)) >= _PIECE_SAMPLES:
             yield np.concatenate(collected)
             collected = []
-    if collected:
+    if any(map(len, collected)):
         yield np.concatenate(collected)

@@ -1,0 +1,1 @@
+"""Voice messages: recorded, kept, sealed, played."""

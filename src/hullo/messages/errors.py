@@ -1,0 +1,13 @@
+"""The errors of voice messages; each text says what happened, to what, and what to do next."""
+
+
+class MessageError(Exception):
+    """Something about a voice message went wrong."""
+
+
+class RecordingFailed(MessageError):
+    """A recording could not begin, or ended before it was to; what was recorded until then is kept."""
+
+
+class NotPlayable(MessageError):
+    """A file that is no voice message and no other sound either, or is not there."""
