@@ -2,12 +2,13 @@
 
 from html.parser import HTMLParser
 
+import msgspec
 import pytest
 
 from hullo.call.report import CallReport, TurnTimes
 from hullo.demo.measure import Spread, Stretch
 from hullo.demo.page import render
-from hullo.demo.result import DemoResult, DemoTurn, Side, problems_of
+from hullo.demo.result import DemoResult, DemoTurn, Side, emoji_problems, problems_of
 from hullo.lines.line import CandidatePair, Ending, EndReason, LegReport, LegStats
 
 TIMES = TurnTimes(end_of_speech_ms=600, recognition_ms=300, gateway_ms=5, first_audio_ms=20)
@@ -26,18 +27,21 @@ def turn(understood: str, answer: str, *, error_rate: float = 0.0, answer_ms: fl
     )
 
 
-def side() -> Side:
+EMOJI = ("🏁", "🌽", "🍯", "🐐")
+
+
+def side(line: str = "browser", emoji: tuple[str, ...] | None = None) -> Side:
     pair = CandidatePair("host", "host", "udp", "succeeded")
     report = CallReport(
         call_id="c",
-        line="browser",
+        line=line,
         peer="ann",
         direction="outgoing",
         began=0,
         duration=10.0,
         ending=Ending(EndReason.HANGUP_USER, "the peer hung up"),
         stages={},
-        leg=LegReport(stages={"ice": 0.03}, pairs=[pair], chosen=pair, proof="rtcp"),
+        leg=LegReport(stages={"ice": 0.03}, pairs=[pair], chosen=pair, proof="rtcp", emoji=emoji),
         stats=LegStats(packets_received=500),
         turns=[],
         recordings=[],
@@ -112,3 +116,26 @@ def test_a_turn_that_failed_fails_the_demo_and_is_named(turns: list[DemoTurn], s
     outcome = result(turns)
     assert not outcome.ok
     assert says in render(outcome)
+
+
+def test_the_page_of_a_telegram_call_shows_the_emoji_of_both_ends() -> None:
+    end = side("telegram", EMOJI)
+    page = render(msgspec.structs.replace(result([]), caller=end, agent=end))
+    assert page.count("🏁 🌽 🍯 🐐") == 2
+    assert "Telegram" in page
+    assert "Telegram" not in render(result([]))
+
+
+@pytest.mark.parametrize(
+    ("caller", "agent", "says"),
+    [
+        (side("telegram", EMOJI), side("telegram", EMOJI), None),
+        (side("telegram", EMOJI), side("telegram", EMOJI[::-1]), "differ"),
+        (side("telegram", EMOJI), side("telegram"), "differ"),
+        (side("telegram"), side("telegram"), "no key emoji"),
+        (side(), side(), None),
+    ],
+)
+def test_emoji_that_differ_fail_the_demo(caller: Side, agent: Side, says: str | None) -> None:
+    problems = emoji_problems(caller.report, agent.report)
+    assert (problems == []) if says is None else (says in problems[0])

@@ -22,6 +22,9 @@ def demo(
         list[Path] | None, typer.Option(help="a sound file for the caller to say; may be given several times")
     ] = None,
     gateway: Annotated[str | None, typer.Option(help="node or python; Node.js if it is installed")] = None,
+    telegram: Annotated[
+        bool, typer.Option("--telegram", help="a Telegram call, over a Telegram of our own on loopback")
+    ] = False,
     folder: Annotated[Path, typer.Option("--out", help="where to write report.html and report.json")] = Path("demo"),
     as_json: Annotated[bool, typer.Option("--json", help="print the result as JSON")] = False,
 ) -> None:
@@ -32,7 +35,8 @@ def demo(
         if not file.is_file():
             fail(f"{file} is not there", "name a sound file that ffmpeg can read")
     try:
-        result = asyncio.run(run_demo(say or [], gateway, _ignore if as_json else _show, folder))
+        tell = _ignore if as_json else _show
+        result = asyncio.run(run_demo(say or [], gateway, tell, folder, telegram=telegram))
     except DemoError as error:
         fail(str(error), f"hullo doctor tells what is missing; the logs are in {folder}")
     folder.mkdir(parents=True, exist_ok=True)
@@ -70,6 +74,8 @@ def _print_result(result: DemoResult, page: Path) -> None:
             f"sound at the {name}",
             f"{stats.packets_received} packets, {stats.packets_lost} lost, {stats.concealed_ms:.0f} ms concealed",
         )
+        if side.report.leg.emoji:
+            table.add_row(f"key emoji at the {name}", " ".join(side.report.leg.emoji))
         table.add_row(f"processor of the {name}", f"{side.cpu_ms_per_s / 10:.1f} % of a core")
     out.print(table)
     out.print(f"\nreport: {page}")

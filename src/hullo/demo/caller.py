@@ -13,7 +13,9 @@ import typer
 from hullo.call import events
 from hullo.call.call import Call
 from hullo.call.report import CallReport
+from hullo.lines.telegram.account.settings import TelegramConfig
 from hullo.phone import Phone
+from hullo.service.config import load_config
 
 LINES = (
     "What is your name?",
@@ -137,10 +139,12 @@ class _Conversation:
         return " ".join(speech.text for speech in self._heard if begin <= speech.started_at < end)
 
 
-async def place_call(url: str, script: Sequence[str | Path], recording: Path) -> CallerResult:
-    """Call `url`, hold the conversation, hang up, and return what is known of it."""
-    async with Phone() as phone:
-        call = phone.dial(url)
+async def place_call(
+    to: str, script: Sequence[str | Path], recording: Path, telegram: TelegramConfig | None
+) -> CallerResult:
+    """Call `to`, hold the conversation, hang up, and return what is known of it."""
+    async with Phone(telegram=telegram) as phone:
+        call = phone.dial(to)
         call.start_recording(str(recording))
         async with asyncio.timeout(_CALL_SECONDS):
             turns = await _Conversation(call).hold(script)
@@ -151,13 +155,15 @@ async def place_call(url: str, script: Sequence[str | Path], recording: Path) ->
 
 
 def main(
-    url: str,
+    to: str,
     out: Annotated[Path, typer.Option(help="where to write the result, as JSON")],
     recording: Annotated[Path, typer.Option(help="where to write the recording, as WAV")],
+    config: Annotated[Path, typer.Option(help="a configuration file; of it, [telegram] is used if it is enabled")],
     say: Annotated[list[Path] | None, typer.Option(help="a sound file to say instead of the usual lines")] = None,
 ) -> None:
-    """Call URL and hold the demo's conversation."""
-    result = asyncio.run(place_call(url, say or LINES, recording))
+    """Call TO and hold the demo's conversation."""
+    telegram = load_config(config).telegram
+    result = asyncio.run(place_call(to, say or LINES, recording, telegram if telegram.enabled else None))
     out.write_bytes(msgspec.json.encode(result))
     if not result.turns:
         sys.exit(f"the call came to nothing: {result.report.ending.detail}")

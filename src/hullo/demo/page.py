@@ -27,7 +27,7 @@ def render(result: DemoResult) -> str:
 <title>hullo: a measured call</title><style>{_style()}</style></head><body>
 <h1>A measured call: {verdict}</h1>
 <p class="soft">{escape(result.began)} · {result.seconds:.0f} s · caller, daemon and gateway ({escape(result.gateway)})
-as processes of one machine; ICE, DTLS-SRTP and Opus between caller and daemon.</p>
+as processes of one machine; {_network(result)}ICE, DTLS-SRTP and Opus between caller and daemon.</p>
 {_problems(result)}
 {_cards(result)}
 <h2>Who spoke when</h2>{_waveforms(result)}
@@ -47,6 +47,12 @@ def _problems(result: DemoResult) -> str:
     return "".join(f'<p class="bad">{escape(problem)}</p>' for problem in result.problems)
 
 
+def _network(result: DemoResult) -> str:
+    if result.agent.report.line != "telegram":
+        return ""
+    return "set up as a Telegram call through a Telegram of our own on loopback; "
+
+
 def _cards(result: DemoResult) -> str:
     answers = Spread.of([turn.answer_ms for turn in result.turns if turn.answer_ms is not None])
     heard = sum(turn.heard for turn in result.turns)
@@ -59,6 +65,9 @@ def _cards(result: DemoResult) -> str:
         (f"{heard} / {len(result.turns)}", "turns understood"),
         (f"{answered} / {len(result.turns)}", "turns answered"),
     ]
+    for name, side in (("caller", result.caller), ("agent", result.agent)):
+        if side.report.leg.emoji:
+            cards.append((escape(" ".join(side.report.leg.emoji)), f"key emoji at the {name}"))
     return (
         '<div class="cards">'
         + "".join(f'<div class="card"><b>{value}</b><span>{label}</span></div>' for value, label in cards)

@@ -58,6 +58,14 @@ class DemoResult(msgspec.Struct, frozen=True, kw_only=True):
         return not self.problems
 
 
+def emoji_problems(caller: CallReport, agent: CallReport) -> list[str]:
+    """What is wrong with the key emoji of both ends: none on a Telegram call, or different ones."""
+    ours, theirs = caller.leg.emoji, agent.leg.emoji
+    if ours != theirs:
+        return [f"the key emoji differ: {' '.join(ours or ())} at the caller, {' '.join(theirs or ())} at the agent"]
+    return ["the call had no key emoji"] if agent.line == "telegram" and not theirs else []
+
+
 def problems_of(turns: list[DemoTurn], expected: int) -> list[str]:
     """What is wrong with a conversation that should have had `expected` turns; empty if nothing."""
     found = [f"only {len(turns)} of {expected} turns took place"] if len(turns) < expected else []

@@ -33,7 +33,8 @@ from hullo.demo.measure import (
     speech_stretches,
     word_error_rate,
 )
-from hullo.demo.result import DemoResult, DemoTurn, Side, problems_of
+from hullo.demo.network import Network, NetworkMissing, browser_network, telegram_network
+from hullo.demo.result import DemoResult, DemoTurn, Side, emoji_problems, problems_of
 
 _START_SECONDS = 60.0
 _STOP_SECONDS = 10.0
@@ -64,6 +65,10 @@ class _Places:
         return self.directory / "hullo.toml"
 
     @property
+    def caller_config(self) -> Path:
+        return self.directory / "caller.toml"
+
+    @property
     def caller_result(self) -> Path:
         return self.directory / "caller.json"
 
@@ -79,15 +84,21 @@ class _Places:
             shutil.copy(log, folder)
 
 
-async def run_demo(files: list[Path], gateway: str | None, tell: Tell, logs: Path) -> DemoResult:
+async def run_demo(
+    files: list[Path], gateway: str | None, tell: Tell, logs: Path, *, telegram: bool = False
+) -> DemoResult:
     """Place one measured call; if anything goes wrong, the logs of the processes are kept in the folder `logs`.
 
-    Raises `DemoError` when the call can't even begin.
+    With `telegram` it is a Telegram call, over a Telegram of our own on loopback. Raises `DemoError` when the call
+    can't even begin.
     """
     with tempfile.TemporaryDirectory(prefix="hullo-demo-") as directory:
         places = _Places(Path(directory))
         try:
-            result = await _run_demo(files, gateway, tell, places)
+            async with telegram_network(places.directory) if telegram else browser_network() as network:
+                result = await _run_demo(files, gateway, tell, places, network)
+        except NetworkMissing as error:
+            raise DemoError(str(error)) from None
         except DemoError:
             places.keep_logs(logs)
             raise
@@ -96,17 +107,20 @@ async def run_demo(files: list[Path], gateway: str | None, tell: Tell, logs: Pat
         return result
 
 
-async def _run_demo(files: list[Path], gateway: str | None, tell: Tell, places: _Places) -> DemoResult:
+async def _run_demo(
+    files: list[Path], gateway: str | None, tell: Tell, places: _Places, network: Network
+) -> DemoResult:
     began = datetime.now(UTC)
     name, command = gateway_command(gateway)
-    places.config.write_text(_config(places))
+    places.config.write_text(_config(places, network))
+    places.caller_config.write_text(network.caller_config)
     async with (
         _process("daemon", [sys.executable, "-m", "hullo", "serve", "--config", str(places.config)], places) as daemon,
         DaemonClientWhenUp(places.socket, daemon, places) as client,
         _process("gateway", [*command, str(places.socket)], places),
     ):
         tell("daemon", "listening")
-        address = await _address(client)
+        address = await _address(client, network)
         cpu_before = await _cpu_seconds(client)
         said, report = await _converse(client, address, places, files, tell)
         cpu = await _cpu_seconds(client) - cpu_before
@@ -132,16 +146,13 @@ def _example(name: str) -> Path:
     raise DemoError(f"the example {name} is missing from this installation of hullo")
 
 
-def _config(places: _Places) -> str:
+def _config(places: _Places, network: Network) -> str:
     return f"""
 [calls]
 answer = "ask"
-[browser]
-host = "127.0.0.1"
-port = 0
 [rpc]
 socket = {json.dumps(str(places.socket))}
-"""
+{network.agent_config}"""
 
 
 @contextlib.asynccontextmanager
@@ -186,11 +197,11 @@ class DaemonClientWhenUp:
         await self._client.__aexit__(None, None, None)
 
 
-async def _address(client: DaemonClient) -> str:
+async def _address(client: DaemonClient, network: Network) -> str:
     for line in await client.request("line.list"):
-        if line["name"] == "browser" and line["ready"]:
-            return str(line["address"])
-    raise DemoError("the daemon's browser line is not ready")
+        if line["name"] == network.line and line["ready"]:
+            return network.to or str(line["address"])
+    raise DemoError(f"the daemon's {network.line} line is not ready")
 
 
 async def _cpu_seconds(client: DaemonClient) -> float:
@@ -203,6 +214,7 @@ async def _converse(
     """Let the caller call, and follow the daemon's events: what the agent said, and its report of the call."""
     command = [sys.executable, "-m", "hullo.demo.caller", address]
     command += ["--out", str(places.caller_result), "--recording", str(places.recording("caller"))]
+    command += ["--config", str(places.caller_config)]
     for file in files:
         command += ["--say", str(file)]
     said: dict[str, str] = {}
@@ -216,6 +228,8 @@ async def _converse(
                 await client.request("call.record", call_id=params["call_id"], path=path)
             elif method == "call.connected":
                 tell("call", f"connected after {params['setup_ms']} ms")
+                if params["emoji"]:
+                    tell("agent", f"sees {' '.join(params['emoji'])}")
             elif method == "call.speech":
                 tell("caller", params["text"])
             elif method == "call.speaking":
@@ -226,6 +240,7 @@ async def _converse(
             elif method == "call.ended":
                 tell("call", f"ended after {params['duration']:.1f} s: {params['reason']}, {params['detail']}")
                 await caller.wait()
+                _tell_emoji_of_caller(places, tell)
                 return said, msgspec.convert(params["report"], CallReport)
 
 
@@ -242,6 +257,13 @@ async def _next_event(client: DaemonClient, caller: Process, places: _Places) ->
         for task in (waiting, gone):
             task.cancel()
         await asyncio.gather(waiting, gone, return_exceptions=True)
+
+
+def _tell_emoji_of_caller(places: _Places, tell: Tell) -> None:
+    """The caller is no gateway: what it saw is known when its process has ended."""
+    emoji = _read_caller(places).report.leg.emoji
+    if emoji:
+        tell("caller", f"saw {' '.join(emoji)}")
 
 
 def _last_line(log: Path) -> str:
@@ -281,7 +303,7 @@ def _result(
         turns=turns,
         caller=_side(caller.report, caller.cpu_seconds / seconds, recordings["caller"].ours),
         agent=_side(report, cpu_seconds / seconds, recordings["caller"].theirs),
-        problems=problems_of(turns, expected) + report.errors,
+        problems=problems_of(turns, expected) + emoji_problems(caller.report, report) + report.errors,
     )
 
 
