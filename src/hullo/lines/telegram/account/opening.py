@@ -28,11 +28,13 @@ def client_maker(library: Library, session: Session, server: Server) -> MakeClie
     """How to make a client of that library. Raises `LibraryMissing`."""
     module, name = _CLIENTS[library]
     try:
+        importlib.import_module("gmpy2")  # which the key exchange of a call needs
         client = getattr(importlib.import_module(f"hullo.lines.telegram.account.{module}"), name)
     except ModuleNotFoundError as error:
         if error.name is not None and error.name.startswith("hullo"):
             raise
-        raise LibraryMissing(f'{library} is not installed: pip install "hullo[telegram]"') from None
+        missing = error.name if error.name == "gmpy2" else library
+        raise LibraryMissing(f'{missing} is not installed: pip install "hullo[telegram]"') from None
 
     def make(on_updates: OnUpdates, on_lost: OnLost) -> MtprotoClient:
         made: MtprotoClient = client(session, server, on_updates, on_lost)
