@@ -27,6 +27,9 @@ from hullo.lines.telegram.port import (
     UpdatePhoneCall,
     UpdateSignalingData,
 )
+from hullo.lines.telegram.signaling.cipher import SignalingCipher
+from hullo.lines.telegram.signaling.messages import Candidates, encode_message
+from hullo.lines.telegram.signaling.records import Record, parse_records
 from hullo.rtc.clock import MediaClock
 from tests.lines.telegram.lines import ALICE, BOB, BYE, DEADLINE, Running, alice_and_bob, answered, hang_up, running
 from tests.lines.telegram.memory_telegram import Anybody, Faults, MemoryTelegram
@@ -320,6 +323,32 @@ async def test_a_peer_from_which_nothing_comes() -> None:
         caller, callee = await answered(alice, bob)
         assert "nothing came from the peer's app" in (await ended(caller)).detail
         assert caller.report().stage == "signaling"
+        await hang_up(caller, callee)
+
+
+def prompts(speaker: Running, peer: Running) -> list[Record]:
+    """What the caller has sent for no other reason than that the callee's app should send something too."""
+    (call,) = peer.line._calls.values()
+    cipher = SignalingCipher(call.answered.result().key, is_caller=False)
+    sent = [request.data for request in speaker.account.requests if isinstance(request, SendSignalingData)]
+    records = {record.counter: record for packet in sent for record in parse_records(cipher.open(packet))}
+    return [record for record in records.values() if record.payload == encode_message(Candidates(()))]
+
+
+@pytest.mark.parametrize("lost", [1000, 0])
+async def test_a_peer_is_prompted_until_it_has_said_everything(lost: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("hullo.lines.telegram.media.PROMPT_EVERY", 0.05)
+    server = MemoryTelegram(faults=Faults(lose_packets={BOB: lost}), choose=lambda common: "9.0.0")
+    async with alice_and_bob(server) as (alice, bob):
+        caller, callee = await answered(alice, bob)
+        if lost:
+            await until(lambda: len(prompts(alice, bob)) > 3)
+            assert all(record.needs_ack for record in prompts(alice, bob))
+        else:
+            await talk(caller, callee)
+            before = prompts(alice, bob)
+            await asyncio.sleep(0.2)
+            assert prompts(alice, bob) == before
         await hang_up(caller, callee)
 
 

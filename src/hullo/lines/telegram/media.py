@@ -26,6 +26,7 @@ from hullo.lines.telegram.signaling.messages import (
     parse_message,
 )
 from hullo.lines.telegram.signaling.negotiation import OPUS, ChannelNegotiation
+from hullo.lines.telegram.versions import SignalingKind
 from hullo.rtc.adapter.sctp import SctpError
 from hullo.rtc.candidate import IceCandidate
 from hullo.rtc.connection import RtcConnection
@@ -36,6 +37,9 @@ logger = logging.getLogger(__name__)
 
 CONNECT_DEADLINE = 19.0
 """Seconds for the set-up; apps give up after 20, and a second before that the report can still say why."""
+
+PROMPT_EVERY = 1.05
+"""Seconds; three of them are a little more than the 3 s for which tgcalls sends nothing again."""
 
 DATA_CHANNEL = "data"
 
@@ -61,6 +65,7 @@ class TelegramMedia:
         self.connection = RtcConnection(controlling=setup.is_caller, setup=Setup.ACTPASS, ice=ice)
         self.began = time.monotonic()
         self._is_caller = setup.is_caller
+        self._kind = setup.kind
         self._on_failed = on_failed
         self._on_peer_muted = on_peer_muted
         self._progress = SetupProgress(
@@ -126,6 +131,8 @@ class TelegramMedia:
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(self._signal())
                 tasks.create_task(self._keep_deadline())
+                if self._kind is SignalingKind.ACKED:
+                    tasks.create_task(self._prompt())
                 await self._connected.wait()
                 self._data_channel = DataChannel(
                     self.connection.dtls_transport,
@@ -157,6 +164,18 @@ class TelegramMedia:
             stages = [*self.connection.stages()]
             cause = likely_cause(self._progress, stages, self.connection.pairs())
             self._fail(f"no connection within {CONNECT_DEADLINE:g} s: {cause}")
+
+    async def _prompt(self) -> None:
+        """Until the peer has said all that we need, give its app occasions to repeat what was lost.
+
+        tgcalls repeats every 5 s, NTgCalls gives up after 10, and some builds repeat nothing by themselves. But all of
+        them acknowledge a new message at once, and put what they have waited 3 s to repeat into the same packet.
+        """
+        while True:
+            await asyncio.sleep(PROMPT_EVERY)
+            if self._described.is_set() and self._negotiated.is_set():
+                return
+            self._send(Candidates(()))
 
     def _fail(self, detail: str) -> None:
         self._on_failed(Ending(EndReason.FAILED, detail))
