@@ -51,6 +51,20 @@ async def test_dropped_ticks_leave_a_pause_and_not_a_lag() -> None:
     assert {(packet.ssrc, packet.payload_type) for packet in rtp} == {(0xDECAF, 109)}
 
 
+async def test_each_direction_has_its_own_payload_type() -> None:
+    async with two() as (near, far), MediaClock(freeze_gc=False) as clock:
+        await connect(near, far)
+        channels = [AudioChannel(end, clock, payload_type=111, identity=StreamIdentity(7, "x")) for end in (near, far)]
+        channels[0].set_payload_types(incoming=96, outgoing=109)
+        channels[1].set_payload_types(incoming=109, outgoing=96)
+        ears = Listener(), Listener()
+        for channel, ear, hertz in zip(channels, ears, (440, 1000), strict=True):
+            channel.open(ear, Tone(hertz), unexpected)
+        await asyncio.gather(ears[0].hears(1000), ears[1].hears(440))
+        for channel in channels:
+            channel.close()
+
+
 async def test_a_mouth_with_nothing_to_say_sends_silence_and_a_muted_one_nothing() -> None:
     said: list[float] = []
 

@@ -30,7 +30,7 @@ class Intake:
         self.malformed = 0
         self.ignored = 0
         self.timelines = 0
-        self._payload_type = payload_type
+        self.payload_type = payload_type
         self._former_ssrc: int | None = None
         self._candidate: tuple[int, int] | None = None  # another SSRC and the sequence number that would prove it
         self._last_arrival = 0.0
@@ -55,7 +55,7 @@ class Intake:
             return None
         if place.order is Order.RESTARTED:
             self._begin_timeline()
-        if rtp.payload_type != self._payload_type or not rtp.payload:
+        if rtp.payload_type != self.payload_type or not rtp.payload:
             # Its timestamp is not looked at: probes repeat an old one, other payload types may have another clock.
             self.ignored += 1
             return MediaPacket(self.timelines, place.sequence, 0, 0, b"")

@@ -59,6 +59,10 @@ class Receiver:
         self._intake = Intake(payload_type)
         self._playout = Playout(self._intake.delays)
 
+    def set_payload_type(self, payload_type: int) -> None:
+        """Opus comes under another number than was said at first."""
+        self._intake.payload_type = payload_type
+
     def feed(self, packet: bytes, now: float) -> None:
         """Take one RTP packet, decrypted, that arrived now."""
         media = self._intake.take(packet, now)

@@ -48,7 +48,7 @@ class Sender:
         Raises `OpusError` for a setting out of range and `OpusUnavailable` without libopus.
         """
         self.ssrc: Final = secrets.randbits(32) if ssrc is None else ssrc
-        self._payload_type = payload_type
+        self.payload_type = payload_type
         # The first sequence number is from the lower half, so that SRTP's roll-over counter is never guessed wrong.
         self._sequence = secrets.randbits(15) if first_sequence is None else first_sequence
         self._timestamp = secrets.randbits(32) if first_timestamp is None else first_timestamp
@@ -105,7 +105,7 @@ class Sender:
         sequence, self._sequence = self._sequence, self._sequence + 1 & 0xFFFF
         self._packets += 1
         self._octets += len(payload)
-        return plain_packet(self._payload_type, sequence, timestamp, self.ssrc, payload, marker=marker)
+        return plain_packet(self.payload_type, sequence, timestamp, self.ssrc, payload, marker=marker)
 
     def timestamp_at(self, now: float) -> int:
         """The RTP timestamp of a moment, for the sender report (RFC 3550 6.4.1)."""

@@ -36,9 +36,9 @@ class AudioChannel:
         identity: StreamIdentity,
         sends: bool = True,
     ) -> None:
-        """`payload_type` is that of Opus; without `sends`, as the peer may wish, only reports are sent.
+        """`payload_type` is that of Opus, both ways unless `set_payload_types` says otherwise.
 
-        Raises `OpusUnavailable` without libopus.
+        Without `sends`, as the peer may wish, only reports are sent. Raises `OpusUnavailable` without libopus.
         """
         self.first_heard = asyncio.Event()
         """An authenticated packet of the peer's sound, or a report about it, has come."""
@@ -59,6 +59,11 @@ class AudioChannel:
         self._registration: Registration | None = None
         connection.on_rtp = self._rtp_arrived
         connection.on_rtcp = self._rtcp_arrived
+
+    def set_payload_types(self, *, incoming: int, outgoing: int) -> None:
+        """Before `open`: each side names the number under which it wants to get Opus (RFC 3264 6.1)."""
+        self._receiver.set_payload_type(incoming)
+        self._sender.payload_type = outgoing
 
     def open(self, ear: Ear, mouth: Mouth, on_error: Callable[[Exception], None]) -> None:
         """Begin: what comes before is not heard. `on_error` is told when ear or mouth raise; the channel stops then."""

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 
@@ -10,6 +11,7 @@ from hullo.lines.telegram.leg import TelegramLeg
 from hullo.lines.telegram.port import DiscardReason, SaveCallDebug, SetCallRating
 from tests.lines.telegram.lines import BYE, DEADLINE, alice_and_bob, answered, hang_up
 from tests.lines.telegram.memory_telegram import Faults, MemoryTelegram
+from tests.lines.telegram.rewriting import Rewriting
 from tests.rtc.tones import Listener, Tone
 
 
@@ -57,6 +59,24 @@ async def test_a_call_in_every_version(version: str) -> None:
         for side in (alice, bob):
             feedback = [type(r) for r in side.account.requests if isinstance(r, SaveCallDebug | SetCallRating)]
             assert feedback == [SaveCallDebug, SetCallRating]
+
+
+async def test_a_peer_may_send_opus_under_another_number_than_it_gets_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    ours: list[str] = []
+
+    def number_opus_96(message: dict[str, Any]) -> None:
+        """In the offer of the callee, which then sends under the number that our answer repeats."""
+        for content in message.get("contents", ()):
+            ours.append(content["ssrc"])  # its answer comes first, and has our SSRC
+            for payload_type in content["payloadTypes"] if content["ssrc"] != ours[0] else ():
+                payload_type["id"] = 96
+
+    async with alice_and_bob(Rewriting(number_opus_96, monkeypatch)) as (alice, bob):
+        caller, callee = await answered(alice, bob)
+        assert [leg._channel._sender.payload_type for leg in (caller, callee)] == [111, 111]
+        await talk(caller, callee)
+        assert [leg._channel._sender.payload_type for leg in (caller, callee)] == [111, 96]
+        await hang_up(caller, callee)
 
 
 async def test_mute_and_unmute_are_seen_by_the_peer() -> None:

@@ -17,7 +17,16 @@ from hullo.rtc.channel import AudioChannel
 from hullo.rtc.clock import MediaClock
 from hullo.rtc.connection import RtcConnection
 from hullo.rtc.parameters import IceOptions, Setup, StreamIdentity
-from hullo.rtc.sdp import AudioSection, Direction, Offer, SdpError, build_answer, build_offer, parse_answer
+from hullo.rtc.sdp import (
+    OPUS_PAYLOAD_TYPE,
+    AudioSection,
+    Direction,
+    Offer,
+    SdpError,
+    build_answer,
+    build_offer,
+    parse_answer,
+)
 
 logger = logging.getLogger(__name__)
 
@@ -79,7 +88,9 @@ class BrowserLine:
             resource = await post_offer(to, offer, self._token_for(to), on_ringing)
             audio = _usable_answer(resource.sdp)
             connection.set_remote_description(audio.transport)
-            return RtcLeg(connection, self._channel(connection, audio, identity), farewell=resource.delete)
+            channel = self._channel(connection, audio, identity)
+            channel.set_payload_types(incoming=OPUS_PAYLOAD_TYPE, outgoing=audio.payload_type)
+            return RtcLeg(connection, channel, farewell=resource.delete)
         except BaseException:
             await connection.close()
             raise

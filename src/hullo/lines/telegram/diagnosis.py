@@ -17,16 +17,30 @@ class SetupProgress(msgspec.Struct, kw_only=True):
     remote_candidates: int = 0
     packets_received: int = 0
     messages_received: int = 0
+    unusable_candidates: int = 0
     described: bool = False
     """The peer's InitialSetup came."""
     negotiated: bool = False
     """The peer has answered which sound it takes."""
     refused: bool = False
     """It takes none of ours."""
+    discarded: int = 0
+    """Packets and messages of the peer's app that could not be used."""
+    foreign: int = 0
+    """Those of them that the key of the call does not open."""
+    problem: str = ""
+    """What was wrong with the last of them."""
 
 
 def likely_cause(progress: SetupProgress, stages: Sequence[str], pairs: Sequence[PairReport]) -> str:
     """One sentence. `stages` are those of the connection (`ice`, `dtls`), `pairs` its candidate pairs."""
+    cause = _cause(progress, stages, pairs)
+    if not progress.discarded:
+        return cause
+    return f"{cause} (discarded: {progress.discarded} of its packets or messages, the last because {progress.problem})"
+
+
+def _cause(progress: SetupProgress, stages: Sequence[str], pairs: Sequence[PairReport]) -> str:
     if not progress.described:
         return _silent_peer(progress)
     if "ice" not in stages:
@@ -46,6 +60,8 @@ def _silent_peer(progress: SetupProgress) -> str:
             "nothing came from the peer's app through Telegram after the call was answered: "
             "it did not start its call, or it lost its connection to Telegram"
         )
+    if progress.messages_received == 0 and progress.foreign == 0:
+        return "packets came from the peer's app, but no message in them"
     if progress.messages_received == 0:
         return "none of the peer's packets could be opened with the key of the call: the two apps have different keys"
     return "the peer's app sent messages, but not the one with its ICE credentials"
@@ -61,6 +77,11 @@ def _no_path(progress: SetupProgress, pairs: Sequence[PairReport]) -> str:
                 "Telegram named answered: is UDP to them blocked here?"
             )
         return "this host has no network address"
+    if progress.remote_candidates == 0 and progress.unusable_candidates:
+        return (
+            f"none of the {progress.unusable_candidates} addresses that the peer's app named can be used, "
+            "and none of its checks arrived"
+        )
     if progress.remote_candidates == 0:
         return "the peer's app named no address to reach it at, and none of its checks arrived"
     if any(pair.outcome is PairOutcome.SUCCEEDED for pair in pairs):

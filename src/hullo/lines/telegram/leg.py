@@ -48,7 +48,7 @@ class TelegramLeg(RtcLeg):
         self._goodbye: Ending | None = None
         connection = self._media.connection
         channel = AudioChannel(connection, clock, payload_type=OPUS.id, identity=self._media.identity)
-        super().__init__(connection, channel, farewell=self._end_media, connect=self._media.connect)
+        super().__init__(connection, channel, farewell=self._end_media, connect=self._connect_media)
 
     async def start(self) -> None:
         """Begin to signal and to connect; returns at once."""
@@ -91,6 +91,10 @@ class TelegramLeg(RtcLeg):
     def _peer_muted_itself(self, muted: bool) -> None:
         self.peer_muted = muted
         self.on_peer_muted(muted)
+
+    async def _connect_media(self) -> None:
+        negotiated = await self._media.connect()
+        self._channel.set_payload_types(incoming=negotiated.incoming, outgoing=negotiated.outgoing)
 
     async def _end_media(self) -> None:
         await self._media.close()

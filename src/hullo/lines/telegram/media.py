@@ -25,7 +25,7 @@ from hullo.lines.telegram.signaling.messages import (
     encode_message,
     parse_message,
 )
-from hullo.lines.telegram.signaling.negotiation import OPUS, ChannelNegotiation
+from hullo.lines.telegram.signaling.negotiation import ChannelNegotiation
 from hullo.lines.telegram.versions import SignalingKind
 from hullo.rtc.adapter.sctp import SctpError
 from hullo.rtc.candidate import IceCandidate
@@ -42,6 +42,13 @@ PROMPT_EVERY = 1.05
 """Seconds; three of them are a little more than the 3 s for which tgcalls sends nothing again."""
 
 DATA_CHANNEL = "data"
+
+
+class PayloadTypes(msgspec.Struct, frozen=True, kw_only=True):
+    """The numbers of Opus in the packets of each direction."""
+
+    incoming: int
+    outgoing: int
 
 
 class TelegramMedia:
@@ -80,7 +87,7 @@ class TelegramMedia:
         self._unsent: list[IceCandidate] = []
         self._setup_sent = False
         self._described = asyncio.Event()
-        self._negotiated = asyncio.Event()
+        self._negotiated: asyncio.Future[PayloadTypes] = asyncio.get_running_loop().create_future()
         self._state = MediaState()
         self._peer_state = MediaState()
         self._data_channel: DataChannel | None = None
@@ -107,12 +114,12 @@ class TelegramMedia:
         self._reached_once("first_signaling")
         self._signaling.receive(packet)
 
-    async def connect(self) -> None:
-        """Return once sound can flow. Raises `ConnectError`."""
+    async def connect(self) -> PayloadTypes:
+        """Return once sound can flow, and under which numbers. Raises `ConnectError`."""
         await self._described.wait()
         await self.connection.connect()
         self._connected.set()
-        await self._negotiated.wait()
+        return await asyncio.shield(self._negotiated)
 
     def announce_muted(self, muted: bool) -> None:
         """Tell the peer whether we are muted; at once, or when there is a way to tell."""
@@ -159,10 +166,13 @@ class TelegramMedia:
         try:
             async with asyncio.timeout(CONNECT_DEADLINE):
                 await self._connected.wait()
-                await self._negotiated.wait()
+                await asyncio.shield(self._negotiated)
         except TimeoutError:
-            stages = [*self.connection.stages()]
-            cause = likely_cause(self._progress, stages, self.connection.pairs())
+            discarded = self._signaling.discarded()
+            self._progress.discarded += discarded.count
+            self._progress.foreign = discarded.foreign
+            self._progress.problem = self._progress.problem or discarded.problem
+            cause = likely_cause(self._progress, [*self.connection.stages()], self.connection.pairs())
             self._fail(f"no connection within {CONNECT_DEADLINE:g} s: {cause}")
 
     async def _prompt(self) -> None:
@@ -173,7 +183,7 @@ class TelegramMedia:
         """
         while True:
             await asyncio.sleep(PROMPT_EVERY)
-            if self._described.is_set() and self._negotiated.is_set():
+            if self._described.is_set() and self._negotiated.done():
                 return
             self._send(Candidates(()))
 
@@ -235,12 +245,15 @@ class TelegramMedia:
             message = parse_message(data)
         except MessageError as error:
             logger.info("a message of the peer's app is passed over: %s", error)
+            self._progress.discarded += 1
+            self._progress.problem = str(error)
             return
         self._progress.messages_received += 1
         match message:
             case InitialSetup():
                 self._take_setup(message)
             case Candidates():
+                self._progress.unusable_candidates += message.unusable
                 for candidate in message.candidates:
                     self._progress.remote_candidates += 1
                     self.connection.add_remote_candidate(candidate)
@@ -273,16 +286,11 @@ class TelegramMedia:
         self._progress.refused = self._negotiation.refused
         if self._negotiation.refused:
             self._fail("the peer's app does not take Opus, the only sound there is here")
-        if outgoing is None or incoming is None:
-            return
-        if (incoming.payload_type, outgoing) != (OPUS.id, OPUS.id):
-            self._fail(
-                f"the peer's app sends Opus as payload type {incoming.payload_type}; only {OPUS.id} is known here"
-            )
+        if outgoing is None or incoming is None or self._negotiated.done():
             return
         self._progress.negotiated = True
         self._reached_once("negotiated")
-        self._negotiated.set()
+        self._negotiated.set_result(PayloadTypes(incoming=incoming.payload_type, outgoing=outgoing))
 
     def _take_state(self, state: MediaState) -> None:
         if state.muted != self._peer_state.muted:

@@ -10,7 +10,7 @@ import msgspec
 from hullo.lines.telegram.signaling.cipher import MSG_KEY_BYTES, SignalingCipher, Undecipherable
 from hullo.lines.telegram.signaling.inflate import InflateError, inflate
 from hullo.lines.telegram.signaling.records import NEEDS_ACK, Kind, Record, RecordError, encode_records, parse_records
-from hullo.lines.telegram.signaling.replay import ReplayWindow
+from hullo.lines.telegram.signaling.replay import REPLAYED, ReplayWindow
 
 MIN_PACKET = 21
 MAX_RECEIVED = 131_072
@@ -47,12 +47,15 @@ class _Waiting(msgspec.Struct):
 class AckedChannel:
     """One end. Sealed packets come from `send`, `receive` (followed by `flush`) and `poll`.
 
-    `rejected` counts packets that were no packets of the peer, `replayed` records that had been seen before.
+    `rejected` counts packets that were no packets of the peer, among them those that the key does not open (`foreign`),
+    `replayed` records that had been seen before; `problem` is what was wrong with the last of them.
     """
 
     def __init__(self, cipher: SignalingCipher) -> None:
         self.rejected = 0
+        self.foreign = 0
         self.replayed = 0
+        self.problem = ""
         self._cipher = cipher
         self._counter = 0
         self._window = ReplayWindow()
@@ -75,8 +78,10 @@ class AckedChannel:
             if not MIN_PACKET <= len(packet) <= MAX_RECEIVED:
                 raise RecordError("no packet has this size")
             records = parse_records(self._cipher.open(packet))
-        except (Undecipherable, RecordError):
+        except (Undecipherable, RecordError) as error:
             self.rejected += 1
+            self.foreign += isinstance(error, Undecipherable)
+            self.problem = str(error)
             return []
         return [message for record in records if (message := self._take(record)) is not None]
 
@@ -102,15 +107,18 @@ class AckedChannel:
             self._unacked.pop(record.seq, None)
             return None
         first_time = self._window.first_time(record.counter)
-        self.replayed += not first_time
+        if not first_time:
+            self.replayed += 1
+            self.problem = REPLAYED
         if record.needs_ack and not self._window.is_old(record.counter):
             self._acks[record.seq] = None
         if not first_time or record.kind is not Kind.CUSTOM:
             return None
         try:
             return inflate(record.payload)
-        except InflateError:
+        except InflateError as error:
             self.rejected += 1
+            self.problem = str(error)
             return None
 
     def _carrier(self, now: float) -> bytes:

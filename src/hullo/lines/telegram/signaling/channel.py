@@ -5,6 +5,8 @@ import time
 from collections.abc import Callable
 from typing import Protocol
 
+import msgspec
+
 from hullo.lines.telegram.signaling.acked import AckedChannel
 from hullo.lines.telegram.signaling.cipher import SignalingCipher
 from hullo.lines.telegram.signaling.counted import CountedMessages
@@ -16,12 +18,20 @@ _STREAM, _BINARY = 0, 53
 OnBytes = Callable[[bytes], None]
 
 
+class Discarded(msgspec.Struct, frozen=True):
+    """How many packets or messages were not taken, and what was wrong with the last one."""
+
+    count: int
+    problem: str
+    foreign: int
+    """Those that the key of the call does not open."""
+
+
 class SignalingChannel(Protocol):
     """Messages in `send`, and out of `on_message`; packets in `receive`, and out of `on_packet`."""
 
-    @property
-    def rejected(self) -> int:
-        """Packets that the key of the call does not open, or that hold no message."""
+    def discarded(self) -> Discarded:
+        """What came and was no new message of the peer."""
 
     def send(self, message: bytes) -> None:
         """Send one message. Raises `Unacknowledged` or `SctpError` when the peer takes none any more."""
@@ -42,10 +52,10 @@ class AckedSignaling:
         self._on_message = on_message
         self._changed = asyncio.Event()
 
-    @property
-    def rejected(self) -> int:
-        """See `SignalingChannel.rejected`."""
-        return self._channel.rejected
+    def discarded(self) -> Discarded:
+        """See `SignalingChannel.discarded`."""
+        channel = self._channel
+        return Discarded(channel.rejected + channel.replayed, channel.problem, channel.foreign)
 
     def send(self, message: bytes) -> None:
         """See `SignalingChannel.send`."""
@@ -83,10 +93,11 @@ class SctpSignaling:
         self._on_message = on_message
         self._association = SctpAssociation(DatagramCarrier(on_packet), self._received)
 
-    @property
-    def rejected(self) -> int:
-        """See `SignalingChannel.rejected`."""
-        return self._messages.rejected + self._association.rejected
+    def discarded(self) -> Discarded:
+        """See `SignalingChannel.discarded`."""
+        messages, no_sctp = self._messages, self._association.rejected
+        count = messages.rejected + messages.replayed + no_sctp
+        return Discarded(count, messages.problem or "it is no SCTP packet", messages.foreign)
 
     def send(self, message: bytes) -> None:
         """See `SignalingChannel.send`."""
@@ -114,10 +125,10 @@ class DatagramSignaling:
         self._on_packet = on_packet
         self._on_message = on_message
 
-    @property
-    def rejected(self) -> int:
-        """See `SignalingChannel.rejected`."""
-        return self._messages.rejected
+    def discarded(self) -> Discarded:
+        """See `SignalingChannel.discarded`."""
+        messages = self._messages
+        return Discarded(messages.rejected + messages.replayed, messages.problem, messages.foreign)
 
     def send(self, message: bytes) -> None:
         """See `SignalingChannel.send`."""

@@ -21,7 +21,7 @@ def inflate(data: bytes, limit: int = MAX_MESSAGE) -> bytes:
     try:
         plain = stream.decompress(data, limit + 1)
     except zlib.error as error:
-        raise InflateError(f"corrupt compressed data: {error}") from error
+        raise InflateError(f"the compressed data is corrupt: {error}") from error
     if len(plain) <= limit and not stream.eof:
         raise InflateError("the compressed data is cut short")
     return _bounded(plain, limit)
@@ -29,5 +29,5 @@ def inflate(data: bytes, limit: int = MAX_MESSAGE) -> bytes:
 
 def _bounded(data: bytes, limit: int) -> bytes:
     if len(data) > limit:
-        raise InflateError(f"a message of more than {limit} bytes")
+        raise InflateError(f"a message has more than {limit} bytes")
     return data

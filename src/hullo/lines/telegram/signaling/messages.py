@@ -42,6 +42,8 @@ class Candidates(msgspec.Struct, frozen=True):
     """ICE candidates, as they are found; there is no last one."""
 
     candidates: tuple[IceCandidate, ...]
+    unusable: int = 0
+    """How many more were in a message that was read: too many, too long, or not for ICE over UDP."""
 
 
 class PayloadType(msgspec.Struct, frozen=True, kw_only=True):
@@ -217,7 +219,8 @@ class _CandidatesWire(msgspec.Struct):
 
     def value(self) -> Candidates:
         read = (_candidate(wire.sdp) for wire in self.candidates[:MAX_CANDIDATES])
-        return Candidates(tuple(candidate for candidate in read if candidate is not None))
+        usable = tuple(candidate for candidate in read if candidate is not None)
+        return Candidates(usable, len(self.candidates) - len(usable))
 
 
 class _PayloadTypeWire(msgspec.Struct):

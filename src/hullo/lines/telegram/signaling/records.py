@@ -84,9 +84,9 @@ def _parse_record(plaintext: bytes, at: int) -> tuple[Record, int]:
             (length,) = _LENGTH.unpack_from(plaintext, at)
             at += _LENGTH.size
     except (struct.error, ValueError) as error:
-        raise RecordError(f"not a record: {error}") from error
+        raise RecordError(f"it holds no record: {error}") from error
     if seq & _SINGLE_MESSAGE or not seq & COUNTER:
-        raise RecordError("a number that these versions do not have")
+        raise RecordError("it has a number that these versions do not have")
     if length > len(plaintext) - at:
         raise RecordError("a message is cut short")
     return Record(kind, seq, plaintext[at : at + length]), at + length

@@ -3,6 +3,8 @@
 WINDOW = 64
 """How far a counter may lie behind the largest one seen (tgcalls keeps as many)."""
 
+REPLAYED = "it repeats an earlier one"
+
 
 class ReplayWindow:
     """Remembers the counters of the last `WINDOW`."""
