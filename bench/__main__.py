@@ -10,10 +10,11 @@ from contextlib import contextmanager
 
 from rich.console import Console
 
-from bench import density, interruption, latency, loss, network, turns
+from bench import density, interruption, latency, loss, network, telegram, telegram_media, turns
 from bench.child import ChildFailed
 from bench.ends.chromium import ChromiumMissing
 from bench.result import RESULTS, Result
+from bench.telegram import PeerMissing
 from bench.turn_voices import VoiceMissing
 
 BENCHMARKS: Mapping[str, Callable[[bool], Awaitable[Result]]] = {
@@ -22,9 +23,14 @@ BENCHMARKS: Mapping[str, Callable[[bool], Awaitable[Result]]] = {
     "loss": loss.run,
     "turns": turns.run,
     "interruption": interruption.run,
+    "telegram": telegram.run,
+    "telegram_media": telegram_media.run,
 }
 
-NEED_NETWORK = {"latency", "density"}
+NEED_NETWORK = {"latency", "density", "telegram", "telegram_media"}
+
+MISSING = (BlockingIOError, network.NetworkUnavailable, ChildFailed, ChromiumMissing, PeerMissing, VoiceMissing)
+"""What keeps a question from being answered here; the message says what to do."""
 
 
 def main() -> int:
@@ -41,7 +47,7 @@ def main() -> int:
         with _alone():
             for name in names:
                 _report(asyncio.run(BENCHMARKS[name](chosen.quick)), as_json=chosen.json)  # type: ignore[arg-type]
-    except (BlockingIOError, network.NetworkUnavailable, ChildFailed, ChromiumMissing, VoiceMissing) as error:
+    except MISSING as error:
         print(f"bench: {error}", file=sys.stderr)
         return 1
     return 0

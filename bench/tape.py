@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bench.chirps import LONGEST_DELAY, ChirpTrack, find_chirps
-from hullo.media.pcm import FRAME_SAMPLES, FRAME_SECONDS, SAMPLE_RATE, Pcm
+from hullo.media.pcm import FRAME_SAMPLES, SAMPLE_RATE, Pcm
 
 _STEADY = 50
 """Frames before and after, in which a talker's capture clock is taken from the most punctual frame."""
@@ -15,10 +15,10 @@ _STEADY = 50
 
 @dataclass
 class Tape:
-    """Times are monotonic, in seconds, one for each frame of 20 ms.
+    """Times are monotonic, in seconds, one for each frame of `frame_samples`, 20 ms unless said otherwise.
 
     `said_at`: the frame was handed to the sender. `heard_at`: the frame was handed to the listener, who takes one
-    in 20 ms like a sound card. `ready_at`: the same for a listener who takes them as fast as they come.
+    at a time like a sound card. `ready_at`: the same for a listener who takes them as fast as they come.
     """
 
     said_at: list[float] = field(default_factory=list)
@@ -27,6 +27,7 @@ class Tape:
     ready_at: list[float] = field(default_factory=list)
     connected_at: float = 0.0
     trouble_at: float = 0.0
+    frame_samples: int = FRAME_SAMPLES
 
     def save(self, path: Path) -> None:
         """Write it to a file."""
@@ -38,6 +39,7 @@ class Tape:
             ready_at=self.ready_at,
             connected_at=self.connected_at,
             trouble_at=self.trouble_at,
+            frame_samples=self.frame_samples,
         )
 
 
@@ -59,6 +61,7 @@ class PlayedTape:
     ready_at: NDArray[np.float64]
     connected_at: float
     trouble_at: float
+    frame_samples: int = FRAME_SAMPLES
 
     @classmethod
     def load(cls, path: Path) -> "PlayedTape":
@@ -71,6 +74,7 @@ class PlayedTape:
                 ready_at=file["ready_at"],
                 connected_at=float(file["connected_at"]),
                 trouble_at=float(file["trouble_at"]),
+                frame_samples=int(file["frame_samples"]),
             )
 
     def capture_time(self, sample: int) -> float | None:
@@ -78,12 +82,12 @@ class PlayedTape:
 
         A microphone's clock is steady, so a frame that the talker fetches late was captured no later.
         """
-        frame = sample // FRAME_SAMPLES
+        frame = sample // self.frame_samples
         if frame >= len(self.said_at):
             return None
         first = max(frame - _STEADY, 0)
         near = self.said_at[first : frame + _STEADY]
-        began = float(np.min(near - FRAME_SECONDS * (np.arange(first, first + len(near)) + 1)))
+        began = float(np.min(near - self.frame_samples / SAMPLE_RATE * (np.arange(first, first + len(near)) + 1)))
         return began + sample / SAMPLE_RATE
 
 
@@ -98,7 +102,7 @@ def delays(
     captured = [(time, kind) for time, kind in zip(times, _kinds(track), strict=True) if time is not None]
     found = []
     for chirp in find_chirps(listener.heard):
-        frame = chirp.middle // FRAME_SAMPLES
+        frame = chirp.middle // listener.frame_samples
         if frame >= len(handed_over) or np.isnan(handed_over[frame]):
             continue
         at = float(handed_over[frame])

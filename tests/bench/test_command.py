@@ -27,7 +27,7 @@ def _measured(name: str) -> dict[str, Any]:
     said: dict[str, Any] = json.loads(line)
     assert set(said) == {"name", "figures", "ratios", "machine"}
     assert said["name"] == name
-    assert said["ratios"]["ours/aiortc"] > 0
+    assert all(ratio > 0 for ratio in said["ratios"].values())
     return said
 
 
@@ -41,6 +41,7 @@ def test_a_question_that_nobody_knows_is_refused() -> None:
 @pytest.mark.timeout(300)
 def test_density_measures_twenty_calls_with_each_subject() -> None:
     said = _measured("density")
+    assert "ours/aiortc" in said["ratios"]
     for subject in ("ours", "aiortc"):
         assert 0 < said["figures"][f"{subject}_cpu_s_per_s"] < 1
         assert said["figures"][f"{subject}_ticks_n"] > 1000
@@ -52,12 +53,35 @@ def test_density_measures_twenty_calls_with_each_subject() -> None:
 @pytest.mark.timeout(300)
 def test_latency_measures_ours_aiortc_and_chromium() -> None:
     said = _measured("latency")
+    assert "ours/aiortc" in said["ratios"]
     for subject in ("ours", "aiortc", "chromium"):
         assert 10 < said["figures"][f"{subject}_mouth_to_ear_ms"] < 850
         assert said["figures"][f"{subject}_mouth_to_ear_n"] > 20
     for trouble in ("one_lost_packet", "400_ms_stall"):
         assert said["figures"][f"ours_after_{trouble}_ms"] > 10
         assert said["figures"][f"aiortc_after_{trouble}_ms"] > 10
+
+
+@pytest.mark.peer
+@pytest.mark.timeout(300)
+def test_telegram_measures_every_way_and_both_callers() -> None:
+    said = _measured("telegram")
+    assert said["ratios"]["connected/calls"] == 1
+    assert said["machine"]["failures"] == []
+    for who in ("we_call", "they_call", "ntgcalls"):
+        for way in ("direct", "turn", "udp_reflector", "tcp_reflector", "alone_9.0.0", "alone_13.0.0"):
+            assert said["figures"][f"{who}_{way}_connected_n"] == said["figures"][f"{who}_{way}_calls_n"] > 0
+
+
+@pytest.mark.peer
+@pytest.mark.timeout(300)
+def test_telegram_media_measures_both_directions_and_the_cost() -> None:
+    said = _measured("telegram_media")
+    for subject in ("ours", "ntgcalls"):
+        for direction in ("to", "from"):
+            assert 10 < said["figures"][f"{subject}_mouth_to_ear_{direction}_ntgcalls_ms"] < 850
+            assert said["figures"][f"{subject}_mouth_to_ear_{direction}_ntgcalls_n"] > 5
+        assert 0 < said["figures"][f"{subject}_cpu_s_per_s"] < 1
 
 
 def test_two_measurements_at_once_are_refused() -> None:

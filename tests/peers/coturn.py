@@ -1,4 +1,4 @@
-"""A coturn server on loopback."""
+"""A coturn server, on loopback unless another address is asked for."""
 
 import asyncio
 import datetime
@@ -23,12 +23,12 @@ HOST = "127.0.0.1"
 class Coturn:
     """A running server: its URLs, and the certificate it shows over TLS."""
 
-    def __init__(self, port: int, tls_port: int, certificate: Path) -> None:
+    def __init__(self, host: str, port: int, tls_port: int, certificate: Path) -> None:
         self.certificate = certificate
         self._urls = {
-            "udp": f"turn:{HOST}:{port}",
-            "tcp": f"turn:{HOST}:{port}?transport=tcp",
-            "tls": f"turns:{HOST}:{tls_port}",
+            "udp": f"turn:{host}:{port}",
+            "tcp": f"turn:{host}:{port}?transport=tcp",
+            "tls": f"turns:{host}:{tls_port}",
         }
 
     def server(self, transport: str, credential: str = "secret") -> IceServer:
@@ -37,34 +37,34 @@ class Coturn:
 
 
 @asynccontextmanager
-async def coturn(directory: Path) -> AsyncIterator[Coturn]:
+async def coturn(directory: Path, host: str = HOST) -> AsyncIterator[Coturn]:
     """Run one until the end of the block. Skips where coturn is not installed."""
     program = shutil.which("turnserver")
     if program is None:
         pytest.skip("needs coturn (apt-get install coturn)")
-    port, tls_port = _free_port(), _free_port()
-    certificate, key = _certificate(directory)
+    port, tls_port = _free_port(host), _free_port(host)
+    certificate, key = _certificate(directory, host)
     process = await asyncio.create_subprocess_exec(
         program, "-n", "--no-cli", "--lt-cred-mech", "--realm=hullo", "--user=user:secret",
-        f"--listening-ip={HOST}", f"--relay-ip={HOST}", f"--listening-port={port}", f"--tls-listening-port={tls_port}",
+        f"--listening-ip={host}", f"--relay-ip={host}", f"--listening-port={port}", f"--tls-listening-port={tls_port}",
         "--allow-loopback-peers", "--no-dtls", f"--cert={certificate}", f"--pkey={key}", "--log-file=stdout",
         f"--pidfile={directory / 'pid'}", f"--userdb={directory / 'db'}",
         stdout=asyncio.subprocess.DEVNULL, stderr=asyncio.subprocess.DEVNULL,
     )  # fmt: skip
     try:
-        await _until_listening(port)
-        await _until_listening(tls_port)
-        yield Coturn(port, tls_port, certificate)
+        await _until_listening(host, port)
+        await _until_listening(host, tls_port)
+        yield Coturn(host, port, tls_port, certificate)
     finally:
         process.kill()
         await process.wait()
 
 
-async def _until_listening(port: int) -> None:
+async def _until_listening(host: str, port: int) -> None:
     async with asyncio.timeout(DEADLINE):
         while True:
             try:
-                _, writer = await asyncio.open_connection(HOST, port)
+                _, writer = await asyncio.open_connection(host, port)
             except OSError:
                 await asyncio.sleep(0.02)
                 continue
@@ -73,16 +73,16 @@ async def _until_listening(port: int) -> None:
             return
 
 
-def _free_port() -> int:
+def _free_port(host: str) -> int:
     with socket.socket() as listener:
-        listener.bind((HOST, 0))
+        listener.bind((host, 0))
         port: int = listener.getsockname()[1]
         return port
 
 
-def _certificate(directory: Path) -> tuple[Path, Path]:
+def _certificate(directory: Path, host: str) -> tuple[Path, Path]:
     key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, HOST)])
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, host)])
     now = datetime.datetime.now(datetime.UTC)
     certificate = (
         x509.CertificateBuilder()
@@ -92,7 +92,7 @@ def _certificate(directory: Path) -> tuple[Path, Path]:
         .serial_number(x509.random_serial_number())
         .not_valid_before(now - datetime.timedelta(days=1))
         .not_valid_after(now + datetime.timedelta(days=1))
-        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address(HOST))]), critical=False)
+        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address(host))]), critical=False)
         .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
         .sign(key, hashes.SHA256())
     )

@@ -4,10 +4,11 @@ import asyncio
 import json
 import secrets
 import sys
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from hullo.lines.telegram.port import (
     AcceptCall,
@@ -35,13 +36,13 @@ DEADLINE = 20.0
 
 
 class NtgCallsPeer:
-    """One call with the other side; `state` is what NTgCalls says of it, `emoji` what it shows."""
+    """One call with the other side; `emoji` is what NTgCalls shows."""
 
     def __init__(self, account: MemoryAccount, process: asyncio.subprocess.Process, versions: tuple[str, ...]) -> None:
-        self.state: asyncio.Queue[str] = asyncio.Queue()
-        self.connected = asyncio.Event()
         self.emoji = ""
-        self.packets_from_it = 0
+        self._state = "NEW"
+        self._connected_at: float | None = None
+        self._settled = asyncio.Event()
         self._account = account
         self._process = process
         self._protocol = CallProtocol(library_versions=versions, min_layer=92)
@@ -63,6 +64,14 @@ class NtgCallsPeer:
         g_a_hash = await self._begin(None)
         request = RequestCall(user=user, random_id=secrets.randbits(31), g_a_hash=g_a_hash, protocol=self._protocol)
         await self._account.call(request)
+
+    async def connected(self) -> float:
+        """When it was connected, by the monotonic clock. Raises `ConnectionError` when it has given up."""
+        async with asyncio.timeout(DEADLINE):
+            await self._settled.wait()
+        if self._connected_at is None:
+            raise ConnectionError(f"NTgCalls gave up: {self._state}")
+        return self._connected_at
 
     async def set_muted(self, muted: bool) -> None:
         """Mute or unmute its microphone."""
@@ -88,6 +97,17 @@ class NtgCallsPeer:
                 await asyncio.sleep(0.05)
                 await self._command("hears", hertz)
                 (purity,) = await self._answers.get()
+
+    async def usage(self) -> dict[str, float]:
+        """What its process has used so far; see `bench.ends.usage`."""
+        await self._command("usage")
+        (used,) = await self._answers.get()
+        return cast("dict[str, float]", used)
+
+    async def save_tape(self, path: Path) -> None:
+        """Write what it said and heard, and when, as a `bench.tape.Tape`."""
+        await self._command("save_tape", str(path))
+        await self._answers.get()
 
     def kill(self) -> None:
         """End its process without a goodbye."""
@@ -150,14 +170,18 @@ class NtgCallsPeer:
         while line := await self._process.stdout.readline():
             what, *words = json.loads(line)
             if what == "packet":
-                self.packets_from_it += 1
                 self._outbox.put_nowait(bytes.fromhex(words[0]))
             elif what == "state":
-                self.state.put_nowait(words[0])
-                if words[0] == "CONNECTED":
-                    self.connected.set()
+                self._changed_state(words[0])
             else:
                 self._answers.put_nowait(words)
+
+    def _changed_state(self, state: str) -> None:
+        self._state = state
+        if state == "CONNECTED" and self._connected_at is None:
+            self._connected_at = time.monotonic()
+        if state != "CONNECTING":
+            self._settled.set()
 
     async def _command(self, *words: Any) -> None:
         assert self._process.stdin is not None
@@ -166,10 +190,15 @@ class NtgCallsPeer:
 
 
 @asynccontextmanager
-async def ntgcalls_peer(account: MemoryAccount, versions: tuple[str, ...], hertz: float) -> AsyncIterator[NtgCallsPeer]:
-    """Run one, which says `hertz`, until the end of the block."""
+async def ntgcalls_peer(
+    account: MemoryAccount, versions: tuple[str, ...], sound: float | Path, *, native: bool = False
+) -> AsyncIterator[NtgCallsPeer]:
+    """Run one until the end of the block; it says a tone of so many Hz, or what is in a file of s16.
+
+    `native`: it reads the file by itself, which costs it least; else it is fed every 10 ms, and keeps a tape of it.
+    """
     process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "tests.peers.telegram.ntgcalls_process", str(hertz),
+        sys.executable, "-m", "tests.peers.telegram.ntgcalls_process", str(sound), *(["native"] if native else []),
         cwd=ROOT, stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, limit=1 << 20,
     )  # fmt: skip
     peer = NtgCallsPeer(account, process, versions)

@@ -6,43 +6,50 @@ A native library that crashes takes only itself along, and its network is that o
 import asyncio
 import json
 import sys
+import time
+from collections.abc import Iterator
 from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
 import ntgcalls  # type: ignore[import-not-found]
 import numpy as np
+from numpy.typing import NDArray
 
+from bench.ends.usage import usage
 from tests.rtc.tones import Tone, purity
 
 CALL = 1
 RATE = 48_000
-REMEMBERED = RATE  # bytes: half a second
+FRAME = 480
+REMEMBERED = 50
+"""Frames of 10 ms that `hears` looks at: half a second."""
 
 Gone = ntgcalls.ConnectionNotFound, ntgcalls.ConnectionException
 
 
 class Peer:
-    """One NTgCalls call that says a tone and listens; every method is a command, every `_say` a line."""
+    """One NTgCalls call that says something and listens; every public method is a command, every `_say` a line."""
 
-    def __init__(self, hertz: float) -> None:
+    def __init__(self, sound: str, *, native: bool) -> None:
         self._loop = asyncio.get_running_loop()
-        self._tone = Tone(hertz)
-        self._heard = bytearray()
+        self._microphone = _microphone(ntgcalls.MediaSource.FILE if native else ntgcalls.MediaSource.EXTERNAL, sound)
+        self._frames = None if native else _frames(sound)
+        self._said_at: list[float] = []
+        self._heard: list[NDArray[np.int16]] = []
+        self._heard_at: list[float] = []
         self._feeding: asyncio.Task[None] | None = None
         self._native = ntgcalls.NTgCalls()
         # callbacks come on native threads
         self._native.on_signaling_data(lambda call, data: self._later(self._say, "packet", bytes(data).hex()))
         self._native.on_connection_change(lambda call, info: self._later(self._say, "state", info.state.name))
-        self._native.on_frames(
-            lambda call, mode, device, frames: self._later(self._frames, mode, b"".join(f.data for f in frames))
-        )
+        self._native.on_frames(lambda call, mode, device, frames: self._hear(mode, frames))
 
     async def begin_exchange(self, g: int, p: str, random: str, g_a_hash: str | None) -> None:
-        microphone = ntgcalls.AudioDescription(ntgcalls.MediaSource.EXTERNAL, RATE, 1, "", True)
-        audio = ntgcalls.MediaDescription(microphone, None, None, None)
         await self._native.create_p2p_call(CALL)
-        await self._native.set_stream_sources(CALL, ntgcalls.StreamMode.CAPTURE, audio)
-        await self._native.set_stream_sources(CALL, ntgcalls.StreamMode.PLAYBACK, audio)
+        await self._native.set_stream_sources(CALL, ntgcalls.StreamMode.CAPTURE, self._microphone)
+        speaker = _microphone(ntgcalls.MediaSource.EXTERNAL, "")  # what comes in is called the microphone too
+        await self._native.set_stream_sources(CALL, ntgcalls.StreamMode.PLAYBACK, speaker)
         config = ntgcalls.DhConfig(g, bytes.fromhex(p), bytes.fromhex(random))
         public = await self._native.init_exchange(CALL, config, bytes.fromhex(g_a_hash) if g_a_hash else None)
         self._say("public", bytes(public).hex())
@@ -55,7 +62,8 @@ class Peer:
         for server in servers:
             server["peer_tag"] = bytes.fromhex(server["peer_tag"]) if server["peer_tag"] else None
         known = [ntgcalls.RTCServer(**server) for server in servers]
-        self._feeding = asyncio.create_task(self._feed())
+        if self._frames is not None:
+            self._feeding = asyncio.create_task(self._feed(self._frames))
         await self._native.connect_p2p(CALL, known, versions, p2p_allowed, None)
         self._say("emoji", await self._native.get_emojis_fingerprint(CALL))
 
@@ -67,8 +75,17 @@ class Peer:
         await (self._native.mute(CALL) if muted else self._native.unmute(CALL))
 
     async def hears(self, hertz: float) -> None:
-        heard = np.frombuffer(bytes(self._heard), np.int16)
-        self._say("heard", purity(heard, hertz, RATE) if len(self._heard) >= REMEMBERED else 0.0)
+        heard = self._heard[-REMEMBERED:]
+        self._say("heard", purity(np.concatenate(heard), hertz, RATE) if len(heard) == REMEMBERED else 0.0)
+
+    async def usage(self) -> None:
+        self._say("usage", usage())
+
+    async def save_tape(self, path: str) -> None:
+        from bench.tape import Tape  # which takes a second to import, and most calls have no use for
+
+        Tape(self._said_at, self._heard, self._heard_at, frame_samples=FRAME).save(Path(path))
+        self._say("saved")
 
     async def stop(self) -> None:
         if self._feeding is not None:
@@ -77,23 +94,22 @@ class Peer:
         with suppress(*Gone):
             await self._native.stop(CALL)
 
-    async def _feed(self) -> None:
+    async def _feed(self, frames: Iterator[bytes]) -> None:
         """10 ms of sound every 10 ms."""
+        device, no_data = ntgcalls.StreamDevice.MICROPHONE, ntgcalls.FrameData()
         next_frame = self._loop.time()
-        while True:
-            pcm = self._tone(0.0)
-            for half in (pcm[:480], pcm[480:]):
-                with suppress(*Gone):
-                    await self._native.send_external_frame(
-                        CALL, ntgcalls.StreamDevice.MICROPHONE, half.tobytes(), ntgcalls.FrameData()
-                    )
-                next_frame += 0.01
-                await asyncio.sleep(max(next_frame - self._loop.time(), 0.0))
+        for frame in frames:
+            with suppress(*Gone):
+                self._said_at.append(time.monotonic())
+                await self._native.send_external_frame(CALL, device, frame, no_data)
+            next_frame += 0.01
+            await asyncio.sleep(max(next_frame - self._loop.time(), 0.0))
 
-    def _frames(self, mode: object, data: bytes) -> None:
+    def _hear(self, mode: object, frames: list[Any]) -> None:
+        now = time.monotonic()
         if mode == ntgcalls.StreamMode.PLAYBACK:
-            self._heard += data
-            del self._heard[:-REMEMBERED]
+            self._heard += [np.frombuffer(frame.data, np.int16) for frame in frames]
+            self._heard_at += [now] * len(frames)
 
     def _later(self, say: Any, *words: Any) -> None:
         with suppress(RuntimeError):  # the loop has ended, and so has the call
@@ -104,9 +120,27 @@ class Peer:
         sys.stdout.flush()
 
 
-async def main(hertz: float) -> None:
-    """Carry out commands until stdin ends."""
-    peer = Peer(hertz)
+def _microphone(source: Any, path: str) -> Any:
+    microphone = ntgcalls.AudioDescription(source, RATE, 1, path, True)
+    return ntgcalls.MediaDescription(microphone, None, None, None)
+
+
+def _frames(sound: str) -> Iterator[bytes]:
+    """10 ms at a time of a tone of so many Hz for ever, or of a file of s16 again and again."""
+    if Path(sound).is_file():
+        pcm = Path(sound).read_bytes()
+        while True:
+            yield from (pcm[at : at + 2 * FRAME] for at in range(0, len(pcm) - 2 * FRAME + 1, 2 * FRAME))
+    tone = Tone(float(sound))
+    while True:
+        pcm = tone(0.0).tobytes()
+        yield pcm[: 2 * FRAME]
+        yield pcm[2 * FRAME :]
+
+
+async def main(sound: str, *, native: bool) -> None:
+    """Carry out commands until stdin ends. `native`: NTgCalls reads the file that it says by itself."""
+    peer = Peer(sound, native=native)
     commands = asyncio.StreamReader(limit=1 << 20)
     await asyncio.get_running_loop().connect_read_pipe(lambda: asyncio.StreamReaderProtocol(commands), sys.stdin)
     while line := await commands.readline():
@@ -116,4 +150,4 @@ async def main(hertz: float) -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(main(float(sys.argv[1])))
+    asyncio.run(main(sys.argv[1], native="native" in sys.argv[2:]))

@@ -3,24 +3,30 @@
 import asyncio
 import importlib.util
 import time
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
-from aioice.ice import get_host_addresses
 
-from hullo.lines.telegram.leg import TelegramLeg
-from hullo.lines.telegram.port import Connection, PhoneConnection, PhoneConnectionWebrtc
-from hullo.rtc.clock import MediaClock
-from hullo.rtc.reflector import Reflector
-from tests.lines.telegram.lines import BYE, DEADLINE, Running, running
+from hullo.lines.telegram.port import Connection, PhoneConnectionWebrtc
+from tests.lines.telegram.lines import DEADLINE
 from tests.lines.telegram.memory_telegram import Faults, MemoryTelegram
-from tests.peers import coturn
-from tests.peers.telegram.ntgcalls_peer import NtgCallsPeer, ntgcalls_peer
+from tests.peers.telegram.calls import (
+    OUR_TONE,
+    THEIR_TONE,
+    THEM,
+    US,
+    VERSIONS,
+    WAYS,
+    Relays,
+    Way,
+    both,
+    call,
+    host,
+    prove,
+    told,
+)
 from tests.rtc.networks import with_an_address
 from tests.rtc.reflector_server import reflector_server
-from tests.rtc.tones import Listener, Tone
 
 needs_ntgcalls = importlib.util.find_spec("ntgcalls") is None
 pytestmark = [
@@ -28,97 +34,18 @@ pytestmark = [
     pytest.mark.skipif(needs_ntgcalls, reason="needs ntgcalls (pip install ntgcalls==3.0.5)"),
 ]
 
-VERSIONS = ("8.0.0", "9.0.0", "12.0.0", "13.0.0")
-US, THEM = 11, 22
-OUR_TONE, THEIR_TONE = 1000.0, 440.0
-
-
-@asynccontextmanager
-async def both(server: MemoryTelegram, version: str) -> AsyncIterator[tuple[Running, NtgCallsPeer]]:
-    async with (
-        MediaClock(freeze_gc=False) as clock,
-        running(server.account(US, "hullo"), clock) as us,
-        ntgcalls_peer(server.account(THEM, "ntgcalls"), (version,), THEIR_TONE) as them,
-    ):
-        yield us, them
-
-
-@asynccontextmanager
-async def call(us: Running, them: NtgCallsPeer, *, we_call: bool) -> AsyncIterator[TelegramLeg]:
-    """One side calls and the other accepts; hung up at the end of the block."""
-    async with asyncio.timeout(DEADLINE):
-        if we_call:
-            leg = await us.line.dial("@ntgcalls", us.rang)
-        else:
-            await them.call(us.account.user)
-            answered = await (await us.offer()).accept()
-            assert isinstance(answered, TelegramLeg)
-            leg = answered
-    try:
-        yield leg
-    finally:
-        await leg.close(BYE)
-
-
-async def prove(us: Running, leg: TelegramLeg, them: NtgCallsPeer) -> Listener:
-    """Both are connected, hear each other's tone and show the same emoji."""
-    listener = Listener()
-    leg.open(listener, Tone(OUR_TONE))
-    async with asyncio.timeout(DEADLINE):
-        await leg.connected()
-        await them.connected.wait()
-    await asyncio.gather(listener.hears(THEIR_TONE), them.hears(OUR_TONE))
-    (call,) = us.line._calls.values()
-    zero_at_the_front = call.answered.result().key[0] == 0  # NTgCalls shows other emoji than everybody else then
-    assert "".join(leg.emoji) == them.emoji or zero_at_the_front
-    return listener
-
-
-def host() -> str:
-    """An address of this host that libwebrtc does not ignore."""
-    return str(get_host_addresses(use_ipv4=True, use_ipv6=False)[0])
-
-
-def told(reflector: Reflector) -> Connection:
-    """A reflector as phoneCall names it; ids are the server's own."""
-    return PhoneConnection(
-        id=900 + reflector.id,
-        ip=reflector.host,
-        port=reflector.port,
-        peer_tag=reflector.peer_tag,
-        tcp=reflector.tcp,
-    )
-
-
-@asynccontextmanager
-async def relays(way: str, directory: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[MemoryTelegram]:
-    """A Telegram where calls go the given way only."""
-    if way == "direct":
-        yield MemoryTelegram()
-    elif way == "turn":
-        monkeypatch.setattr(coturn, "HOST", host())
-        async with coturn.coturn(directory) as turn:
-            address = turn.server("udp").address
-            server = PhoneConnectionWebrtc(
-                id=5, ip=address[0], port=address[1], username="user", password="secret", turn=True, stun=True
-            )
-            yield MemoryTelegram(p2p_allowed=False, connections={US: (server,), THEM: (server,)})
-    else:
-        async with reflector_server(tcp=way == "tcp reflector", host=host()) as (_, ours, theirs):
-            yield MemoryTelegram(p2p_allowed=False, connections={US: (told(ours),), THEM: (told(theirs),)})
-
-
 CHOSEN = {"direct": ("host", "srflx", "prflx"), "turn": ("relay", "prflx"), "udp reflector": ("reflector",)}
 CHOSEN["tcp reflector"] = CHOSEN["udp reflector"]
 
 
-@pytest.mark.parametrize("way", ["direct", "turn", "udp reflector", "tcp reflector"])
+@pytest.mark.parametrize("way", WAYS)
 @pytest.mark.parametrize("we_call", [True, False], ids=["we call", "they call"])
 @pytest.mark.parametrize("version", VERSIONS)
-def test_a_call(version: str, we_call: bool, way: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_call(version: str, we_call: bool, way: Way, tmp_path: Path) -> None:
     async def scenario() -> None:
         async with (
-            relays(way, tmp_path, monkeypatch) as server,
+            Relays(tmp_path) as relays,
+            relays.telegram(way) as server,
             both(server, version) as (us, them),
             call(us, them, we_call=we_call) as leg,
         ):
