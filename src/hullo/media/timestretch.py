@@ -32,7 +32,7 @@ def shorten(pcm: Pcm, shortest: int, longest: int, similarity: float) -> Pcm | N
     `pcm` has at least `longest + OVERLAP` samples; `similarity` is the least normalised correlation, -1 to 1.
     """
     start = pcm[: longest + OVERLAP].astype(np.float32)
-    found, place = _most_alike(start[:OVERLAP], start[shortest:])
+    found, place = most_alike(start[:OVERLAP], start[shortest:])
     if found < similarity:
         return None
     period = shortest + place
@@ -48,7 +48,7 @@ def lengthen(history: Pcm, pcm: Pcm, shortest: int, longest: int, similarity: fl
     before = len(history)
     known = np.concatenate([history, pcm])
     start = pcm[:OVERLAP].astype(np.float32)
-    found, place = _most_alike(start, known[before - longest : before - shortest + OVERLAP].astype(np.float32))
+    found, place = most_alike(start, known[before - longest : before - shortest + OVERLAP].astype(np.float32))
     if found < similarity:
         return None
     again = before - longest + place
@@ -66,7 +66,7 @@ def _cross_fade(fading: NDArray[np.float32], rising: NDArray[np.float32]) -> Pcm
     return np.rint(fading + (rising - fading) * _RISE).astype(np.int16)
 
 
-def _most_alike(template: NDArray[np.float32], field: NDArray[np.float32]) -> tuple[float, int]:
+def most_alike(template: NDArray[np.float32], field: NDArray[np.float32]) -> tuple[float, int]:
     """Where in `field` the `template` fits best, and the normalised correlation there."""
     width = len(field) // _COARSE * _COARSE
     coarse_field = field[:width].reshape(-1, _COARSE) @ _MEAN

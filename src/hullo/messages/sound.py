@@ -8,9 +8,10 @@ from typing import BinaryIO, Final, Protocol
 
 import numpy as np
 
+from hullo.media.concealment import ConcealingDecoder
 from hullo.media.ogg import OggError
 from hullo.media.oggopus import PRE_ROLL, NotOpus, OggOpusReader, OpusHead, OpusPage
-from hullo.media.opus import MAX_PACKET_SAMPLES, SHORTEST_FRAME, OpusDecoder, OpusError, packet_samples
+from hullo.media.opus import MAX_PACKET_SAMPLES, OpusError, packet_samples
 from hullo.media.pcm import SAMPLE_RATE, Pcm
 from hullo.messages.ending import BLOCK, pages_in
 from hullo.messages.errors import NotPlayable
@@ -68,7 +69,7 @@ class OggOpusSound:
         """Raises `NotOpus` if our decoder does not know it, `NotPlayable` if it holds no sound."""
         self._path = path
         self._reader = OggOpusReader()
-        self._decoder = OpusDecoder()
+        self._decoder = ConcealingDecoder()
         self._file: BinaryIO = path.open("rb")
         try:
             first = next(self._pages(), None)
@@ -103,7 +104,7 @@ class OggOpusSound:
         self.position = max(0, min(position, self.length))
         self._coming = self._pages(self._page_before(self.position - PRE_ROLL))
         self._packets: deque[bytes | int] = deque()
-        self._decoder = OpusDecoder()
+        self._decoder = ConcealingDecoder()
         self._at = self._end = 0
         self._fresh = True
 
@@ -137,7 +138,10 @@ class OggOpusSound:
         low, high = self._first, self.size
         while high - low > BLOCK:
             middle = (low + high) // 2
-            page = next(self._pages(middle), None)
+            try:
+                page = next(self._pages(middle), None)
+            except NotPlayable:
+                page = None
             if page is None or page.offset >= high or page.last or page.begin > position:
                 high = middle
             else:
@@ -169,8 +173,7 @@ class OggOpusSound:
         part = min(missing, MAX_PACKET_SAMPLES)
         if missing > part:
             self._packets.appendleft(missing - part)
-        whole = -(-part // SHORTEST_FRAME) * SHORTEST_FRAME
-        return self._decoder.conceal(whole)[:part]
+        return self._decoder.conceal(part)[:part]
 
     def _crop(self, pcm: Pcm) -> Pcm:
         """What of it is to be heard: nothing before the position, nothing after the end of the page."""
@@ -186,13 +189,13 @@ class FileSound:
         self._path = path
         self.position = 0
         self._pieces: Generator[Pcm, None, None] = decode_file(path)
-        self._next = self._piece()
+        try:
+            self._next = next(self._pieces, None)
+            seconds = duration_of(path)
+        except SpeechError:
+            raise NotPlayable(f"{path} can't be played: no sound that is known here is in it") from None
         if self._next is None:
             raise NotPlayable(f"{path} can't be played: it holds no sound")
-        try:
-            seconds = duration_of(path)
-        except SpeechError as error:
-            raise NotPlayable(str(error)) from None
         self.length = None if seconds is None else round(seconds * SAMPLE_RATE)
 
     def read(self) -> Pcm | None:
