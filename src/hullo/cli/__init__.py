@@ -2,6 +2,7 @@
 
 import typer
 
+from hullo.cli.answer import answer
 from hullo.cli.call import call
 from hullo.cli.config import config
 from hullo.cli.demo import demo
@@ -19,6 +20,7 @@ app = typer.Typer(
 )
 app.command()(serve)
 app.command()(call)
+app.command()(answer)
 app.command()(say)
 app.command()(tail)
 app.command()(doctor)

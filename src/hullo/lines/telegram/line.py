@@ -79,7 +79,7 @@ class TelegramLine:
 
     def claims(self, to: str) -> bool:
         """Whether `to` is an @name, a user id or a phone number."""
-        return _ADDRESS.fullmatch(to) is not None
+        return is_address(to)
 
     def status(self) -> LineStatus:
         """The health of the account."""
@@ -297,6 +297,11 @@ class TelegramLine:
         self._ended[call_id] = None
         while len(self._ended) > MAX_REMEMBERED:
             self._ended.popitem(last=False)
+
+
+def is_address(to: str) -> bool:
+    """Whether `to` is an @name, a user id or a phone number."""
+    return _ADDRESS.fullmatch(to) is not None
 
 
 def _failed(detail: str) -> CallFailed:

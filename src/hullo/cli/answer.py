@@ -1,0 +1,87 @@
+"""`hullo answer`: wait for a call in the shell, and answer it, without a daemon."""
+
+import asyncio
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+import hullo
+from hullo.call import events
+from hullo.call.call import Call
+from hullo.cli.config import configuration
+from hullo.cli.conversation import (
+    JsonOption,
+    PlayOption,
+    RecordOption,
+    SayOption,
+    SpeechOption,
+    StayOption,
+    Task,
+    conclude,
+    hold,
+    show,
+)
+from hullo.cli.show import err, fail, plain
+from hullo.lines.browser.guard import OpenToEverybody
+from hullo.speech.errors import SpeechError
+
+
+def answer(
+    say: SayOption = None,
+    play: PlayOption = None,
+    record: RecordOption = None,
+    stay: StayOption = 5.0,
+    speech: SpeechOption = True,
+    listen: Annotated[
+        str | None, typer.Option(help="HOST:PORT where browsers and other hullos call, such as 127.0.0.1:8765")
+    ] = None,
+    config: Annotated[Path | None, typer.Option(help="the TOML file with the Telegram account")] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Wait for one call, answer it, say or play something, show what is heard, and print the report.
+
+    Answers at the Telegram account of the configuration, if that is enabled, and where --listen says. Ctrl-C hangs up.
+    """
+    task = Task(say or [], play or [], record, stay, speech, as_json)
+    task.check()
+    telegram = configuration(config).telegram
+    if listen is None and not telegram.enabled:
+        fail("there is nothing to answer", "set [telegram] enabled = true (docs/telegram.md), or --listen HOST:PORT")
+    address = None if listen is None else _address(listen)
+    try:
+        report = asyncio.run(_answer(address, telegram if telegram.enabled else None, task))
+    except (hullo.CallError, hullo.TelegramUnavailable, OpenToEverybody, SpeechError, OSError) as error:
+        fail(str(error), getattr(error, "hint", ""))
+    conclude(report, task)
+
+
+def _address(listen: str) -> tuple[str, int]:
+    host, _, port = listen.rpartition(":")
+    if not host or not port.isdecimal() or int(port) > 65_535:
+        fail(f"{listen} is no address to listen at", "write it as 127.0.0.1:8765")
+    return host.strip("[]"), int(port)
+
+
+async def _answer(
+    listen: tuple[str, int] | None, telegram: hullo.TelegramConfig | None, task: Task
+) -> hullo.CallReport:
+    async with hullo.Phone(listen=listen, telegram=telegram, answer="ask", speech=task.settings()) as phone:
+        told = phone.events()
+        waiting_at = [line.address for line in phone.switchboard.line_statuses() if line.address]
+        err.print(f"[dim]waiting for a call to {plain(' or '.join(waiting_at))}; Ctrl-C ends this[/dim]")
+        call = await _ringing(phone, told, task)
+        stream = call.events()
+        call.accept()
+        return await hold(call, stream, task)
+
+
+async def _ringing(phone: hullo.Phone, told: hullo.EventStream, task: Task) -> Call:
+    """The first call that comes in; one may ring already."""
+    for call in phone.switchboard.live():
+        return call
+    async for event in told:
+        if isinstance(event, events.Incoming):
+            show(event, task)
+            return phone.switchboard.call(event.call_id)
+    raise AssertionError("the switchboard closed while it was in use")

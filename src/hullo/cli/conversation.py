@@ -1,0 +1,110 @@
+"""One call held from the shell: what is said and played, what is heard, and the report at the end."""
+
+import asyncio
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, TypeAlias
+
+import msgspec
+import typer
+
+import hullo
+from hullo.call import events
+from hullo.call.call import Call
+from hullo.call.event_stream import EventStream
+from hullo.cli.show import event_line, fail, json_line, out, report_table
+
+SayOption: TypeAlias = Annotated[
+    list[str] | None, typer.Option(help="what to say once connected; may be given several times")
+]
+PlayOption: TypeAlias = Annotated[
+    list[Path] | None, typer.Option(help="a sound file to play; may be given several times")
+]
+RecordOption: TypeAlias = Annotated[Path | None, typer.Option(help="record both sides into this WAV file")]
+StayOption: TypeAlias = Annotated[float, typer.Option(help="seconds to listen on after the last thing was said")]
+SpeechOption: TypeAlias = Annotated[bool, typer.Option(help="recognise what is heard, and be able to --say")]
+JsonOption: TypeAlias = Annotated[
+    bool, typer.Option("--json", help="one JSON object a line: events, and the report at the end")
+]
+
+_WELL = (hullo.EndReason.HANGUP_BOT, hullo.EndReason.HANGUP_USER, hullo.EndReason.COMPLETED)
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """What the user wants of the call."""
+
+    say: list[str]
+    play: list[Path]
+    record: Path | None
+    stay: float
+    speech: bool
+    as_json: bool
+
+    def check(self) -> None:
+        """End the command if this can't be done."""
+        for file in self.play:
+            if not file.is_file():
+                fail(f"{file} is not there", "name a sound file that ffmpeg can read")
+        if self.say and not self.speech:
+            fail("--say needs a voice", "leave --no-speech out, or --play a file")
+
+    def settings(self) -> hullo.SpeechSettings:
+        """With recogniser and voice, or with neither; files can be played either way."""
+        return hullo.SpeechSettings() if self.speech else hullo.SpeechSettings(recogniser=None, voice=None)
+
+
+async def hold(call: Call, stream: EventStream, task: Task) -> hullo.CallReport:
+    """Show every event, say what is to be said, hang up a while after the last of it, and return the report."""
+    if task.record is not None:
+        call.start_recording(str(task.record))
+    waiting = len(task.say) + len(task.play)
+    hang_up_at: float | None = None
+    while True:
+        try:
+            async with asyncio.timeout_at(hang_up_at):
+                event = await anext(stream, None)
+        except TimeoutError:
+            call.hangup()
+            hang_up_at = None
+            continue
+        except asyncio.CancelledError:  # Ctrl-C: hang up properly, and still show the report
+            current = asyncio.current_task()
+            assert current is not None
+            current.uncancel()
+            call.hangup()
+            continue
+        if event is None:
+            return await call.wait_ended()
+        show(event, task)
+        if isinstance(event, events.Connected):
+            await _say_all(call, task)
+        elif isinstance(event, events.Spoken):
+            waiting -= 1
+            if waiting == 0:
+                hang_up_at = asyncio.get_running_loop().time() + task.stay
+
+
+def show(event: events.CallEvent, task: Task) -> None:
+    """Print an event."""
+    if task.as_json:
+        json_line(event)
+    else:
+        out.print(event_line(events.event_name(type(event)), msgspec.to_builtins(event)))
+
+
+def conclude(report: hullo.CallReport, task: Task) -> None:
+    """Print the report; the status of the command is 1 if the call came to nothing."""
+    if task.as_json:
+        json_line(report)
+    else:
+        out.print(report_table(report))
+    if report.ending.reason not in _WELL:
+        raise typer.Exit(1)
+
+
+async def _say_all(call: Call, task: Task) -> None:
+    for text in task.say:
+        call.speak(text)
+    for file in task.play:
+        await call.play(str(file))
