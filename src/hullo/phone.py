@@ -100,12 +100,12 @@ class Phone:
             raise RuntimeError("a Phone works inside its `async with`")
         return self._switchboard
 
-    def dial(self, to: str) -> Call:
+    def dial(self, to: str | int) -> Call:
         """Begin a call to `to`: `http://host:port/call`, or a Telegram `@name`, user id or `+number` of a contact.
 
         Raises `CallRefused`.
         """
-        return self.switchboard.dial(to)
+        return self.switchboard.dial(str(to))
 
     def incoming(self) -> AsyncIterator[Call]:
         """Incoming calls as they come."""

@@ -1,5 +1,6 @@
-"""The README's programs are run: its agent and its caller call each other, its Node.js gateway answers."""
+"""The README's programs are run: its agent and its callers call each other, its Node.js gateway answers."""
 
+import asyncio
 import json
 import re
 import shutil
@@ -7,9 +8,14 @@ import signal
 import socket
 import subprocess
 import sys
+import wave
 from pathlib import Path
 
 import pytest
+
+from hullo.demo.loopback_telegram.accounts import account_settings
+from hullo.demo.loopback_telegram.server import LoopbackTelegram
+from tests.lines.telegram.account.loopback import ANNA, BERT, loopback
 
 README = (Path(__file__).parents[2] / "README.md").read_text()
 DEADLINE = 90.0
@@ -85,3 +91,37 @@ def test_the_node_gateway_of_the_readme_answers_a_call(tmp_path: Path) -> None:
     happened = [json.loads(line) for line in called.stdout.splitlines()]
     heard = [event["text"] for event in happened if event.get("type") == "call.speech"]
     assert any("weather" in text for text in heard), heard
+
+
+def with_account(code: str, server: LoopbackTelegram, user_id: int, folder: Path) -> str:
+    """A program of the README with an account at the loopback Telegram instead of the user's own."""
+    fields = account_settings(server, user_id, folder).model_dump(mode="json", exclude_unset=True)
+    assert "hullo.TelegramConfig()" in code
+    return code.replace("hullo.TelegramConfig()", f"hullo.TelegramConfig(**{fields})")
+
+
+@pytest.mark.peer
+async def test_the_telegram_call_of_the_readme_is_answered_by_its_agent(tmp_path: Path) -> None:
+    with wave.open(str(tmp_path / "hello.wav"), "wb") as file:
+        file.setparams((1, 2, 16_000, 0, "NONE", ""))
+        file.writeframes(b"\x00\x20\x00\xe0" * 4_000)
+    async with loopback() as server:
+        agent = program("python", "# agent.py").replace('listen=("127.0.0.1", 8765)', "telegram=hullo.TelegramConfig()")
+        caller = program("python", "# telegram_call.py").replace("@anna", "@bert")
+        python = [sys.executable, "-W", "ignore", "-c"]
+        answering = await asyncio.create_subprocess_exec(*python, with_account(agent, server, BERT, tmp_path))
+        try:
+            while not server.connected(BERT):
+                await asyncio.sleep(0.05)
+            calling = await asyncio.create_subprocess_exec(
+                *python, with_account(caller, server, ANNA, tmp_path), stdout=subprocess.PIPE, cwd=tmp_path
+            )
+            output, _ = await calling.communicate()
+        finally:
+            answering.send_signal(signal.SIGINT)
+            await answering.wait()
+    said = output.decode()
+    assert calling.returncode == 0
+    assert re.search(r"connected; they should see \S+ \S+ \S+ \S+\n", said)
+    assert "they said: hello" in said
+    assert re.search(r"hangup-bot after \d+ s", said)
