@@ -11,3 +11,11 @@ class RecordingFailed(MessageError):
 
 class NotPlayable(MessageError):
     """A file that is no voice message and no other sound either, or is not there."""
+
+
+class SealBroken(MessageError):
+    """Encrypted bytes are not what was sealed with this key: changed, cut, in another order, or of somebody else."""
+
+
+class TransferFailed(MessageError):
+    """A message can't be fetched from where it was to be."""
