@@ -5,8 +5,10 @@ import typer
 from hullo.cli.answer import answer
 from hullo.cli.call import call
 from hullo.cli.config import config
+from hullo.cli.contacts import contacts
 from hullo.cli.demo import demo
 from hullo.cli.doctor import doctor
+from hullo.cli.rendezvous import rendezvous
 from hullo.cli.say import say
 from hullo.cli.serve import serve
 from hullo.cli.tail import tail
@@ -23,9 +25,11 @@ app.command()(call)
 app.command()(answer)
 app.command()(say)
 app.command()(tail)
+app.command()(rendezvous)
 app.command()(doctor)
 app.command()(demo)
 app.add_typer(config, name="config")
+app.add_typer(contacts, name="contacts")
 app.add_typer(telegram, name="telegram")
 
 

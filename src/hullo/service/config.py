@@ -14,6 +14,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, Va
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, SettingsError
 
 from hullo.call.limits import Limits
+from hullo.lines.direct.private.settings import DirectConfig
 from hullo.lines.telegram.account.settings import TelegramConfig
 from hullo.rtc.parameters import IceOptions, IceServer, IceServerError
 from hullo.service.config_errors import ENV_PREFIX, ConfigError, Source, explain, unknown_variables
@@ -294,6 +295,7 @@ class Config(BaseSettings):
     speech: SpeechConfig = SpeechConfig()
     browser: BrowserConfig = BrowserConfig()
     telegram: TelegramConfig = Field(default_factory=TelegramConfig)
+    direct: DirectConfig = Field(default_factory=DirectConfig)
     ice: IceConfig = IceConfig()
     rpc: RpcConfig = Field(default_factory=RpcConfig)
     metrics: MetricsConfig = MetricsConfig()
@@ -319,6 +321,7 @@ class Config(BaseSettings):
             or self.speech.recogniser_api_key
             or self.speech.voice_api_key
             or self.telegram.api_hash
+            or self.direct.passphrase
             or any(server.credential for server in self.ice.servers)
         )
 

@@ -13,6 +13,10 @@ from pathlib import Path
 from hullo.call.switchboard import Switchboard
 from hullo.lines.browser.guard import OpenToEverybody
 from hullo.lines.browser.line import BrowserLine
+from hullo.lines.direct.channel import Notice, OnNotice
+from hullo.lines.direct.line import DirectLine
+from hullo.lines.direct.private.opening import Private, PrivateUnavailable, open_private
+from hullo.lines.direct.private.vault import VaultError
 from hullo.lines.line import Line
 from hullo.lines.telegram.account.opening import LibraryMissing, open_account
 from hullo.lines.telegram.account.safety import CallSafety
@@ -20,6 +24,7 @@ from hullo.lines.telegram.account.session_file import SessionFileError
 from hullo.lines.telegram.line import TelegramLine
 from hullo.rtc.clock import MediaClock
 from hullo.service.config import BrowserConfig, Config, IceConfig, SpeechConfig
+from hullo.service.method import Contacts
 from hullo.service.metrics import Metrics
 from hullo.service.metrics_server import serving_metrics
 from hullo.service.secret_file import SecretError, read_key, read_secret
@@ -41,11 +46,13 @@ _LINES_SECONDS = 5.0
 _EXPECTED = (
     LibraryMissing,
     OpenToEverybody,
+    PrivateUnavailable,
     SecretError,
     SessionFileError,
     SocketError,
     SpeechError,
     StdioError,
+    VaultError,
 )
 """What a configuration can be wrong about; each says itself what to do."""
 
@@ -76,10 +83,10 @@ async def serve(config: Config, *, stdio: bool = False) -> None:
             await stopping.wait()
             logger.info("stopping")
             _finish_soon(deadline)
-    except* (SocketError, StdioError, SecretError, OpenToEverybody) as errors:
-        raise ServeError(_first(errors)) from None
     except* SpeechError as errors:
         raise ServeError(f"{_first(errors)}; or set [speech] enabled = false to do without") from None
+    except* _EXPECTED as errors:
+        raise ServeError(_first(errors)) from None
     except* TimeoutError:
         raise ServeError(f"not everything could be ended within {STOP_SECONDS:g} s") from None
     except* OSError as errors:
@@ -94,10 +101,18 @@ async def _service(config: Config, stdio: bool) -> AsyncIterator[RpcServer]:
         clock = MediaClock()
         speech = SpeechService(_speech_settings(config.speech), lambda event: _tell(board, event))
         lines = list(_lines(config, clock))
+        contacts = None
+        if config.direct.enabled:
+            private = stack.enter_context(open_private(config.direct))
+            direct = _direct_line(config, private, clock, lambda notice: _pass_on(board, notice))
+            lines.append(direct)
+            contacts = Contacts(private.desk, direct.missed)
         board = Switchboard(lines, speech=speech, limits=config.calls.limits(), answer=config.calls.answer)
         await stack.enter_async_context(speech)
         await stack.enter_async_context(clock)
-        server = await stack.enter_async_context(RpcServer(board, speech, max_clients=config.rpc.max_clients))
+        server = await stack.enter_async_context(
+            RpcServer(board, speech, contacts=contacts, max_clients=config.rpc.max_clients)
+        )
         await stack.enter_async_context(board)
         if config.metrics.enabled:
             await stack.enter_async_context(_metrics(config, board, clock, server))
@@ -118,6 +133,21 @@ def _lines(config: Config, clock: MediaClock) -> Iterator[Line]:
         yield _browser_line(config.browser, config.ice, clock)
     if config.telegram.enabled:
         yield TelegramLine(open_account(config.telegram), CallSafety(config.telegram.rules()), clock=clock)
+
+
+def _direct_line(config: Config, private: Private, clock: MediaClock, on_notice: OnNotice) -> DirectLine:
+    return DirectLine(
+        private.channel,
+        private.book,
+        clock=clock,
+        ice=config.ice.options(),
+        most_calls=config.direct.calls_at_once,
+        on_notice=on_notice,
+    )
+
+
+def _pass_on(board: Switchboard, notice: Notice) -> None:
+    board.notice("direct", notice.kind, notice.person, notice.detail)
 
 
 def _browser_line(config: BrowserConfig, ice: IceConfig, clock: MediaClock) -> BrowserLine:

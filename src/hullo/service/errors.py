@@ -32,6 +32,9 @@ class ErrorCode(IntEnum):
     NOT_ALLOWED = -32010, "The client belongs to another user of this machine."
     TOO_SLOW = -32011, "The request took longer than its deadline and was given up."
 
+    NO_CONTACTS = -32012, "This daemon has no private calls: [direct] is not enabled."
+    CONTACT_REFUSED = -32013, "A contact can't be changed so."
+
     @property
     def kind(self) -> str:
         """The code as a word, such as `unknown-call`."""

@@ -1,18 +1,28 @@
 """What a method is: a name, what it takes and gives, and the function that does it."""
 
 import inspect
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
 import msgspec
 
 from hullo.call.switchboard import Switchboard
+from hullo.lines.direct.actions import MissedCall
+from hullo.lines.direct.private.desk import Desk
 from hullo.service import rpc
 from hullo.service.errors import ErrorCode
 from hullo.speech.service import SpeechService
 
 P = TypeVar("P", bound=msgspec.Struct)
+
+
+@dataclass(frozen=True, slots=True)
+class Contacts:
+    """The contact book of the direct line, and the calls that it missed."""
+
+    desk: Desk
+    missed: Collection[MissedCall]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,6 +35,8 @@ class Service:
     """How many are connected."""
     started: float
     """Monotonic time."""
+    contacts: Contacts | None = None
+    """Of the direct line."""
 
 
 @dataclass(frozen=True, slots=True)

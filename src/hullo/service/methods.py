@@ -13,12 +13,14 @@ from typing import Any
 
 from hullo.call.call import Call
 from hullo.call.status import CallStatus
+from hullo.lines.direct.private.desk import DeskError
 from hullo.lines.line import LineStatus
 from hullo.service import openrpc, rpc
 from hullo.service.errors import ErrorCode, domain_error
-from hullo.service.method import Method, Service
+from hullo.service.method import Contacts, Method, Service
 from hullo.service.params import (
     CallParams,
+    ContactParams,
     InterruptibleParams,
     ListParams,
     MuteParams,
@@ -30,6 +32,7 @@ from hullo.service.params import (
 )
 from hullo.service.results import (
     CallResult,
+    ContactsResult,
     Health,
     InterruptibleResult,
     MuteResult,
@@ -149,6 +152,21 @@ async def list_calls(service: Service, params: ListParams) -> list[CallStatus]:
     return [status for status in statuses if not params.live or status.status != "ended"]
 
 
+async def list_contacts(service: Service, params: Nothing) -> ContactsResult:
+    """The contacts of the direct line, with the safety numbers to compare, and missed calls, the latest last."""
+    return _contacts_result(_contacts(service))
+
+
+async def change_contact(service: Service, params: ContactParams) -> ContactsResult:
+    """Add, remove, block, unblock, verify or unverify a contact, or trust another key that was shown."""
+    contacts = _contacts(service)
+    try:
+        contacts.desk.change(params.person, params.change, params.key)
+    except DeskError as error:
+        raise domain_error(ErrorCode.CONTACT_REFUSED, str(error), "contact.list shows the contacts") from None
+    return _contacts_result(contacts)
+
+
 async def list_lines(service: Service, params: Nothing) -> list[LineStatus]:
     """The lines, and whether they can place and take calls."""
     return service.switchboard.line_statuses()
@@ -204,6 +222,14 @@ _TABLE: tuple[Method[Any], ...] = (
     ),
     Method("call.status", CallParams, CallStatus, status, _ONE_CALL),
     Method("call.list", ListParams, list[CallStatus], list_calls),
+    Method("contact.list", Nothing, ContactsResult, list_contacts, (ErrorCode.NO_CONTACTS,)),
+    Method(
+        "contact.change",
+        ContactParams,
+        ContactsResult,
+        change_contact,
+        (ErrorCode.NO_CONTACTS, ErrorCode.CONTACT_REFUSED),
+    ),
     Method("line.list", Nothing, list[LineStatus], list_lines),
     Method("health", Nothing, Health, health),
     Method("rpc.discover", Nothing, dict[str, Any], discover),
@@ -227,6 +253,17 @@ def _call(service: Service, call_id: str | None) -> Call:
         return live[0]
     problem = f"{len(live)} calls are live" if live else "no call is live"
     raise domain_error(ErrorCode.WHICH_CALL, f"which call? {problem}", "name it with call_id; call.list shows them")
+
+
+def _contacts(service: Service) -> Contacts:
+    if service.contacts is None:
+        hint = "set enabled and rendezvous in [direct]; docs/privacy.md"
+        raise domain_error(ErrorCode.NO_CONTACTS, "this daemon has no private calls", hint)
+    return service.contacts
+
+
+def _contacts_result(contacts: Contacts) -> ContactsResult:
+    return ContactsResult(own=contacts.desk.own, contacts=contacts.desk.contacts(), missed=[*contacts.missed])
 
 
 def _result(call: Call) -> CallResult:

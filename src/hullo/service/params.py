@@ -5,6 +5,8 @@ from typing import Annotated, TypeAlias
 import msgspec
 from msgspec import Meta
 
+from hullo.lines.direct.private.desk import Change
+
 CallId: TypeAlias = Annotated[
     str | None,
     Meta(description="The call; may be left out while exactly one call is live.", examples=["9f86d081884c7d65"]),
@@ -81,6 +83,16 @@ class RecordParams(msgspec.Struct, frozen=True):
     )
     stop: Annotated[bool, Meta(description="True to finish the recording.")] = False
     call_id: CallId = None
+
+
+class ContactParams(msgspec.Struct, frozen=True):
+    """Which contact, and what to do with it."""
+
+    person: Annotated[str, Meta(description="The name at the rendezvous.", min_length=1, max_length=32)]
+    change: Annotated[Change, Meta(description="add, remove, block, unblock, verify, unverify or trust.")]
+    key: Annotated[
+        str | None, Meta(description="With add: their key in hex, handed over safely; they are verified then.")
+    ] = None
 
 
 class ListParams(msgspec.Struct, frozen=True):

@@ -5,6 +5,8 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta
 
+from hullo.lines.direct.actions import MissedCall
+from hullo.lines.direct.private.desk import ContactStatus, OwnKeys
 from hullo.lines.line import LineStatus
 
 
@@ -56,6 +58,14 @@ class RecordResult(msgspec.Struct, frozen=True, kw_only=True):
     call_id: str
     path: str
     recording: bool
+
+
+class ContactsResult(msgspec.Struct, frozen=True, kw_only=True):
+    """Who we are on the direct line, everybody we know there, and the calls that nobody took."""
+
+    own: OwnKeys
+    contacts: list[ContactStatus]
+    missed: list[MissedCall]
 
 
 class Health(msgspec.Struct, frozen=True, kw_only=True):

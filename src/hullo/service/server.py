@@ -11,7 +11,7 @@ from hullo.call.switchboard import Switchboard
 from hullo.service.client import Client, turn_away
 from hullo.service.dispatcher import Dispatcher
 from hullo.service.errors import ErrorCode, domain_error
-from hullo.service.method import Service
+from hullo.service.method import Contacts, Service
 from hullo.service.rpc import RpcError
 from hullo.service.unix_socket import is_allowed, peer_uid
 from hullo.speech.service import SpeechService
@@ -28,11 +28,22 @@ class RpcServer:
     """
 
     def __init__(
-        self, switchboard: Switchboard, speech: SpeechService | None = None, *, max_clients: int = 256
+        self,
+        switchboard: Switchboard,
+        speech: SpeechService | None = None,
+        *,
+        contacts: Contacts | None = None,
+        max_clients: int = 256,
     ) -> None:
         self._switchboard = switchboard
         self._dispatcher = Dispatcher(
-            Service(switchboard=switchboard, speech=speech, clients=lambda: self.clients, started=time.monotonic())
+            Service(
+                switchboard=switchboard,
+                speech=speech,
+                clients=lambda: self.clients,
+                started=time.monotonic(),
+                contacts=contacts,
+            )
         )
         self._max_clients = max_clients
         self._listeners: list[asyncio.Server] = []

@@ -72,7 +72,9 @@ class Town:
                 book.add(contact)
             sessions = Sessions(opened, book)
             channel = PrivateChannel(self.url, sessions, book)
-            line = DirectLine(channel, book, clock=self.clock, ice=IceOptions(consent=Consent(expiry=5.0)))
+            line = DirectLine(
+                channel, book, clock=self.clock, ice=IceOptions(consent=Consent(expiry=5.0)), patience=0.2
+            )
             member = Member(line, book, channel, sessions)
             running = asyncio.create_task(line.run(member.offers.put_nowait))
             try:

@@ -54,14 +54,17 @@ FAREWELL = 2.0
 MAX_MISSED = 100
 MAX_NOTICES = 100
 
+_LOOK_EVERY = 0.02
+
 PREFIX = "direct:"
 
 
 class DirectLine:
     """See `hullo.lines.line.Line`. It knows people by the names that `channel` gives them, with or without `direct:`.
 
-    `most_calls` may live at once before others find us busy. `on_notice` is told what the user should know, as it
-    happens; the last ones stay in `notices`. `wall` is the clock, in Unix seconds, that offers' ages are taken by.
+    `most_calls` may live at once before others find us busy. A call of ours waits `patience` seconds for the channel.
+    `on_notice` is told what the user should know, as it happens; the last ones stay in `notices`. `wall` is the clock,
+    in Unix seconds, that offers' ages are taken by.
     """
 
     def __init__(
@@ -73,6 +76,7 @@ class DirectLine:
         ice: IceOptions = IceOptions(),  # noqa: B008  # frozen
         name: str = "direct",
         most_calls: int = 1,
+        patience: float = 3.0,
         on_notice: OnNotice = lambda notice: None,
         wall: Callable[[], float] = time.time,
     ) -> None:
@@ -87,6 +91,7 @@ class DirectLine:
         self._most_calls = most_calls
         self._tell = on_notice
         self._wall = wall
+        self._patience = patience
         self._rules: CallRules | None = None
         self._calls: dict[str, DirectCall] = {}
         self._rings: dict[str, OnRinging] = {}
@@ -101,7 +106,7 @@ class DirectLine:
 
     def status(self) -> LineStatus:
         """Whether messages go through, and who we are."""
-        problem = self._channel.problem() if self._rules is not None else "not started"
+        problem = self._problem()
         address = None if problem else str(self._channel.own)
         return LineStatus(name=self.name, ready=problem is None, detail=problem or "ready", address=address)
 
@@ -119,7 +124,7 @@ class DirectLine:
     async def dial(self, to: str, on_ringing: OnRinging) -> DirectLeg:
         """Call `to` and return once it answered. Raises `CallFailed`; cancelling withdraws the call."""
         person = to.removeprefix(PREFIX)
-        rules = self._running()
+        rules = await self._ready()
         if person == self._channel.own.person:
             raise _failed(f"{person} is who this device belongs to")
         call = self._begin(secrets.token_hex(16), person, is_caller=True)
@@ -198,13 +203,22 @@ class DirectLine:
         if sending:
             await asyncio.wait(sending, timeout=FAREWELL)
 
+    async def _ready(self) -> CallRules:
+        """Wait for the channel, but not for long. Raises `CallFailed`."""
+        deadline = time.monotonic() + self._patience
+        while (problem := self._problem()) is not None:
+            if time.monotonic() > deadline:
+                raise _failed(problem)
+            await asyncio.sleep(_LOOK_EVERY)
+        return self._running()
+
     def _running(self) -> CallRules:
         if self._rules is None:
             raise _failed("the direct line is not running")
-        problem = self._channel.problem()
-        if problem is not None:
-            raise _failed(problem)
         return self._rules
+
+    def _problem(self) -> str | None:
+        return "the direct line is not running" if self._rules is None else self._channel.problem()
 
     # Rules to deeds
 

@@ -21,6 +21,10 @@ class VaultError(Exception):
     """The vault can't be used; the message says what to do, never what is in it."""
 
 
+class VaultInUse(VaultError):
+    """Another process has it."""
+
+
 class Vault:
     """Files in `directory`, each whole or not at all, encrypted by ChaCha20-Poly1305 under its own name.
 
@@ -44,7 +48,7 @@ class Vault:
             try:
                 fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except OSError:
-                raise VaultError(f"{self._directory} is in use by another process: stop that one first") from None
+                raise VaultInUse(f"{self._directory} is in use by another process: stop that one first") from None
             self._cipher = ChaCha20Poly1305(self._key())
             self.was_clean = self.read(_CLEAN) is not None
             if self.was_clean:

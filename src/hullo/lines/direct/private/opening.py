@@ -1,0 +1,73 @@
+"""From the configuration to a channel that works, or to one clear reason why not."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from importlib.util import find_spec
+
+import msgspec
+
+from hullo.lines.direct.channel import Device
+from hullo.lines.direct.private.book import ContactBook
+from hullo.lines.direct.private.desk import Desk
+from hullo.lines.direct.private.settings import DirectConfig
+from hullo.lines.direct.private.vault import Vault
+from hullo.rendezvous.wire import DeviceName, Person
+
+if find_spec("x3dh") is not None and find_spec("doubleratchet") is not None:
+    from hullo.lines.direct.private.channel import PrivateChannel
+    from hullo.lines.direct.private.sessions import Sessions
+
+    HAS_PROTOCOLS = True
+else:
+    HAS_PROTOCOLS = False
+
+
+class PrivateUnavailable(Exception):
+    """Private calls can't be had; the text says what to do."""
+
+
+@dataclass(frozen=True, slots=True)
+class Private:
+    """What one device needs for private calls."""
+
+    channel: "PrivateChannel"
+    book: ContactBook
+    desk: Desk
+
+
+@contextmanager
+def open_private(config: DirectConfig) -> Iterator[Private]:
+    """Hold the keys until the end of the block. Raises `PrivateUnavailable`, `VaultError` and `OSError`."""
+    _check_protocols()
+    with _vault(config) as vault:
+        book = ContactBook(vault, strangers=config.strangers)
+        sessions = Sessions(vault, book)
+        desk = Desk(sessions.own, sessions.identity.public, book)
+        yield Private(PrivateChannel(config.rendezvous or "", sessions, book), book, desk)
+
+
+def create_keys(config: DirectConfig, person: str, device: str) -> None:
+    """Make the keys of this device.
+
+    Raises `PrivateUnavailable`, `VaultError`, `OSError`, and `ValueError` for what can't be a name.
+    """
+    _check_protocols()
+    try:
+        msgspec.convert(person, Person)
+        msgspec.convert(device, DeviceName)
+    except msgspec.ValidationError:
+        raise ValueError("names have 1 to 32 letters (small ones), digits, dots, hyphens and underscores") from None
+    with _vault(config) as vault:
+        if vault.read("device") is not None:
+            raise PrivateUnavailable(f"{config.directory} has keys already: hullo contacts me shows them")
+        Sessions.create(vault, Device(person, device))
+
+
+def _vault(config: DirectConfig) -> Vault:
+    return Vault(config.directory, None if config.passphrase is None else config.passphrase.get_secret_value())
+
+
+def _check_protocols() -> None:
+    if not HAS_PROTOCOLS:
+        raise PrivateUnavailable("private calls need two more packages: pip install 'hullo[private]'")

@@ -1,0 +1,61 @@
+"""The section `[direct]` of the configuration."""
+
+import os
+from ipaddress import ip_address
+from pathlib import Path
+from typing import Annotated, Self, TypeAlias
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, model_validator
+from yarl import URL
+
+HomePath: TypeAlias = Annotated[Path, AfterValidator(Path.expanduser)]
+
+
+def default_directory() -> Path:
+    """`$XDG_STATE_HOME/hullo/direct`, or `~/.local/state/hullo/direct`."""
+    home = os.environ.get("XDG_STATE_HOME")
+    return (Path(home) if home else Path.home() / ".local" / "state") / "hullo" / "direct"
+
+
+class DirectConfig(BaseModel):
+    """Private calls between people. `hullo contacts init NAME` makes the keys; docs/privacy.md tells who sees what."""
+
+    model_config = ConfigDict(
+        extra="forbid", frozen=True, use_attribute_docstrings=True, hide_input_in_errors=True, str_strip_whitespace=True
+    )
+
+    enabled: bool = False
+    """Whether the line is there."""
+    rendezvous: str | None = None
+    """The rendezvous server, such as `wss://example.org/rendezvous`."""
+    directory: HomePath = Field(default_factory=default_directory)
+    """Keys, sessions and contacts of this device, encrypted."""
+    passphrase: Annotated[SecretStr, Field(min_length=8)] | None = None
+    """What they are encrypted with; left out: a key in a file beside them. Whoever may read this file knows it then."""
+    strangers: bool = False
+    """Let people ring who are not among the contacts."""
+    calls_at_once: Annotated[int, Field(ge=1, le=1000)] = 1
+    """With more calls than this, others find us busy."""
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> Self:
+        if self.enabled and self.rendezvous is None:
+            raise ValueError("rendezvous is missing: the address of a server that `hullo rendezvous` runs")
+        if self.rendezvous is not None:
+            _check(self.rendezvous)
+        return self
+
+
+def _check(rendezvous: str) -> None:
+    url = URL(rendezvous)
+    if url.scheme not in ("ws", "wss") or not url.host:
+        raise ValueError("rendezvous is no address of a WebSocket, such as wss://example.org/rendezvous")
+    if url.scheme == "ws" and not _is_loopback(url.host):
+        raise ValueError("rendezvous without TLS works on this machine only: use wss://")
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
