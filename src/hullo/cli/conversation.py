@@ -105,6 +105,6 @@ def conclude(report: hullo.CallReport, task: Task) -> None:
 
 async def _say_all(call: Call, task: Task) -> None:
     for text in task.say:
-        call.speak(text)
+        call.speak(text, interruptible=False)  # it was asked for, whatever the other side says
     for file in task.play:
-        await call.play(str(file))
+        await call.play(str(file), interruptible=False)

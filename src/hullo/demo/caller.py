@@ -94,9 +94,9 @@ class _Conversation:
 
     async def _say(self, line: str | Path) -> None:
         if isinstance(line, Path):
-            await self._call.play(str(line))
+            await self._call.play(str(line), interruptible=False)
         else:
-            self._call.speak(line)
+            self._call.speak(line, interruptible=False)
 
     async def _hear_out(self, within: float) -> None:
         """Wait for the other side to begin, and then until it has been quiet for a moment."""

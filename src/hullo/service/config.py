@@ -13,6 +13,7 @@ from typing import Annotated, Any, Literal, Self, TypeAlias
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, ValidationError, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, SettingsError
 
+from hullo.brain.settings import BrainConfig
 from hullo.call.limits import Limits
 from hullo.lines.direct.private.settings import DirectConfig
 from hullo.lines.telegram.account.settings import TelegramConfig
@@ -293,6 +294,7 @@ class Config(BaseSettings):
 
     calls: CallsConfig = CallsConfig()
     speech: SpeechConfig = SpeechConfig()
+    brain: BrainConfig = BrainConfig()
     browser: BrowserConfig = BrowserConfig()
     telegram: TelegramConfig = Field(default_factory=TelegramConfig)
     direct: DirectConfig = Field(default_factory=DirectConfig)
@@ -317,6 +319,7 @@ class Config(BaseSettings):
         """Whether a secret stands among the settings themselves."""
         return bool(
             self.browser.token
+            or self.brain.api_key
             or self.browser.dial_tokens
             or self.speech.recogniser_api_key
             or self.speech.voice_api_key

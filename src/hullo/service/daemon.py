@@ -6,10 +6,12 @@ import logging
 import signal
 import ssl
 import sys
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Coroutine, Iterator
 from contextlib import AsyncExitStack
 from pathlib import Path
+from typing import Any
 
+from hullo.brain.attendant import Attendant
 from hullo.call.switchboard import Switchboard
 from hullo.lines.browser.guard import OpenToEverybody
 from hullo.lines.browser.line import BrowserLine
@@ -114,6 +116,10 @@ async def _service(config: Config, stdio: bool) -> AsyncIterator[RpcServer]:
             RpcServer(board, speech, contacts=contacts, max_clients=config.rpc.max_clients)
         )
         await stack.enter_async_context(board)
+        make = config.brain.maker(read_key)
+        if make is not None:
+            attendant = Attendant(board, make, config.brain.attendant())
+            await stack.enter_async_context(_running(attendant.run(), "attendant"))
         if config.metrics.enabled:
             await stack.enter_async_context(_metrics(config, board, clock, server))
         await _until_ready(lines)
@@ -121,6 +127,15 @@ async def _service(config: Config, stdio: bool) -> AsyncIterator[RpcServer]:
             await server.listen(listener)
             logger.info("listening at %s", config.rpc.socket)
         yield server
+
+
+@contextlib.asynccontextmanager
+async def _running(work: Coroutine[Any, Any, None], name: str) -> AsyncIterator[None]:
+    """Have work done as long as the context lasts; a failure of it ends the context."""
+    async with asyncio.TaskGroup() as tasks:
+        task = tasks.create_task(work, name=name)
+        yield
+        task.cancel()
 
 
 def _speech_settings(config: SpeechConfig) -> SpeechSettings:

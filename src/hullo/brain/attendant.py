@@ -1,0 +1,162 @@
+"""Has a brain answer the calls of a switchboard."""
+
+import asyncio
+import logging
+import secrets
+from contextlib import aclosing
+from dataclasses import dataclass
+
+from hullo.brain.brain import Brain, BrainError, BrainMaker
+from hullo.brain.history import History
+from hullo.call import events
+from hullo.call.call import Call
+from hullo.call.errors import CallError
+from hullo.call.states import CallState
+from hullo.call.switchboard import Switchboard
+from hullo.speech.interruption import wants_the_floor
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, kw_only=True)
+class AttendantSettings:
+    """What is said without thinking, and what a brain is told before everything else."""
+
+    greeting: str = ""
+    """Said when a call connects; empty: the peer speaks first."""
+    fallback: str = "Sorry, I can't answer right now. Please try again in a moment."
+    """Said when the brain fails; empty: nothing."""
+    unclear: str = "Sorry, I did not understand that."
+    """Said when the peer spoke and no words were understood; empty: nothing."""
+    prompt: str = ""
+    """The system prompt."""
+    accept: bool = True
+    """Whether incoming calls are answered at once."""
+
+
+class Attendant:
+    """Answers every call of a switchboard, those it places too, until `run` is cancelled."""
+
+    def __init__(self, board: Switchboard, make: BrainMaker, settings: AttendantSettings) -> None:
+        self._board = board
+        self._make = make
+        self._settings = settings
+
+    async def run(self) -> None:
+        """Take the calls as they begin."""
+        stream = self._board.stream()
+        async with asyncio.TaskGroup() as tasks:
+            known: set[str] = set()
+            async for event in stream:
+                if isinstance(event, events.Ended):
+                    known.discard(event.call_id)
+                elif event.call_id not in known:
+                    known.add(event.call_id)
+                    tasks.create_task(self._attend(self._board.call(event.call_id), event))
+
+    async def _attend(self, call: Call, first: events.CallEvent) -> None:
+        if self._settings.accept and isinstance(first, events.Incoming):
+            call.accept()
+        try:
+            async with self._make(call) as brain, Conversation(call, brain, self._settings) as conversation:
+                await conversation.run()
+        except (BrainError, CallError) as error:
+            self._fail(call, str(error))
+        except Exception as error:  # the edge of one call: a mistake in here must not silence the others
+            logger.exception("the brain of call %s failed", call.call_id)
+            self._fail(call, f"internal error: {error!r}; please report it")
+
+    def _fail(self, call: Call, error: str) -> None:
+        if call.state is not CallState.ENDED:
+            call.note_error("brain", error, retryable=False)
+            call.hangup()
+
+
+class Conversation:
+    """One call and its brain: each thing the peer says gets an answer, and speaking on cancels the one before."""
+
+    def __init__(self, call: Call, brain: Brain, settings: AttendantSettings) -> None:
+        self._call = call
+        self._brain = brain
+        self._settings = settings
+        self._history = History(settings.prompt)
+        self._stream = call.events()
+        self._unheard: set[str] = set()
+        self._answering: asyncio.Task[None] | None = None
+
+    async def __aenter__(self) -> "Conversation":
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self._give_up()
+
+    async def run(self) -> None:
+        """Until the call ends."""
+        if self._call.state is CallState.ACTIVE:  # it connected before its brain was there
+            self._say(self._settings.greeting)
+        async for event in self._stream:
+            match event:
+                case events.Connected():
+                    self._say(self._settings.greeting)
+                case events.Speech(text=text):
+                    await self._heard(text)
+                case events.Unclear() if self._idle:
+                    self._say(self._settings.unclear)
+                case events.Spoken(utterance_id=utterance_id, heard_text=text):
+                    self._was_said(utterance_id, text)
+                case events.Interrupted(utterance_id=utterance_id, heard_text=text):
+                    self._was_said(utterance_id, text)
+
+    @property
+    def _idle(self) -> bool:
+        return not self._unheard and (self._answering is None or self._answering.done())
+
+    def _say(self, text: str) -> None:
+        if text and self._call.state is not CallState.ENDED:
+            self._unheard.add(self._call.speak(text))
+
+    async def _heard(self, text: str) -> None:
+        if self._unheard and not wants_the_floor(text):
+            return  # an "mm-hm" while we speak
+        # What is spoken already was interrupted by the peer's voice, or may not be: then the answer comes after it.
+        await self._give_up()
+        self._history.heard(text)
+        self._answering = asyncio.create_task(self._answer(), name=f"answer in call {self._call.call_id}")
+
+    def _was_said(self, utterance_id: str, heard_text: str) -> None:
+        if utterance_id in self._unheard:
+            self._unheard.discard(utterance_id)
+            self._history.said(heard_text)
+
+    async def _answer(self) -> None:
+        try:
+            await self._speak()
+        except BrainError as error:
+            self._call.note_error("brain", str(error), retryable=True)
+            self._say(self._settings.fallback)
+        except CallError as error:
+            self._call.note_error("brain", f"the answer can't be spoken: {error}", retryable=True)
+
+    async def _speak(self) -> None:
+        stream_id = f"brain-{secrets.token_hex(6)}"
+        begun = False
+        try:
+            async with aclosing(self._brain.answer(self._history.messages())) as pieces:
+                async for piece in pieces:
+                    if not begun:
+                        self._unheard.add(self._call.open_stream(stream_id))
+                        begun = True
+                    if not self._call.append(stream_id, piece).accepted:
+                        return
+        finally:
+            if begun and self._call.state is not CallState.ENDED:
+                self._call.append(stream_id, "", end=True)
+
+    async def _give_up(self) -> None:
+        """Stop the answer that is being thought of."""
+        if self._answering is not None:
+            answering, self._answering = self._answering, None
+            answering.cancel()
+            await asyncio.wait([answering])
+            if not answering.cancelled():
+                answering.result()

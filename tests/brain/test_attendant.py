@@ -1,0 +1,197 @@
+"""An attendant on a real switchboard with a real voice; what the peer says comes as the event of its recognition."""
+
+import asyncio
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from typing import TypeVar
+
+import pytest
+
+from hullo.brain.attendant import Attendant, AttendantSettings
+from hullo.brain.brain import Brain, BrainError, Message
+from hullo.call import events
+from hullo.call.call import Call
+from hullo.call.event_stream import EventStream
+from hullo.call.report import TurnTimes
+from hullo.call.switchboard import Switchboard
+from hullo.speech.service import SpeechService
+from hullo.speech.settings import SpeechSettings
+from tests.service.loopback_line import LoopbackLine
+
+EventT = TypeVar("EventT", bound=events.Event)
+
+
+class ScriptedBrain:
+    """Answers with what is put into `pieces`; None ends an answer, an error is raised."""
+
+    def __init__(self) -> None:
+        self.asked: list[list[Message]] = []
+        self.pieces: asyncio.Queue[str | BrainError | None] = asyncio.Queue()
+        self.given_up = 0
+
+    async def answer(self, conversation: Sequence[Message]) -> AsyncGenerator[str, None]:
+        self.asked.append(list(conversation))
+        try:
+            while (piece := await self.pieces.get()) is not None:
+                if isinstance(piece, BrainError):
+                    raise piece
+                yield piece
+        except (GeneratorExit, asyncio.CancelledError):
+            self.given_up += 1
+            raise
+
+    def answers(self, *pieces: str | BrainError | None) -> None:
+        for piece in pieces:
+            self.pieces.put_nowait(piece)
+
+
+class Attended:
+    """A call with an attendant; the test is the peer."""
+
+    def __init__(self, call: Call, brain: ScriptedBrain, stream: EventStream) -> None:
+        self.call = call
+        self.brain = brain
+        self._stream = stream
+
+    def says(self, text: str) -> None:
+        self.call.emit(
+            events.Speech,
+            text=text,
+            transcript=text,
+            confidence=None,
+            is_final=True,
+            started_at=0.0,
+            ended_at=1.0,
+            times=TurnTimes(end_of_speech_ms=1, recognition_ms=1),
+        )
+
+    async def until(self, kind: type[EventT]) -> EventT:
+        async with asyncio.timeout(20):
+            async for event in self._stream:
+                if isinstance(event, kind):
+                    return event
+        raise AssertionError(f"the call ended without {kind}")
+
+    def contents(self) -> list[str]:
+        return [f"{message.role}: {message.content}" for message in self.brain.asked[-1]]
+
+
+@asynccontextmanager
+async def attended(settings: AttendantSettings, *, fails: str | None = None) -> AsyncIterator[Attended]:
+    brain = ScriptedBrain()
+
+    @asynccontextmanager
+    async def make(_: Call) -> AsyncIterator[Brain]:
+        if fails is not None:
+            raise BrainError(fails)
+        yield brain
+
+    line = LoopbackLine()
+    async with (
+        asyncio.timeout(60),
+        SpeechService(SpeechSettings(recogniser=None)) as speech,
+        asyncio.TaskGroup() as tasks,
+        Switchboard([line], speech=speech) as board,
+    ):
+        running = tasks.create_task(Attendant(board, make, settings).run())
+        everything = board.stream()
+        await asyncio.sleep(0)
+        line.ring("somebody")
+        async for event in everything:
+            call = board.call(event.call_id)
+            yield Attended(call, brain, call.events())
+            break
+        running.cancel()
+
+
+async def test_the_call_is_answered_greeted_and_each_thing_said_gets_an_answer() -> None:
+    async with attended(AttendantSettings(greeting="Hello.", prompt="Be brief.")) as peer:
+        assert (await peer.until(events.Spoken)).text == "Hello."
+        peer.says("Are you open?")
+        peer.brain.answers("Yes", ", we are. And", " you?", None)
+        speaking = await peer.until(events.Speaking)
+        assert speaking.text.startswith("Yes, we are.")
+        assert (await peer.until(events.Spoken)).text == "Yes, we are. And you?"
+        assert peer.contents() == ["system: Be brief.", "assistant: Hello.", "user: Are you open?"]
+        peer.says("Fine.")
+        await peer_is_asked(peer, 2)
+        assert peer.contents()[-2:] == ["assistant: Yes, we are. And you?", "user: Fine."]
+
+
+async def peer_is_asked(peer: Attended, times: int) -> None:
+    async with asyncio.timeout(10):
+        while len(peer.brain.asked) < times:
+            await asyncio.sleep(0.01)
+
+
+async def test_only_what_was_heard_is_remembered() -> None:
+    async with attended(AttendantSettings()) as peer:
+        await peer.until(events.Connected)
+        peer.says("Tell me everything.")
+        peer.brain.answers("First there is this long sentence. Then there is")
+        await peer.until(events.Speaking)
+        await asyncio.sleep(1.0)
+        peer.call.interrupt()
+        cut = await peer.until(events.Interrupted)
+        peer.brain.answers(" another one, that nobody hears.")
+        peer.says("Stop.")
+        await peer_is_asked(peer, 2)
+        assert 0 < len(cut.heard_text) < len("First there is this long sentence.")
+        assert peer.contents() == ["user: Tell me everything.", f"assistant: {cut.heard_text}", "user: Stop."]
+        assert peer.brain.given_up == 1
+
+
+async def test_who_goes_on_speaking_before_the_answer_gets_one_answer_to_all() -> None:
+    async with attended(AttendantSettings()) as peer:
+        await peer.until(events.Connected)
+        peer.says("I would like a table")
+        await peer_is_asked(peer, 1)
+        peer.says("for four people.")
+        await peer_is_asked(peer, 2)
+        assert peer.contents() == ["user: I would like a table for four people."]
+        assert peer.brain.given_up == 1
+
+
+async def test_an_mm_hm_while_we_speak_is_no_question() -> None:
+    async with attended(AttendantSettings(greeting="Hello, this is the restaurant by the sea.")) as peer:
+        await peer.until(events.Speaking)
+        peer.says("Mm-hm.")
+        await peer.until(events.Spoken)
+        assert peer.brain.asked == []
+
+
+async def test_speech_without_words_is_asked_for_again() -> None:
+    async with attended(AttendantSettings(unclear="Pardon?")) as peer:
+        await peer.until(events.Connected)
+        times = TurnTimes(end_of_speech_ms=1, recognition_ms=1)
+        peer.call.emit(events.Unclear, started_at=0.0, ended_at=1.0, times=times)
+        assert (await peer.until(events.Spoken)).text == "Pardon?"
+
+
+async def test_a_brain_that_fails_is_told_and_apologised_for() -> None:
+    async with attended(AttendantSettings(fallback="Sorry.")) as peer:
+        await peer.until(events.Connected)
+        peer.says("Hello?")
+        peer.brain.answers(BrainError("the server is on fire"))
+        error = await peer.until(events.Error)
+        assert (error.component, error.error, error.retryable) == ("brain", "the server is on fire", True)
+        assert (await peer.until(events.Spoken)).text == "Sorry."
+        peer.says("And now?")
+        peer.brain.answers("Now it works.", None)
+        assert (await peer.until(events.Spoken)).text == "Now it works."
+
+
+async def test_a_call_whose_brain_does_not_start_is_ended_and_says_why() -> None:
+    async with attended(AttendantSettings(), fails="no such program") as peer:
+        report = await peer.call.wait_ended()
+        assert report.errors == ["brain: no such program"]
+
+
+@pytest.mark.parametrize("accept", [True, False])
+async def test_whether_it_answers_incoming_calls_is_a_setting(accept: bool) -> None:
+    async with attended(AttendantSettings(accept=accept)) as peer:
+        if accept:
+            await peer.until(events.Connected)
+        else:
+            await asyncio.sleep(0.2)
+            assert peer.call.state == "incoming"

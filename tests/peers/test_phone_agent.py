@@ -1,0 +1,70 @@
+"""The phone agent of examples/, whole: a chat server, a daemon with one configuration file, and somebody who calls."""
+
+import json
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from tests.docs.test_readme import free_port, wait_for_port
+
+EXAMPLE = Path(__file__).parents[2] / "examples" / "phone_agent"
+HULLO = [sys.executable, "-W", "ignore", "-m", "hullo"]
+pytestmark = pytest.mark.peer
+
+
+@contextmanager
+def program(*command: str) -> Iterator[subprocess.Popen[str]]:
+    with subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True) as process:
+        try:
+            yield process
+        finally:
+            process.send_signal(signal.SIGINT)
+            assert process.stderr is not None
+            process.stderr.read()
+
+
+def call(folder: Path, *, with_server: bool) -> tuple[list[str], list[dict[str, object]]]:
+    """What the caller hears of the agent, and all that happened in its call."""
+    folder.chmod(0o700)
+    chat, browser = free_port(), free_port()
+    text = (EXAMPLE / "hullo.toml").read_text().replace("127.0.0.1:8080", f"127.0.0.1:{chat}")
+    config = folder / "hullo.toml"
+    config.write_text(f'{text}\n[browser]\nport = {browser}\n[rpc]\nsocket = "{folder}/s"\n')
+    server = program(sys.executable, str(EXAMPLE / "chat_server.py"), str(chat))
+    with server as chat_server, program(*HULLO, "serve", "--config", str(config)) as daemon:
+        wait_for_port(chat, chat_server)
+        if not with_server:
+            chat_server.kill()
+        assert daemon.stderr is not None
+        assert any(line.rstrip().endswith("ready") for line in daemon.stderr)
+        address = f"http://127.0.0.1:{browser}/call"
+        command = [*HULLO, "call", address, "--say", "Are you open on Sunday?", "--stay", "12", "--json"]
+        called = subprocess.run(command, capture_output=True, text=True, timeout=90, check=False)
+    assert called.returncode == 0, called.stderr
+    happened = [json.loads(line) for line in called.stdout.splitlines()]
+    return [event["text"] for event in happened if event.get("type") == "call.speech"], happened
+
+
+@pytest.fixture
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    path = tmp_path_factory.mktemp("p")
+    yield path
+    shutil.rmtree(path)
+
+
+@pytest.mark.timeout(120)
+def test_the_agent_answers_what_the_chat_server_says(folder: Path) -> None:
+    heard, _ = call(folder, with_server=True)
+    assert any("monday" in text or "closed" in text or "eleven" in text for text in heard), heard
+
+
+@pytest.mark.timeout(120)
+def test_without_the_chat_server_the_agent_says_so(folder: Path) -> None:
+    heard, _ = call(folder, with_server=False)
+    assert any("sorry" in text or "moment" in text or "again" in text or "try" in text for text in heard), heard
