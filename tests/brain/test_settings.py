@@ -16,10 +16,15 @@ def test_without_a_kind_there_is_no_brain() -> None:
 
 def test_each_kind_has_its_maker_and_the_key_comes_from_its_file(tmp_path: Path) -> None:
     asked: list[Path] = []
+
+    def read(path: Path) -> str:
+        asked.append(path)
+        return "key"
+
     assert BrainConfig(kind="echo").maker(nobody) is not None
     assert BrainConfig(kind="command", command=["cat"]).maker(nobody) is not None
     config = BrainConfig(kind="openai", url="http://localhost:1/v1", model="m", api_key_file=tmp_path)
-    assert config.maker(lambda path: asked.append(path) or "key") is not None
+    assert config.maker(read) is not None
     assert asked == [tmp_path]
     assert config.attendant().prompt
 

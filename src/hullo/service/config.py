@@ -294,10 +294,10 @@ class Config(BaseSettings):
 
     calls: CallsConfig = CallsConfig()
     speech: SpeechConfig = SpeechConfig()
-    brain: BrainConfig = BrainConfig()
     browser: BrowserConfig = BrowserConfig()
     telegram: TelegramConfig = Field(default_factory=TelegramConfig)
     direct: DirectConfig = Field(default_factory=DirectConfig)
+    brain: BrainConfig = BrainConfig()
     ice: IceConfig = IceConfig()
     rpc: RpcConfig = Field(default_factory=RpcConfig)
     metrics: MetricsConfig = MetricsConfig()
