@@ -1,8 +1,7 @@
-"""Private calls as users have them: a rendezvous, two people, a daemon, and the commands, in processes of their own."""
+"""Private calls as users have them: a rendezvous, a daemon and a caller, in processes of their own."""
 
 import json
 import os
-import re
 import signal
 import subprocess
 import wave
@@ -10,8 +9,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-import pytest
-
+from hullo.lines.direct.private.desk import Change
+from hullo.lines.direct.private.opening import create_keys, open_private
+from hullo.service.config import Config, load_config
 from tests.cli.test_commands import HULLO, QUICK, run
 
 CONFIG = """
@@ -32,11 +32,10 @@ directory = "{folder}/direct"
 
 @contextmanager
 def process(*arguments: str, stream: str, until: str) -> Iterator[str]:
-    """Run a command until the end of the block; the line of its output that begins or ends so."""
-    command = [*HULLO, *arguments]
+    """Run a command until the end of the block; the line of its output that has `until` in it."""
     environment = {**os.environ, "COLUMNS": "200", "NO_COLOR": "1"}
     with subprocess.Popen(
-        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment
+        [*HULLO, *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment
     ) as running:
         output = running.stdout if stream == "stdout" else running.stderr
         assert output is not None
@@ -50,15 +49,15 @@ def process(*arguments: str, stream: str, until: str) -> Iterator[str]:
             assert running.returncode == 0
 
 
-def person(folder: Path, name: str, url: str) -> str:
-    """Somebody with a configuration and keys; the path of the configuration."""
+def person(folder: Path, name: str, url: str) -> tuple[str, Config]:
+    """Somebody with a configuration and keys."""
     home = folder / name
     home.mkdir(mode=0o700)
-    config = home / "hullo.toml"
-    config.write_text(CONFIG.format(folder=home, url=url))
-    made = run("contacts", "init", name, "--device", "laptop", "--config", str(config))
-    assert made.returncode == 0, made.stderr
-    return str(config)
+    path = home / "hullo.toml"
+    path.write_text(CONFIG.format(folder=home, url=url))
+    config = load_config(path)
+    create_keys(config.direct, name, "laptop")
+    return str(path), config
 
 
 def silence(folder: Path) -> Path:
@@ -70,49 +69,30 @@ def silence(folder: Path) -> Path:
     return path
 
 
-@pytest.fixture
-def rendezvous(tmp_path: Path) -> Iterator[str]:
-    options = ("--port", "0", "--data", str(tmp_path / "rendezvous.db"))
-    with process("rendezvous", *options, stream="stdout", until="ws://") as url:
-        yield url
-
-
-def test_two_people_call_each_other_with_nothing_but_a_rendezvous(tmp_path: Path, rendezvous: str) -> None:
-    alice, bob = person(tmp_path, "alice", rendezvous), person(tmp_path, "bob", rendezvous)
-    key = json.loads(run("contacts", "me", "--json", "--config", bob).stdout)["key"]
-    assert run("contacts", "add", "bob", "--key", key, "--config", alice).returncode == 0
-    with process("serve", "--config", bob, stream="stderr", until="ready"):
-        added = run("contacts", "add", "alice", "--config", bob)  # the daemon holds the keys
-        assert added.returncode == 0, added.stderr
-        options = ("--no-speech", "--play", str(silence(tmp_path)), "--stay", "0", "--json")
-        called = run("call", "bob", "--config", alice, *options)
-        assert called.returncode == 0, called.stderr
+def test_two_people_call_each_other_with_nothing_but_a_rendezvous(tmp_path: Path) -> None:
+    rendezvous = ("rendezvous", "--port", "0", "--data", str(tmp_path / "rendezvous.db"))
+    with process(*rendezvous, stream="stdout", until="ws://") as url:
+        alice, alices = person(tmp_path, "alice", url)
+        bob, bobs = person(tmp_path, "bob", url)
+        with open_private(bobs.direct) as private:
+            key = private.desk.own.key
+        with open_private(alices.direct) as private:
+            private.desk.change("bob", Change.ADD, key)
+        with process("serve", "--config", bob, stream="stderr", until="ready"):
+            added = run("contacts", "add", "alice", "--config", bob)  # asks the daemon, which holds the keys
+            assert added.returncode == 0, added.stderr
+            options = ("--no-speech", "--play", str(silence(tmp_path)), "--stay", "0", "--json")
+            called = run("call", "bob", "--config", alice, *options)
+            assert called.returncode == 0, called.stderr
         events = [json.loads(line) for line in called.stdout.splitlines()]
         connected = next(event for event in events if event.get("type") == "call.connected")
         assert connected["verified"]
         assert len(connected["emoji"]) == 5
-        numbers = [re.findall(r"\d{5}", run("contacts", "--config", config).stdout) for config in (alice, bob)]
-        assert numbers[0] == numbers[1]
-        assert len(numbers[0]) == 12
-        missing = run("call", "carol", "--config", alice, "--no-speech")
-        assert missing.returncode == 1
-        assert "no line knows how to call" in missing.stderr
+        with open_private(bobs.direct) as private, open_private(alices.direct) as hers:
+            assert private.desk.contacts()[0].safety_number == hers.desk.contacts()[0].safety_number
 
 
-def test_what_is_wrong_is_said_in_one_line(tmp_path: Path, rendezvous: str) -> None:
-    alice = person(tmp_path, "alice", rendezvous)
-    again = run("contacts", "init", "alice", "--config", alice)
-    assert again.returncode == 1
-    assert "has keys already" in again.stderr
-    for arguments, words in (
-        (("add", "Not A Name"), "is no name"),
-        (("add", "alice"), "is you"),
-        (("add", "bob", "--key", "12"), "64 hex digits"),
-        (("verify", "bob"), "is not among the contacts"),
-    ):
-        refused = run("contacts", *arguments, "--config", alice)
-        assert refused.returncode == 1
-        assert words in refused.stderr
-    open_to_all = run("rendezvous", "--host", "0.0.0.0", "--data", str(tmp_path / "other.db"))
-    assert open_to_all.returncode == 1
-    assert "no TLS" in open_to_all.stderr
+def test_a_rendezvous_that_could_be_reached_without_tls_does_not_start(tmp_path: Path) -> None:
+    refused = run("rendezvous", "--host", "0.0.0.0", "--data", str(tmp_path / "rendezvous.db"))
+    assert refused.returncode == 1
+    assert "no TLS" in refused.stderr

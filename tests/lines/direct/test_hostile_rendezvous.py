@@ -23,7 +23,7 @@ from hullo.rendezvous.wire import Bundle, Bundles, Envelope, Fetch, PublishedKey
 from tests.lines.direct.memory_channel import BYE, DEADLINE, answered
 from tests.lines.direct.rendezvous import Member, Town, town
 from tests.lines.direct.samples import ALICE, BOB, CAROL
-from tests.lines.direct.test_line import hang_up, talk
+from tests.lines.direct.test_line import hang_up, sound
 from tests.rtc.test_connection import until
 
 ATTACKS = {"forged", "malformed", "replayed", "unknown-session", "key-changed", "stranger"}
@@ -71,7 +71,7 @@ async def couple(here: Town) -> tuple[Member, Member]:
 
 async def call(caller: Member, callee: Member) -> None:
     legs = await answered(caller, callee, callee.sessions.own.person)
-    await talk(*legs)
+    await sound(*legs)
     await hang_up(*legs)
 
 
@@ -80,7 +80,7 @@ async def test_it_reads_everything_and_learns_nothing_of_it(tmp_path: Path) -> N
     async with town(tmp_path, node) as here:
         alice, bob = await couple(here)
         caller, callee = await answered(alice, bob)
-        await talk(caller, callee)
+        await sound(caller, callee)
         description = caller._connection.local_description()
         await hang_up(caller, callee)
     read = b"".join(node.read)
@@ -137,8 +137,8 @@ async def test_a_man_in_the_middle_from_the_first_call_on_is_seen_in_the_emoji_a
         as_alice, bob = await bobs.join(ALICE, "bob"), await bobs.join(BOB, "alice")
         one = await answered(alice, as_bob)
         other = await answered(as_alice, bob)
-        await talk(*one)
-        await talk(*other)
+        await sound(*one)
+        await sound(*other)
         assert one[0].report().emoji != other[1].report().emoji
         assert not one[0].report().verified
         assert not other[1].report().verified

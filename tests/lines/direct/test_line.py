@@ -30,6 +30,13 @@ from tests.rtc.tones import Listener, Tone
 OTHER_CERTIFICATE = ":".join(["0F"] * 32)
 
 
+async def sound(caller: DirectLeg, callee: DirectLeg) -> None:
+    """Open both, and see that sound is proven both ways."""
+    caller.open(Listener(), Tone(440))
+    callee.open(Listener(), Tone(1000))
+    await connect(caller, callee)
+
+
 async def talk(caller: DirectLeg, callee: DirectLeg) -> None:
     """Open both, and see that each hears the other."""
     at_caller, at_callee = Listener(), Listener()

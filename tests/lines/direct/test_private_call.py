@@ -14,13 +14,13 @@ from hullo.rendezvous.node import Node
 from tests.lines.direct.memory_channel import BYE, DEADLINE, answered
 from tests.lines.direct.rendezvous import Member, town
 from tests.lines.direct.samples import ALICE, BOB, BOB_DESK
-from tests.lines.direct.test_line import hang_up, talk
+from tests.lines.direct.test_line import hang_up, sound
 from tests.rtc.test_connection import until
 
 
 async def call(caller: Member, callee: Member) -> None:
     legs = await answered(caller, callee)
-    await talk(*legs)
+    await sound(*legs)
     assert legs[0].report().emoji == legs[1].report().emoji
     await hang_up(*legs)
 

@@ -52,7 +52,7 @@ async def test_messages_in_any_order_and_some_never(tmp_path: Path) -> None:
         rng.shuffle(order)
         for text in order:
             assert await bob.sessions.decrypt(ALICE, sent[text]) == text
-        await say(bob, alice, b"back")
+        await say(bob, alice, b"back again")
         assert await bob.sessions.decrypt(ALICE, sent[b"4"]) == b"4"
 
 
@@ -63,7 +63,7 @@ async def test_both_begin_at_the_same_time(tmp_path: Path) -> None:
         assert await bob.sessions.decrypt(ALICE, to_bob) == b"from alice"
         assert await alice.sessions.decrypt(BOB, to_alice) == b"from bob"
         for _ in range(3):
-            await say(alice, bob, b"on")
+            await say(alice, bob, b"and then")
             await say(bob, alice, b"and on")
 
 
@@ -83,7 +83,7 @@ async def test_a_replay_is_called_one_also_after_a_restart(tmp_path: Path) -> No
 async def test_sessions_go_on_after_a_restart(tmp_path: Path) -> None:
     with alice_and_bob(tmp_path) as (alice, bob):
         await begun(alice, bob)
-        await say(bob, alice, b"yes")
+        await say(bob, alice, b"yes, I hear")
     with alice_and_bob(tmp_path) as (alice, bob):
         await say(alice, bob, b"still here")
         await say(bob, alice, b"so am I")
@@ -92,7 +92,7 @@ async def test_sessions_go_on_after_a_restart(tmp_path: Path) -> None:
 async def test_after_a_crash_no_key_can_be_used_twice(tmp_path: Path) -> None:
     with alice_and_bob(tmp_path) as (alice, bob):
         await begun(alice, bob)
-        await say(bob, alice, b"yes")
+        await say(bob, alice, b"yes, I hear")
     (tmp_path / "alice-phone" / "clean").unlink()
     with alice_and_bob(tmp_path) as (alice, bob):
         late = await bob.sessions.encrypt(ALICE, b"can be read")
@@ -160,7 +160,7 @@ async def test_strangers_are_refused_before_anything_is_kept(tmp_path: Path) -> 
 async def test_a_session_that_is_not_known_any_more_is_named(tmp_path: Path) -> None:
     with alice_and_bob(tmp_path) as (alice, bob):
         await begun(alice, bob)
-        await say(bob, alice, b"yes")
+        await say(bob, alice, b"yes, I hear")
         envelope = await alice.sessions.encrypt(BOB, b"lost on you")
         other = msgspec.structs.replace(parse_envelope(envelope), session=bytes(16))
         assert await refused(bob, ALICE, encode_envelope(other)) == "unknown-session"
@@ -190,7 +190,7 @@ async def test_a_chain_that_nobody_answers_has_an_end(tmp_path: Path) -> None:
 async def test_lengths_tell_nothing(tmp_path: Path) -> None:
     with alice_and_bob(tmp_path) as (alice, bob):
         await begun(alice, bob)
-        await say(bob, alice, b"yes")
+        await say(bob, alice, b"yes, I hear")
         lengths = {len(await alice.sessions.encrypt(BOB, b"x" * size)) for size in (0, 1, 500, SIZES[0] - 1)}
         assert max(lengths) - min(lengths) <= 4
 
