@@ -227,6 +227,33 @@ async def test_a_batch_is_answered_as_one_in_order_and_notifications_not_at_all(
     assert (await client.request("health"))["id"] == 1
 
 
+async def test_each_call_may_be_heard_in_its_own_way() -> None:
+    async with (
+        SpeechService(SpeechSettings(voice=None)) as speech,
+        running(speech=speech) as server,
+        await SocketClient.connect(server.path) as client,
+    ):
+        call = await client.result("call.start", {"to": "loop:ann", "endpointing": "fixed", "end_pause": 0.4})
+        await client.until("call.connected")
+        as_asked = {**call, "endpointing": "fixed", "end_pause": 0.4, "noise_suppression": False}
+        del as_asked["status"]
+        assert await client.result("call.configure") == as_asked
+        changed = await client.result("call.configure", {"endpointing": "words"})
+        assert (changed["endpointing"], changed["end_pause"]) == ("words", None)
+        refused = await client.error("call.configure", {"end_pause": 0.4})
+        assert refused["code"] == ErrorCode.HEARING_FAILED
+        assert "is for endpointing 'fixed'" in refused["message"]
+        refused = await client.error("call.start", {"to": "loop:bob", "endpointing": "clever"})
+        assert "there is fixed, adaptive, words" in refused["message"]
+        assert len(await client.result("call.list")) == 1
+        await client.result("call.hangup")
+        await client.until("call.ended")
+        server.line.ring("eve")
+        await client.until("call.incoming")
+        await client.result("call.accept", {"endpointing": "words"})
+        assert (await client.result("call.configure"))["endpointing"] == "words"
+
+
 async def test_speech_is_spoken_played_and_interrupted(tmp_path: Path) -> None:
     async with (
         SpeechService(SpeechSettings()) as speech,

@@ -21,8 +21,10 @@ from hullo.call.turns import TurnLog
 from hullo.call.voice import Voice
 from hullo.lines.line import CallFailed, Ending, EndReason, Leg, LegReport, LegStats
 from hullo.media.pcm import Ear, Mouth, Pcm
+from hullo.speech.hearing import HearingChange
 from hullo.speech.queue import Appended
 from hullo.speech.service import SpeechService
+from hullo.speech.settings import SpeechSettings
 
 logger = logging.getLogger(__name__)
 
@@ -119,6 +121,17 @@ class Call:
         Raises `WrongState`, `NoSpeech`, `CannotSpeak`.
         """
         return self._speaking_voice().speak(text, interruptible=interruptible)
+
+    async def configure(self, change: HearingChange) -> SpeechSettings:
+        """Hear the peer in another way: how the end of a turn is found, whether noise is taken out.
+
+        Returns what is set now. Raises `WrongState`, `NoSpeech`, `CannotHear`.
+        """
+        return await self._speaking_voice().configure(change)
+
+    def hear_by(self, settings: SpeechSettings) -> None:
+        """Hear the peer by settings that `SpeechService.hearing` gave. Raises `WrongState`, `NoSpeech`."""
+        self._speaking_voice().hear_by(settings)
 
     def open_stream(self, stream_id: str, *, interruptible: bool = True) -> str:
         """Say a text that is still to come, sentence by sentence; `append` has its pieces. Returns its utterance id.

@@ -31,6 +31,13 @@ class CannotSpeak(CallError):
         super().__init__(str(cause), "run hullo doctor to see what speech needs, or speak something else")
 
 
+class CannotHear(CallError):
+    """The call can't be heard in the way that was asked for."""
+
+    def __init__(self, cause: Exception) -> None:
+        super().__init__(str(cause), "see call.configure in docs/protocol.md for what can be set")
+
+
 class NoSpeech(CallError):
     """The call has no voice and plays no files."""
 

@@ -7,14 +7,16 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from hullo.call import events
-from hullo.call.errors import CannotSpeak
+from hullo.call.errors import CannotHear, CannotSpeak
 from hullo.call.report import TurnTimes
 from hullo.call.turns import TurnLog
 from hullo.media.pcm import Ear, Mouth, Pcm
 from hullo.speech import events as speech_events
 from hullo.speech.errors import SpeechError
+from hullo.speech.hearing import HearingChange
 from hullo.speech.queue import Appended
 from hullo.speech.service import SpeechService
+from hullo.speech.settings import SpeechSettings
 
 NoteError = Callable[[str, str, bool], None]
 
@@ -37,6 +39,8 @@ class Voice:
         heard_delay: Callable[[], float],
     ) -> None:
         """`heard_delay` gives how long our sound takes to the peer's ear, in seconds."""
+        self._speech = speech
+        self._hearing = speech.settings
         self._turns = turns
         self._emit = emit
         self._note_error = note_error
@@ -74,6 +78,23 @@ class Voice:
             if self._listener is not None:
                 tasks.create_task(self._listener.run())
             tasks.create_task(self._queue.run())
+
+    async def configure(self, change: HearingChange) -> SpeechSettings:
+        """Hear this call in another way, from the next pause on. Raises `CannotHear`."""
+        try:
+            settings = await self._speech.hearing(change, self._hearing)
+            self.hear_by(settings)
+        except SpeechError as error:
+            raise CannotHear(error) from error
+        return settings
+
+    def hear_by(self, settings: SpeechSettings) -> None:
+        """The same with settings that `SpeechService.hearing` gave."""
+        assert self._listener is not None
+        if (settings.endpointing, settings.end_pause) != (self._hearing.endpointing, self._hearing.end_pause):
+            self._listener.decide_by(settings.strategy())
+        self._listener.suppress_noise(settings.noise_suppression)
+        self._hearing = settings
 
     def speak(self, text: str, *, interruptible: bool) -> str:
         """Say `text` after what is being said; the utterance's id. Raises `CannotSpeak`."""

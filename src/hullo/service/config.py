@@ -117,6 +117,8 @@ class SpeechConfig(Section):
     was said, for English), `fixed`, or an installed entry point of the group `hullo.endpointing`."""
     end_pause_seconds: Seconds | None = None
     """Silence that ends a turn with `fixed` endpointing; left out: 0.7."""
+    noise_suppression: bool = False
+    """Takes noise out of what the peer says before anything listens to it; needs `pip install 'hullo[devices]'`."""
     max_segment_seconds: Seconds = 30.0
     """Longest stretch that is recognised at once: longer speech is cut at its best pause, its words joined."""
     interruptible: bool = True
@@ -160,6 +162,7 @@ class SpeechConfig(Section):
             pitch=self.pitch,
             endpointing=self.endpointing,
             end_pause=self.end_pause_seconds,
+            noise_suppression=self.noise_suppression,
             max_segment=self.max_segment_seconds,
             interruption=self._interruption(),
             recogniser_timeout=self.recogniser_timeout_seconds,

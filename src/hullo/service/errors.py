@@ -4,7 +4,7 @@ from enum import IntEnum
 from types import MappingProxyType
 from typing import Self
 
-from hullo.call.errors import CallError, CallRefused, CannotSpeak, NoSpeech, UnknownCall, WrongState
+from hullo.call.errors import CallError, CallRefused, CannotHear, CannotSpeak, NoSpeech, UnknownCall, WrongState
 from hullo.service.rpc import RpcError
 
 
@@ -34,6 +34,7 @@ class ErrorCode(IntEnum):
 
     NO_CONTACTS = -32012, "This daemon has no private calls: [direct] is not enabled."
     CONTACT_REFUSED = -32013, "A contact can't be changed so."
+    HEARING_FAILED = -32014, "The call can't be heard in the way that was asked for."
 
     @property
     def kind(self) -> str:
@@ -48,6 +49,7 @@ _CODES = MappingProxyType(
         CallRefused: ErrorCode.CALL_REFUSED,
         NoSpeech: ErrorCode.NO_SPEECH,
         CannotSpeak: ErrorCode.SPEECH_FAILED,
+        CannotHear: ErrorCode.HEARING_FAILED,
     }
 )
 

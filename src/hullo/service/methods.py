@@ -12,6 +12,7 @@ from types import MappingProxyType
 from typing import Any
 
 from hullo.call.call import Call
+from hullo.call.errors import CannotHear
 from hullo.call.status import CallStatus
 from hullo.lines.direct.private.desk import DeskError
 from hullo.lines.line import LineStatus
@@ -21,6 +22,7 @@ from hullo.service.method import Contacts, Method, Service
 from hullo.service.params import (
     CallParams,
     ContactParams,
+    HearingParams,
     InterruptibleParams,
     ListParams,
     MuteParams,
@@ -34,23 +36,34 @@ from hullo.service.results import (
     CallResult,
     ContactsResult,
     Health,
+    HearingResult,
     InterruptibleResult,
     MuteResult,
     RecordResult,
     SpeakResult,
     UtteranceResult,
 )
+from hullo.speech.errors import SpeechError
+from hullo.speech.hearing import HearingChange
+from hullo.speech.settings import SpeechSettings
 
 
 async def start(service: Service, params: StartParams) -> CallResult:
     """Call somebody. `call.ringing`, `call.connected` or `call.ended` follow."""
-    return _result(service.switchboard.dial(str(params.to), line=params.line))
+    hearing = await _hearing(service, params)
+    call = service.switchboard.dial(str(params.to), line=params.line)
+    if hearing is not None:
+        call.hear_by(hearing)
+    return _result(call)
 
 
-async def accept(service: Service, params: CallParams) -> CallResult:
-    """Answer an incoming call. `call.connected` follows; a second time does nothing."""
+async def accept(service: Service, params: HearingParams) -> CallResult:
+    """Answer an incoming call. `call.connected` follows; a second time changes only how it is heard."""
     call = _call(service, params.call_id)
+    hearing = await _hearing(service, params)
     call.accept()
+    if hearing is not None:
+        call.hear_by(hearing)
     return _result(call)
 
 
@@ -116,6 +129,18 @@ async def interruptible(service: Service, params: InterruptibleParams) -> Interr
     call = _call(service, params.call_id)
     call.set_interruptible(params.enabled)
     return InterruptibleResult(call_id=call.call_id, enabled=params.enabled)
+
+
+async def configure(service: Service, params: HearingParams) -> HearingResult:
+    """Hear a call in another way, from the next pause on; without a change, tell how it is heard."""
+    call = _call(service, params.call_id)
+    settings = await call.configure(_change(params))
+    return HearingResult(
+        call_id=call.call_id,
+        endpointing=settings.endpointing,
+        end_pause=settings.end_pause,
+        noise_suppression=settings.noise_suppression,
+    )
 
 
 async def mute(service: Service, params: MuteParams) -> MuteResult:
@@ -195,11 +220,12 @@ async def discover(service: Service, params: Nothing) -> dict[str, Any]:
 
 
 _ONE_CALL = (ErrorCode.UNKNOWN_CALL, ErrorCode.WHICH_CALL)
+_HEARING = (ErrorCode.NO_SPEECH, ErrorCode.HEARING_FAILED)
 _VOICE = (*_ONE_CALL, ErrorCode.WRONG_STATE, ErrorCode.NO_SPEECH)
 
 _TABLE: tuple[Method[Any], ...] = (
-    Method("call.start", StartParams, CallResult, start, (ErrorCode.CALL_REFUSED,)),
-    Method("call.accept", CallParams, CallResult, accept, (*_ONE_CALL, ErrorCode.WRONG_STATE)),
+    Method("call.start", StartParams, CallResult, start, (ErrorCode.CALL_REFUSED, *_HEARING)),
+    Method("call.accept", HearingParams, CallResult, accept, (*_ONE_CALL, ErrorCode.WRONG_STATE, *_HEARING)),
     Method("call.reject", CallParams, CallResult, reject, (*_ONE_CALL, ErrorCode.WRONG_STATE)),
     Method("call.hangup", CallParams, CallResult, hangup, _ONE_CALL),
     Method("call.speak", SpeakParams, SpeakResult, speak, (*_VOICE, ErrorCode.SPEECH_FAILED)),
@@ -212,6 +238,7 @@ _TABLE: tuple[Method[Any], ...] = (
         interruptible,
         (*_VOICE, ErrorCode.SPEECH_FAILED),
     ),
+    Method("call.configure", HearingParams, HearingResult, configure, (*_VOICE, ErrorCode.HEARING_FAILED)),
     Method("call.mute", MuteParams, MuteResult, mute, _ONE_CALL),
     Method(
         "call.record",
@@ -264,6 +291,25 @@ def _contacts(service: Service) -> Contacts:
 
 def _contacts_result(contacts: Contacts) -> ContactsResult:
     return ContactsResult(own=contacts.desk.own, contacts=contacts.desk.contacts(), missed=[*contacts.missed])
+
+
+def _change(params: StartParams | HearingParams) -> HearingChange:
+    return HearingChange(
+        endpointing=params.endpointing, end_pause=params.end_pause, noise_suppression=params.noise_suppression
+    )
+
+
+async def _hearing(service: Service, params: StartParams | HearingParams) -> SpeechSettings | None:
+    """The settings for a call that is about to begin, None if they are those of all calls."""
+    change = _change(params)
+    if not change:
+        return None
+    if service.speech is None:
+        raise domain_error(ErrorCode.NO_SPEECH, "this daemon hears nothing: it runs without speech", "turn [speech] on")
+    try:
+        return await service.speech.hearing(change)
+    except SpeechError as error:
+        raise CannotHear(error) from None
 
 
 def _result(call: Call) -> CallResult:

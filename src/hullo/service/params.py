@@ -17,8 +17,20 @@ class Nothing(msgspec.Struct, frozen=True, kw_only=True):
     """No parameters."""
 
 
+Endpointing: TypeAlias = Annotated[
+    str | None,
+    Meta(description="How the end of a turn is found: `adaptive`, `words`, `fixed` or another strategy installed."),
+]
+EndPause: TypeAlias = Annotated[
+    float | None, Meta(description="Seconds of silence that end a turn with `fixed` endpointing.")
+]
+NoiseSuppression: TypeAlias = Annotated[
+    bool | None, Meta(description="Whether noise is taken out of what the peer says; needs the extra `devices`.")
+]
+
+
 class StartParams(msgspec.Struct, frozen=True):
-    """Whom to call, and over which line."""
+    """Whom to call, and over which line. What is left out of how to hear is as configured."""
 
     to: Annotated[
         str | int,
@@ -27,6 +39,18 @@ class StartParams(msgspec.Struct, frozen=True):
     line: Annotated[str | None, Meta(description="The line to use; left out: the one that knows such addresses.")] = (
         None
     )
+    endpointing: Endpointing = None
+    end_pause: EndPause = None
+    noise_suppression: NoiseSuppression = None
+
+
+class HearingParams(msgspec.Struct, frozen=True):
+    """Which call, and how to hear it; what is left out stays as it is."""
+
+    call_id: CallId = None
+    endpointing: Endpointing = None
+    end_pause: EndPause = None
+    noise_suppression: NoiseSuppression = None
 
 
 class CallParams(msgspec.Struct, frozen=True):

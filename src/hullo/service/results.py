@@ -17,6 +17,15 @@ class CallResult(msgspec.Struct, frozen=True, kw_only=True):
     status: Annotated[str, Meta(description="dialing, ringing, incoming, connecting, active, reconnecting or ended")]
 
 
+class HearingResult(msgspec.Struct, frozen=True, kw_only=True):
+    """How the call is heard now."""
+
+    call_id: str
+    endpointing: str
+    end_pause: float | None
+    noise_suppression: bool
+
+
 class UtteranceResult(msgspec.Struct, frozen=True, kw_only=True):
     """The utterance that `call.speaking`, `call.spoken` and `call.interrupted` will name."""
 

@@ -11,9 +11,11 @@ from hullo.media.pcm import SAMPLE_RATE, Pcm, level_dbfs
 from hullo.speech.endpointing.strategy import Endpointing
 from hullo.speech.errors import SpeechError
 from hullo.speech.events import FailureKind, ListenerEvent, NothingRecognised, Partial, RecognitionFailed, Transcript
+from hullo.speech.gain import levelled
 from hullo.speech.ports import Recognised, Recogniser
 from hullo.speech.resample import Resampler
 from hullo.speech.segmenter import Segment, Segmenter, SegmenterOutput, SegmenterSettings, ShortPause, WentOn
+from hullo.speech.suppression import NoiseSuppressor
 from hullo.speech.turn import SpokenTurn
 from hullo.speech.vad import CHUNK_SAMPLES, VAD_RATE, SileroModel, VoiceActivity
 
@@ -60,6 +62,7 @@ class Listener:
         self._on_event = on_event
         self._started = started
         self._clock = clock
+        self._suppressor: NoiseSuppressor | None = None
         self._resampler = Resampler(SAMPLE_RATE, VAD_RATE)
         self._activity = VoiceActivity(model)
         self._segmenter = Segmenter(settings, endpointing)
@@ -81,10 +84,19 @@ class Listener:
         """Let another strategy decide when the peer has finished, from the next pause on."""
         self._segmenter.endpointing = endpointing
 
+    def suppress_noise(self, on: bool) -> None:
+        """Take noise out of what is heard, or leave it, from the next frame on. Raises `SpeechError` if it can't."""
+        if not on:
+            self._suppressor = None
+        elif self._suppressor is None:
+            self._suppressor = NoiseSuppressor()
+
     def hear(self, pcm: Pcm, now: float) -> None:
         """An `Ear`: take the frame that was heard at `now`. At most about 200 µs, 2 ms in a pause; nothing waits."""
         if self._started is None:
             self._started = now
+        if self._suppressor is not None:
+            pcm = self._suppressor.clean(pcm)
         unread = np.concatenate([self._unread, self._resampler.feed(pcm)])
         while len(unread) >= CHUNK_SAMPLES:
             chunk, unread = unread[:CHUNK_SAMPLES], unread[CHUNK_SAMPLES:]
@@ -134,7 +146,7 @@ class Listener:
 
     async def _guessed(self, segment: Segment) -> Recognised | None:
         try:
-            result = await self._recogniser.transcribe(segment.samples)
+            result = await self._recogniser.transcribe(levelled(segment.samples))
         except SpeechError:
             self._act(self._segmenter.understood(None))
             return None  # it is tried again, and told, when the turn is over
@@ -207,12 +219,13 @@ class Listener:
     async def _result(self, job: _Job) -> Recognised:
         if job.guess is not None and (result := await job.guess) is not None:
             return result
+        samples = levelled(job.segment.samples)
         try:
-            return await self._recogniser.transcribe(job.segment.samples)
+            return await self._recogniser.transcribe(samples)
         except SpeechError as error:
             if job.guess is not None or not error.transient:
                 raise  # a guess was the first attempt
-        return await self._recogniser.transcribe(job.segment.samples)  # by a host that was started again, most likely
+        return await self._recogniser.transcribe(samples)  # by a host that was started again, most likely
 
     def _failed(self, segment: Segment, kind: FailureKind, detail: str) -> RecognitionFailed:
         return RecognitionFailed(

@@ -13,11 +13,13 @@ from hullo.speech.barge_in import BargeIn
 from hullo.speech.download_display import DownloadDisplay
 from hullo.speech.errors import SpeechError
 from hullo.speech.events import HostEvent, HostLoading, ListenerEvent, QueueEvent
+from hullo.speech.hearing import HearingChange
 from hullo.speech.listener import Listener
 from hullo.speech.ports import whole
 from hullo.speech.queue import SpeechQueue
 from hullo.speech.settings import SpeechSettings
 from hullo.speech.supervisor import HostSupervisor, Patience
+from hullo.speech.suppression import load_suppression
 from hullo.speech.vad import SileroModel
 
 Clock = Callable[[], float]
@@ -59,6 +61,7 @@ class SpeechService:
                 self._stack.callback(tasks.create_task(one.run()).cancel)
             if self.recogniser is not None or self._hears_interruptions:
                 self._model = await asyncio.to_thread(SileroModel)
+                await self.hearing(HearingChange())
             with self._downloads:
                 for one in watched:
                     await one.started()
@@ -82,12 +85,21 @@ class SpeechService:
         hosts = [(role, one) for role, backend in self._backends.items() for one in backend.watched]
         return {role: one.pid for role, one in hosts if isinstance(one, HostSupervisor)}
 
+    async def hearing(self, change: HearingChange, of: SpeechSettings | None = None) -> SpeechSettings:
+        """`of` (None: our settings) with `change`, when everything for it is there. Raises `SpeechError`."""
+        if self.recogniser is None:
+            raise SpeechError("This service was started without a recogniser: set one to hear")
+        changed = change.applied(of or self.settings)
+        if changed.noise_suppression:
+            await asyncio.to_thread(load_suppression)
+        return changed
+
     def listener(self, on_event: Callable[[ListenerEvent], None], started: float | None = None) -> Listener:
         """The ear of a new call, whose media began at `started` (None: with its first frame)."""
         if self.recogniser is None or self._model is None:
             raise SpeechError("This service was started without a recogniser: set one to hear")
         settings = self.settings
-        return Listener(
+        listener = Listener(
             self.recogniser,
             self._model,
             settings.segmenter(),
@@ -96,6 +108,8 @@ class SpeechService:
             started=started,
             clock=self._clock,
         )
+        listener.suppress_noise(settings.noise_suppression)
+        return listener
 
     def barge_in(self, queue: SpeechQueue, heard_delay: Callable[[], float]) -> BargeIn | None:
         """What lets the peer of a new call interrupt `queue`; None without a voice, and for calls that can't be."""

@@ -51,6 +51,8 @@ class SpeechSettings:
     was said, for English), `fixed`, or the name of an installed entry point of the group `hullo.endpointing`."""
     end_pause: float | None = None
     """Seconds of silence that end a turn with `fixed` endpointing; None is 0.7."""
+    noise_suppression: bool = False
+    """Whether noise is taken out of what the peer says before anything listens to it; needs the extra `devices`."""
     max_segment: float = 30.0
     """Longest stretch that is recognised at once, seconds: longer speech is cut at its best pause, its words joined."""
     interruption: InterruptionSettings = InterruptionSettings()  # noqa: RUF009  # frozen
