@@ -49,6 +49,10 @@ if TYPE_CHECKING:
     from hullo.lines.direct.people import People as People
     from hullo.lines.line import EndReason as EndReason
     from hullo.lines.telegram.account.settings import TelegramConfig as TelegramConfig
+    from hullo.messages.metadata import VoiceMessageMetadata as VoiceMessageMetadata
+    from hullo.messages.player import VoiceMessagePlayer as VoiceMessagePlayer
+    from hullo.messages.recorder import VoiceMessageRecorder as VoiceMessageRecorder
+    from hullo.messages.store import MessageStore as MessageStore
     from hullo.phone import Phone as Phone
     from hullo.phone import TelegramUnavailable as TelegramUnavailable
     from hullo.rtc.parameters import IceServer as IceServer
@@ -91,6 +95,10 @@ _HOMES = {
     "hullo.lines.direct.people": ("Contacts", "People"),
     "hullo.lines.line": ("EndReason",),
     "hullo.lines.telegram.account.settings": ("TelegramConfig",),
+    "hullo.messages.metadata": ("VoiceMessageMetadata",),
+    "hullo.messages.player": ("VoiceMessagePlayer",),
+    "hullo.messages.recorder": ("VoiceMessageRecorder",),
+    "hullo.messages.store": ("MessageStore",),
     "hullo.phone": ("Phone", "TelegramUnavailable"),
     "hullo.rtc.parameters": ("IceServer",),
     "hullo.speech.errors": ("SpeechError",),

@@ -8,6 +8,7 @@ from hullo.cli.config import config
 from hullo.cli.contacts import contacts
 from hullo.cli.demo import demo
 from hullo.cli.doctor import doctor
+from hullo.cli.message import message
 from hullo.cli.rendezvous import rendezvous
 from hullo.cli.say import say
 from hullo.cli.serve import serve
@@ -30,6 +31,7 @@ app.command()(doctor)
 app.command()(demo)
 app.add_typer(config, name="config")
 app.add_typer(contacts, name="contacts")
+app.add_typer(message, name="message")
 app.add_typer(telegram, name="telegram")
 
 

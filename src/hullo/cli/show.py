@@ -1,5 +1,6 @@
 """How commands print: events as lines for people or as JSON, results as tables, errors as one clear line."""
 
+import os
 import sys
 from collections.abc import Sequence
 from typing import Any, NoReturn
@@ -31,7 +32,7 @@ def complain(message: str) -> None:
 
 def json_line(value: Any) -> None:
     """Print one JSON object on a line of its own."""
-    sys.stdout.buffer.write(msgspec.json.encode(value) + b"\n")
+    sys.stdout.buffer.write(msgspec.json.encode(value, enc_hook=os.fspath) + b"\n")
     sys.stdout.buffer.flush()
 
 

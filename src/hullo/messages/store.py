@@ -1,6 +1,7 @@
 """The folder where voice messages are kept: which there are, which are unheard, and those that were left unfinished."""
 
 import fcntl
+import os
 import secrets
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -21,6 +22,12 @@ from hullo.messages.waveform import WaveformMeter, pack
 
 _HEADERS: Final = 200
 """Bytes; ours are 47 and 49."""
+
+
+def default_folder() -> Path:
+    """`$XDG_DATA_HOME/hullo/messages`, or `~/.local/share/hullo/messages`."""
+    home = os.environ.get("XDG_DATA_HOME")
+    return (Path(home) if home else Path.home() / ".local" / "share") / "hullo" / "messages"
 
 
 class Condition(StrEnum):

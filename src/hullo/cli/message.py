@@ -1,0 +1,208 @@
+"""`hullo message`: record voice messages, and list, play, recover and export them."""
+
+import os
+import shutil
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated, TypeAlias
+
+import typer
+from rich.table import Table
+
+from hullo.cli.message_io import drawn, length, record_all, sound_of, write_wav
+from hullo.cli.show import err, fail, json_line, out, plain
+from hullo.messages.encoder import Bitrate
+from hullo.messages.errors import MessageError
+from hullo.messages.player import PlaybackEvent, PlaybackFailed, VoiceMessagePlayer
+from hullo.messages.recorder import (
+    MAX_SECONDS,
+    LimitNear,
+    LimitReached,
+    RecorderEvent,
+    RecorderOptions,
+    VoiceMessageRecorder,
+)
+from hullo.messages.store import Condition, MessageStore, StoredMessage, default_folder
+from hullo.speech.errors import SpeechError
+
+FolderOption: TypeAlias = Annotated[
+    Path | None, typer.Option(envvar="HULLO_MESSAGES", help="where messages are; else ~/.local/share/hullo/messages")
+]
+JsonOption: TypeAlias = Annotated[bool, typer.Option("--json", help="print JSON, one object a line")]
+
+_BITRATES: dict[int, Bitrate] = {24: 24_000, 16: 16_000, 10: 10_000}
+
+message = typer.Typer(no_args_is_help=True, help="Voice messages: record, list, play, recover, export.")
+
+
+@message.command()
+def record(
+    source: Annotated[str, typer.Argument(help="a sound file, or - for raw samples on stdin")],
+    bitrate: Annotated[int, typer.Option(help="kbit/s: 24, 16 or 10")] = 24,
+    limit: Annotated[float, typer.Option(min=1.0, help="seconds after which the message is full")] = MAX_SECONDS,
+    trim: Annotated[bool, typer.Option("--trim", help="leave out the silence at both ends")] = False,
+    folder: FolderOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Record SOURCE as a voice message; Ctrl-C ends it, and keeps what came until then.
+
+    Raw samples are 48 kHz, mono, signed 16 bit: arecord -q -t raw -f S16_LE -r 48000 | hullo message record -
+    """
+    if bitrate not in _BITRATES:
+        fail(f"{bitrate} kbit/s is not possible", "24, 16 and 10 are")
+    options = RecorderOptions(bitrate=_BITRATES[bitrate], max_seconds=limit, trim_silence=trim)
+    try:
+        sound = sound_of(source)
+        now = datetime.now(UTC)
+        path = _store(folder).new_path(now)
+        described = record_all(VoiceMessageRecorder(path, options, on_event=_warn, now=now), sound)
+    except (MessageError, SpeechError) as error:
+        fail(str(error))
+    if as_json:
+        json_line(StoredMessage(path=path, condition=Condition.FINISHED, metadata=described))
+    else:
+        out.print(f"{plain(str(path))}  {length(described.duration)}  [dim]{drawn(described)}[/dim]", soft_wrap=True)
+
+
+@message.command("list")
+def list_messages(folder: FolderOption = None, as_json: JsonOption = False) -> None:
+    """List the messages, oldest first."""
+    store = _store(folder)
+    try:
+        found = store.messages()
+    except MessageError as error:
+        fail(str(error))
+    if as_json:
+        for one in found:
+            json_line(one)
+    elif found:
+        out.print(_table(found))
+    else:
+        out.print(f"no messages in {plain(str(store.folder))}")
+
+
+@message.command()
+def play(
+    name: Annotated[str, typer.Argument(help="its name or id or how they begin, 'last', or a sound file")] = "next",
+    speed: Annotated[float, typer.Option(min=0.5, max=4.0, help="1.5 or 2 is faster, at the same pitch")] = 1.0,
+    start: Annotated[float, typer.Option("--from", min=0.0, help="seconds from the beginning")] = 0.0,
+    output: Annotated[Path | None, typer.Option(help="a WAV file to write instead")] = None,
+    folder: FolderOption = None,
+) -> None:
+    """Play a message as WAV on stdout: hullo message play | aplay. Without NAME the next that nobody has heard."""
+    if output is None and sys.stdout.isatty():
+        fail("the sound would go to the terminal", "hullo message play | aplay, or --output FILE.wav")
+    store = _store(folder)
+    try:
+        stored = _unheard(store) if name == "next" else _named(store, name)
+        _play(stored.path, output, speed, start)
+        if stored.metadata is not None:
+            store.mark_heard(stored)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # nobody listens any more; exit flushes stdout
+    except MessageError as error:
+        fail(str(error))
+
+
+@message.command()
+def recover(folder: FolderOption = None, as_json: JsonOption = False) -> None:
+    """Finish the messages whose recorder was killed."""
+    found = []
+    try:
+        for one in _store(folder).recover():
+            found.append(one)
+            if as_json:
+                json_line(one)
+            elif one.metadata is None:
+                out.print(f"{plain(one.path.name)}  removed: nothing had been recorded yet")
+            else:
+                out.print(f"{plain(one.path.name)}  {length(one.metadata.duration)} recovered")
+    except MessageError as error:
+        fail(str(error))
+    if not found and not as_json:
+        out.print("every message is finished")
+
+
+@message.command()
+def export(
+    name: Annotated[str, typer.Argument(help="the message's name or id or how they begin, or 'last'")],
+    to: Annotated[Path, typer.Argument(help="FILE.ogg or FILE.wav")],
+    folder: FolderOption = None,
+) -> None:
+    """Copy a message out: as it is (.ogg), or decoded (.wav)."""
+    if to.suffix not in (".ogg", ".wav"):
+        fail(f"a message can't be exported as '{plain(to.name)}'", "FILE.ogg and FILE.wav are possible")
+    if to.exists():
+        fail(f"{to} is there already", "name another file")
+    try:
+        stored = _store(folder).find(name)
+        if to.suffix == ".wav":
+            _play(stored.path, to)
+        else:
+            shutil.copyfile(stored.path, to)
+    except MessageError as error:
+        fail(str(error))
+    except OSError as error:
+        fail(f"{to} can't be written: {error.strerror}")
+    out.print(f"{plain(str(to))}: {to.stat().st_size} bytes", soft_wrap=True)
+
+
+def _store(folder: Path | None) -> MessageStore:
+    return MessageStore(default_folder() if folder is None else folder)
+
+
+def _named(store: MessageStore, name: str) -> StoredMessage:
+    """A message of the folder, or any file."""
+    path = Path(name)
+    inside = path.parent == store.folder
+    if inside or not path.is_file():
+        return store.find(path.name if inside else name)
+    return StoredMessage(path=path, condition=Condition.FINISHED)
+
+
+def _unheard(store: MessageStore) -> StoredMessage:
+    found = store.next_unheard()
+    if found is None:
+        raise MessageError(f"every message in {store.folder} has been heard: name the one to play")
+    return found
+
+
+def _play(path: Path, output: Path | None, speed: float = 1.0, start: float = 0.0) -> None:
+    """Raises `MessageError`, and `BrokenPipeError` when the listener has gone."""
+    events: list[PlaybackEvent] = []
+    player = VoiceMessagePlayer(path, speed=speed, on_event=events.append)
+    try:
+        player.seek(start)
+        write_wav(player, output)
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        where = "stdout" if output is None else output
+        raise MessageError(f"{where} can't be written: {(error.strerror or str(error)).lower()}") from None
+    finally:
+        player.close()
+    if isinstance(events[-1], PlaybackFailed):
+        raise MessageError(events[-1].detail)
+
+
+def _warn(event: RecorderEvent) -> None:
+    match event:
+        case LimitNear(remaining=remaining):
+            err.print(f"[dim]full in {remaining:.0f} s[/dim]")
+        case LimitReached(elapsed=elapsed):
+            err.print(f"[dim]full after {length(elapsed)}[/dim]")
+
+
+def _table(found: list[StoredMessage]) -> Table:
+    table = Table(box=None, pad_edge=False)
+    for head in ("message", "length", "", ""):
+        table.add_column(head, no_wrap=True)
+    for one in found:
+        if one.metadata is None:
+            note = "being recorded" if one.condition is Condition.RECORDING else "unfinished: hullo message recover"
+            table.add_row(plain(one.path.name), "", f"[yellow]{note}[/yellow]", "")
+        else:
+            heard = "[dim]heard[/dim]" if one.metadata.heard else "[bold]new[/bold]"
+            table.add_row(plain(one.path.name), length(one.metadata.duration), drawn(one.metadata, 25), heard)
+    return table
