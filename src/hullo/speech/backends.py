@@ -73,7 +73,7 @@ def voice_backend(
         server = OpenAiServer(settings.voice, key=options.pop("key", None), timeout=timeout)
         return OpenAiVoice(server, **options), Backend(close=server.close)
     if kind is Kind.HOST:
-        choice = EngineChoice(settings.voice, host_options(options), job_seconds=2 * timeout)
+        choice = EngineChoice(settings.voice, host_options(options), job_seconds=timeout)
         host = HostSupervisor("voice", choice, on_event, patience)
         return VoiceClient(host, timeout=timeout), Backend([host])
     wanted = Wanted(voice=settings.voice_name, speaker=settings.speaker)

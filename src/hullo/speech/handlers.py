@@ -79,8 +79,12 @@ class EngineHandler(AsyncEventHandler):
 
     async def start(self, request: Coroutine[Any, Any, None]) -> None:
         """Do `request` while the connection is watched for its end; waits for the one before."""
-        if self._request is not None:
-            await asyncio.wait([self._request])
+        try:
+            if self._request is not None:
+                await asyncio.wait([self._request])
+        except asyncio.CancelledError:
+            request.close()
+            raise
         self._request = asyncio.get_running_loop().create_task(self._answered(request))
 
     async def _answered(self, request: Coroutine[Any, Any, None]) -> None:
