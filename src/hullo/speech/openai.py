@@ -46,15 +46,34 @@ class OpenAiServer:
         if self._session is not None:
             await self._session.close()
 
+    async def probe(self) -> str:
+        """What the server says of itself when its list of models is asked for, which costs nothing.
+
+        Raises `SpeechError` when it is not there or refuses the key.
+        """
+        try:
+            async with self._request("GET", "/models", good=(200, 404, 405)) as response:
+                models = (await response.json(content_type=None)).get("data", [])
+        except (ValueError, AttributeError):
+            models = []
+        return f"answers, {len(models)} models" if models else "answers"
+
     @asynccontextmanager
     async def post(self, path: str, **body: Any) -> AsyncIterator[aiohttp.ClientResponse]:
         """The answer to a request, when it is a good one. Raises `SpeechError`, also while it is read."""
+        async with self._request("POST", path, **body) as response:
+            yield response
+
+    @asynccontextmanager
+    async def _request(
+        self, method: str, path: str, *, good: tuple[int, ...] = (200,), **body: Any
+    ) -> AsyncIterator[aiohttp.ClientResponse]:
         if self._session is None:
             timeout = aiohttp.ClientTimeout(total=None, connect=_CONNECT_SECONDS, sock_read=self._timeout)
             self._session = aiohttp.ClientSession(timeout=timeout, headers=self._headers)
         try:
-            async with self._session.post(self.base + path, allow_redirects=False, **body) as response:
-                if response.status != 200:
+            async with self._session.request(method, self.base + path, allow_redirects=False, **body) as response:
+                if response.status not in good:
                     raise await self._refusal(response)
                 yield response
         except TimeoutError:

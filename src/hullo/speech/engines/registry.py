@@ -21,13 +21,13 @@ _BUILT_IN = {
         "piper": "hullo.speech.engines.piper:PiperEngine",
     },
 }
-_GROUPS = {"recogniser": "hullo.recognisers", "voice": "hullo.voices"}
+GROUPS: dict[Role, str] = {"recogniser": "hullo.recognisers", "voice": "hullo.voices"}
 """Entry points of other packages; each is a callable that makes the engine from keyword arguments, its options."""
 
 
 def engine_names(role: Role) -> list[str]:
     """All engines that are installed or built in."""
-    return [*_BUILT_IN[role], *sorted(one.name for one in entry_points(group=_GROUPS[role]))]
+    return [*_BUILT_IN[role], *sorted(one.name for one in entry_points(group=GROUPS[role]))]
 
 
 def engine_options(role: Role, name: str) -> frozenset[str] | None:
@@ -78,7 +78,7 @@ def _built_in(role: Role, name: str) -> Callable[..., Any]:
 
 
 def _entry_point(role: Role, name: str) -> EntryPoint:
-    found = list(entry_points(group=_GROUPS[role], name=name))
+    found = list(entry_points(group=GROUPS[role], name=name))
     if not found:
         names = ", ".join(f"'{one}'" for one in engine_names(role))
         raise SpeechError(
