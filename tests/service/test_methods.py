@@ -307,7 +307,7 @@ async def test_without_engines_files_are_played_all_the_same(tmp_path: Path) -> 
         await client.result("call.play", {"path": str(path)})
         assert (await client.until("call.spoken"))["heard_ms"] == 500
         refused = await client.error("call.speak", {"text": "Hello."})
-        assert refused["code"] == ErrorCode.SPEECH_FAILED
+        assert refused["code"] == ErrorCode.NO_SPEECH
 
 
 async def test_the_socket_is_for_its_owner_only(server: Running) -> None:

@@ -120,7 +120,7 @@ class Call:
 
         Raises `WrongState`, `NoSpeech`, `CannotSpeak`.
         """
-        return self._speaking_voice().speak(text, interruptible=interruptible)
+        return self._saying_voice().speak(text, interruptible=interruptible)
 
     async def configure(self, change: HearingChange) -> SpeechSettings:
         """Hear the peer in another way: how the end of a turn is found, whether noise is taken out.
@@ -138,14 +138,14 @@ class Call:
 
         Raises `WrongState`, `NoSpeech`, `CannotSpeak`.
         """
-        return self._speaking_voice().open_stream(stream_id, interruptible=interruptible)
+        return self._saying_voice().open_stream(stream_id, interruptible=interruptible)
 
     def append(self, stream_id: str, text: str, *, end: bool = False) -> Appended:
         """More text of a stream, and whether that was all. Text for a stream that was interrupted is not accepted.
 
         A stream that gets no text for 30 s is ended, and told as `call.error`. Raises as `open_stream` does.
         """
-        return self._speaking_voice().append(stream_id, text, end=end)
+        return self._saying_voice().append(stream_id, text, end=end)
 
     async def speak_stream(self, pieces: AsyncIterable[str], *, interruptible: bool = True) -> str:
         """Say a text while its pieces come; returns its utterance id as soon as all came or it was interrupted.
@@ -459,6 +459,12 @@ class Call:
         """Roughly how long our sound takes to the peer's ear, in seconds: half the round trip and the peer's buffer."""
         round_trip = self._leg.stats().round_trip_ms if self._leg is not None else None
         return (round_trip or 0.0) / 2000 + _PEER_BUFFER
+
+    def _saying_voice(self) -> Voice:
+        voice = self._speaking_voice()
+        if not voice.speaks:  # it only plays files
+            raise NoSpeech(self.call_id)
+        return voice
 
     def _speaking_voice(self) -> Voice:
         if self.state is CallState.ENDED:

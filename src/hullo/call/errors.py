@@ -39,7 +39,7 @@ class CannotHear(CallError):
 
 
 class NoSpeech(CallError):
-    """The call has no voice and plays no files."""
+    """The call has no voice, or, in a process wholly without speech, plays no files either."""
 
     def __init__(self, call_id: str) -> None:
         super().__init__(f"call {call_id} has no voice: this process runs without speech", "turn [speech] on")

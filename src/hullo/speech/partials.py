@@ -12,6 +12,7 @@ _SHARE = 3.0
 and the look at the end of speech, for which somebody waits, must rarely find it busy."""
 _BLOCK = VAD_RATE // 5
 _PAUSE_DB = 20.0
+_INAUDIBLE_DBFS = -60.0
 
 
 class GrowingWindow:
@@ -40,7 +41,7 @@ class GrowingWindow:
             return False
         newest = level_dbfs(self.sound()[-_BLOCK:])
         self._loudest = max(self._loudest, newest)
-        return newest > self._loudest - _PAUSE_DB
+        return newest > max(self._loudest - _PAUSE_DB, _INAUDIBLE_DBFS)
 
     def looked(self, samples: int, seconds: float) -> None:
         """A look at the first `samples` took the engine `seconds`."""
