@@ -116,6 +116,10 @@ async def test_the_call_is_answered_greeted_and_each_thing_said_gets_an_answer()
         peer.says("Fine.")
         await peer_is_asked(peer, 2)
         assert peer.contents()[-2:] == ["assistant: Yes, we are. And you?", "user: Fine."]
+        peer.call.hangup()
+        report = await peer.call.wait_ended()
+        assert report.answer_to_first_audio_ms is not None
+        assert report.stages["answered"] <= report.stages["first_audio"] < report.stages["ended"]
 
 
 async def peer_is_asked(peer: Attended, times: int) -> None:

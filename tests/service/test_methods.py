@@ -145,6 +145,7 @@ async def test_too_many_calls_are_refused_with_what_to_do() -> None:
 async def test_without_speech_nothing_is_spoken(client: SocketClient) -> None:
     await active_call(client)
     assert (await client.error("call.speak", {"text": "hello"}))["code"] == ErrorCode.NO_SPEECH
+    assert (await client.error("speech.prepare", {"texts": ["hello"]}))["code"] == ErrorCode.NO_SPEECH
     assert (await client.error("call.interrupt"))["code"] == ErrorCode.NO_SPEECH
 
 
@@ -267,6 +268,8 @@ async def test_speech_is_spoken_played_and_interrupted(tmp_path: Path) -> None:
         assert (await client.until("call.spoken"))["text"] == "Hello there."
         assert server.line.legs[0].frames_sent > 20
 
+        assert await client.result("speech.prepare", {"texts": ["Good morning.", ""]}) == {"prepared": 2}
+        assert await client.result("call.interruptible", {"enabled": False}) == {"call_id": call_id, "enabled": False}
         stream = {"stream_id": "answer"}
         begun = await client.result("call.speak", {"text": "One sentence. And", **stream})
         await client.until("call.speaking")

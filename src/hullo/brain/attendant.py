@@ -57,6 +57,7 @@ class Attendant:
     async def _attend(self, call: Call, first: events.CallEvent) -> None:
         if self._settings.accept and isinstance(first, events.Incoming):
             call.accept()
+        warming = asyncio.create_task(self._warm(call), name=f"warming the phrases of call {call.call_id}")
         try:
             async with self._make(call) as brain, Conversation(call, brain, self._settings) as conversation:
                 await conversation.run()
@@ -65,6 +66,17 @@ class Attendant:
         except Exception as error:  # the edge of one call: a mistake in here must not silence the others
             logger.exception("the brain of call %s failed", call.call_id)
             self._fail(call, f"internal error: {error!r}; please report it")
+        finally:
+            warming.cancel()
+            await asyncio.wait([warming])
+
+    async def _warm(self, call: Call) -> None:
+        """Have ready, while the call rings, what will be said without thinking."""
+        try:
+            for text in (self._settings.greeting, self._settings.fallback, self._settings.unclear):
+                await call.prepare(text)
+        except CallError as error:
+            call.note_error("voice", str(error), retryable=True)
 
     def _fail(self, call: Call, error: str) -> None:
         if call.state is not CallState.ENDED:

@@ -174,6 +174,10 @@ class Call:
         """Be silent at once and forget what was still to be said; `call.interrupted` tells what was cut short."""
         self._speaking_voice().interrupt()
 
+    async def prepare(self, text: str) -> None:
+        """Have `text` ready to be said at once, for which the ringing is a good time. Raises as `speak` does."""
+        await self._speaking_voice().prepare(text)
+
     def set_interruptible(self, enabled: bool) -> None:
         """Whether the peer interrupts by speaking. Raises `WrongState`, `NoSpeech`, `CannotSpeak`."""
         self._speaking_voice().set_interruptible(enabled)
@@ -407,6 +411,7 @@ class Call:
             turns=self._turns.turns(),
             recordings=list(self._recordings),
             errors=list(self._errors),
+            answer_to_first_audio_ms=self._answer_to_first_audio_ms(),
         )
         self.emit(
             events.Ended, reason=ending.reason.value, detail=ending.detail, duration=duration, report=self._report
@@ -430,6 +435,8 @@ class Call:
         pcm = self._voice.next_frame(now) if self._voice is not None else None
         if pcm is None and self._mouth is not None:
             pcm = self._mouth(now)
+        if pcm is not None and "first_audio" not in self._stages:
+            self._stages["first_audio"] = time.monotonic() - self._began
         if self._voice is not None:
             self._voice.said(None if self._muted else pcm)
         if self._recording is not None:
@@ -442,6 +449,11 @@ class Call:
         self.state = next_state(self.state, signal)
         if stage is not None:
             self._stages.setdefault(stage, time.monotonic() - self._began)
+
+    def _answer_to_first_audio_ms(self) -> int | None:
+        if "first_audio" not in self._stages:
+            return None
+        return round((self._stages["first_audio"] - self._stages["answered"]) * 1000)
 
     def _duration(self) -> float:
         if "connected" not in self._stages:

@@ -44,7 +44,10 @@ class RecordingReport(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class CallReport(msgspec.Struct, frozen=True, kw_only=True):
-    """The account of one call. `stages` are seconds since it began: ringing, answered, connected, ended."""
+    """The account of one call.
+
+    `stages` are seconds since it began: ringing, answered, connected, first_audio (the first sound of ours), ended.
+    """
 
     call_id: str
     line: str
@@ -60,3 +63,5 @@ class CallReport(msgspec.Struct, frozen=True, kw_only=True):
     turns: list[Turn]
     recordings: list[RecordingReport]
     errors: list[str]
+    answer_to_first_audio_ms: int | None = None
+    """From the answer to the first sound of ours; None if there was none."""

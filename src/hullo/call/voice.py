@@ -8,6 +8,7 @@ from typing import Any, Protocol
 
 from hullo.call import events
 from hullo.call.errors import CannotHear, CannotSpeak
+from hullo.call.filler import Filler
 from hullo.call.report import TurnTimes
 from hullo.call.turns import TurnLog
 from hullo.media.pcm import Ear, Mouth, Pcm
@@ -48,6 +49,8 @@ class Voice:
         self._listener = speech.listener(self._on_event) if speech.settings.recogniser is not None else None
         self._queue = speech.queue(self._on_event)
         self._heard_delay = heard_delay
+        self._speech = speech
+        self._filler = Filler(speech.settings.filler, speech.settings.filler_after, self._fill)
         self._barge_in = speech.barge_in(self._queue, heard_delay)
         self._listen: Ear = self._listener.hear if self._listener is not None else _deaf
         self.next_frame: Mouth = self._queue.next_frame
@@ -79,6 +82,14 @@ class Voice:
             if self._listener is not None:
                 tasks.create_task(self._listener.run())
             tasks.create_task(self._queue.run())
+            tasks.create_task(self._filler.run())
+
+    async def prepare(self, text: str) -> None:
+        """Have `text` ready to be said at once. Raises `CannotSpeak`."""
+        try:
+            await self._speech.prepare(text)
+        except SpeechError as error:
+            raise CannotSpeak(error) from error
 
     async def configure(self, change: HearingChange) -> SpeechSettings:
         """Hear this call in another way, from the next pause on. Raises `CannotHear`."""
@@ -103,7 +114,7 @@ class Voice:
             utterance = self._queue.say(text, interruptible=interruptible)
         except SpeechError as error:
             raise CannotSpeak(error) from error
-        self._turns.answered(utterance.utterance_id, text, time.monotonic())
+        self._answered(utterance.utterance_id, text)
         return utterance.utterance_id
 
     def open_stream(self, stream_id: str, *, interruptible: bool) -> str:
@@ -112,7 +123,7 @@ class Voice:
             utterance = self._queue.open(stream_id, interruptible=interruptible)
         except SpeechError as error:
             raise CannotSpeak(error) from error
-        self._turns.answered(utterance.utterance_id, "", time.monotonic())
+        self._answered(utterance.utterance_id, "")
         return utterance.utterance_id
 
     def append(self, stream_id: str, text: str, *, end: bool) -> Appended:
@@ -128,16 +139,25 @@ class Voice:
             utterance = await self._queue.play(path, interruptible=interruptible)
         except SpeechError as error:
             raise CannotSpeak(error) from error
-        self._turns.answered(utterance.utterance_id, path.name, time.monotonic())
+        self._answered(utterance.utterance_id, path.name)
         return utterance.utterance_id
 
     def interrupt(self) -> None:
         """Be silent at once; `call.interrupted` tells what was cut short."""
         self._queue.interrupt(self._heard_delay())
 
+    def _answered(self, utterance_id: str, text: str) -> None:
+        self._filler.answered()
+        self._turns.answered(utterance_id, text, time.monotonic())
+
+    def _fill(self, text: str) -> None:
+        if self._queue.idle and self._speech.voice is not None:
+            self._queue.say(text)
+
     def _on_event(self, event: speech_events.SpeechEvent) -> None:
         match event:
             case speech_events.SpeechStarted(at=at):
+                self._filler.answered()
                 self._emit(events.SpeechStarted, started_at=at)
             case speech_events.SpeechEnded(at=at):
                 self._emit(events.SpeechEnded, ended_at=at)
@@ -201,6 +221,7 @@ class Voice:
 
     def _understood(self, heard: speech_events.Transcript) -> None:
         self._reconsider(heard.text)
+        self._filler.understood()
         self._emit(
             events.Speech,
             text=heard.text,

@@ -24,6 +24,7 @@ from hullo.speech.endpointing.choice import ADAPTIVE
 from hullo.speech.engine_settings import ESPEAK, POCKETSPHINX
 from hullo.speech.errors import SpeechError
 from hullo.speech.interruption import InterruptionSettings
+from hullo.speech.phrases import default_phrase_folder
 from hullo.speech.settings import SpeechSettings
 
 Seconds: TypeAlias = Annotated[float, Field(gt=0, le=86_400, allow_inf_nan=False)]
@@ -121,6 +122,12 @@ class SpeechConfig(Section):
     """Takes noise out of what the peer says before anything listens to it; needs `pip install 'hullo[devices]'`."""
     max_segment_seconds: Seconds = 30.0
     """Longest stretch that is recognised at once: longer speech is cut at its best pause, its words joined."""
+    filler: list[Annotated[str, Field(min_length=1, max_length=200)]] = []
+    """Said in turn while whoever answers is silent, such as `["One moment.", "Let me see."]`."""
+    filler_seconds: Seconds = 2.0
+    """How long that silence is."""
+    keep_phrases: bool = True
+    """Whether phrases that were prepared (the greeting, `speech.prepare`) are kept in `~/.cache/hullo/phrases`."""
     interruptible: bool = True
     """Whether the peer interrupts by speaking; `call.interruptible` changes it for a call."""
     interrupt_seconds: Seconds = 1.2
@@ -164,6 +171,9 @@ class SpeechConfig(Section):
             end_pause=self.end_pause_seconds,
             noise_suppression=self.noise_suppression,
             max_segment=self.max_segment_seconds,
+            filler=tuple(self.filler),
+            filler_after=self.filler_seconds,
+            phrase_folder=default_phrase_folder() if self.keep_phrases else None,
             interruption=self._interruption(),
             recogniser_timeout=self.recogniser_timeout_seconds,
             voice_timeout=self.voice_timeout_seconds,

@@ -12,7 +12,7 @@ from types import MappingProxyType
 from typing import Any
 
 from hullo.call.call import Call
-from hullo.call.errors import CannotHear
+from hullo.call.errors import CannotHear, CannotSpeak
 from hullo.call.status import CallStatus
 from hullo.lines.direct.private.desk import DeskError
 from hullo.lines.line import LineStatus
@@ -28,6 +28,7 @@ from hullo.service.params import (
     MuteParams,
     Nothing,
     PlayParams,
+    PrepareParams,
     RecordParams,
     SpeakParams,
     StartParams,
@@ -39,6 +40,7 @@ from hullo.service.results import (
     HearingResult,
     InterruptibleResult,
     MuteResult,
+    PrepareResult,
     RecordResult,
     SpeakResult,
     UtteranceResult,
@@ -107,6 +109,21 @@ def _speak_stream(call: Call, stream_id: str, params: SpeakParams) -> SpeakResul
         accepted=appended.accepted,
         stream=appended.state.value,
     )
+
+
+async def prepare(service: Service, params: PrepareParams) -> PrepareResult:
+    """Make the sound of texts that will be said soon: a greeting while the call rings, phrases that come often.
+
+    `call.speak` with the same sentences then begins at once.
+    """
+    if service.speech is None:
+        raise domain_error(ErrorCode.NO_SPEECH, "this daemon runs without speech", "turn [speech] on")
+    for text in params.texts:
+        try:
+            await service.speech.prepare(text)
+        except SpeechError as error:
+            raise CannotSpeak(error) from error
+    return PrepareResult(prepared=len(params.texts))
 
 
 async def play(service: Service, params: PlayParams) -> UtteranceResult:
@@ -229,6 +246,13 @@ _TABLE: tuple[Method[Any], ...] = (
     Method("call.reject", CallParams, CallResult, reject, (*_ONE_CALL, ErrorCode.WRONG_STATE)),
     Method("call.hangup", CallParams, CallResult, hangup, _ONE_CALL),
     Method("call.speak", SpeakParams, SpeakResult, speak, (*_VOICE, ErrorCode.SPEECH_FAILED)),
+    Method(
+        "speech.prepare",
+        PrepareParams,
+        PrepareResult,
+        prepare,
+        (ErrorCode.NO_SPEECH, ErrorCode.SPEECH_FAILED, ErrorCode.TOO_SLOW),
+    ),
     Method("call.play", PlayParams, UtteranceResult, play, (*_VOICE, ErrorCode.SPEECH_FAILED, ErrorCode.TOO_SLOW)),
     Method("call.interrupt", CallParams, CallResult, interrupt, _VOICE),
     Method(

@@ -75,6 +75,12 @@ class SpeakParams(msgspec.Struct, frozen=True):
     )
 
 
+class PrepareParams(msgspec.Struct, frozen=True):
+    """What will be said soon, in any call."""
+
+    texts: Annotated[list[Annotated[str, Meta(max_length=1000)]], Meta(description="The texts.", max_length=50)]
+
+
 class PlayParams(msgspec.Struct, frozen=True):
     """What to play, in which call."""
 

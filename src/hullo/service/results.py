@@ -47,6 +47,12 @@ class SpeakResult(msgspec.Struct, frozen=True, kw_only=True):
     ] = None
 
 
+class PrepareResult(msgspec.Struct, frozen=True, kw_only=True):
+    """How many texts are ready to be said at once."""
+
+    prepared: int
+
+
 class MuteResult(msgspec.Struct, frozen=True, kw_only=True):
     """Whether sound is sent now."""
 

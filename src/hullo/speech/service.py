@@ -15,7 +15,8 @@ from hullo.speech.errors import SpeechError
 from hullo.speech.events import HostEvent, HostLoading, ListenerEvent, QueueEvent
 from hullo.speech.hearing import HearingChange
 from hullo.speech.listener import Listener
-from hullo.speech.ports import whole
+from hullo.speech.phrases import PhraseFolder, PreparedVoice
+from hullo.speech.ports import Voice, whole
 from hullo.speech.queue import SpeechQueue
 from hullo.speech.settings import SpeechSettings
 from hullo.speech.supervisor import HostSupervisor, Patience
@@ -48,7 +49,8 @@ class SpeechService:
         self._downloads = DownloadDisplay()
         self._model: SileroModel | None = None
         self.recogniser, recogniser = recogniser_backend(self.settings, self._tell, patience)
-        self.voice, voice = voice_backend(self.settings, self._tell, patience)
+        spoken, voice = voice_backend(self.settings, self._tell, patience)
+        self.voice = _prepared(spoken, self.settings) if spoken is not None else None
         self._backends = {"recogniser": recogniser, "voice": voice}
 
     async def __aenter__(self) -> Self:
@@ -121,6 +123,12 @@ class SpeechService:
         """The mouth of a new call; without a voice it can still play files."""
         return SpeechQueue(self.voice, on_event, clock=self._clock)
 
+    async def prepare(self, text: str) -> None:
+        """Have `text` ready, so that it can be said at once, in any call. Raises `SpeechError`."""
+        if self.voice is None:
+            raise SpeechError("This service was started without a voice: set one to speak")
+        await self.voice.prepare(text)
+
     async def synthesise(self, text: str) -> Pcm:
         """The whole of `text` as sound. Raises `SpeechError`."""
         if self.voice is None:
@@ -131,6 +139,11 @@ class SpeechService:
         if isinstance(event, HostLoading):
             self._downloads.show(event)
         self._on_event(event)
+
+
+def _prepared(voice: Voice, settings: SpeechSettings) -> PreparedVoice:
+    folder = PhraseFolder(settings.phrase_folder) if settings.phrase_folder is not None else None
+    return PreparedVoice(voice, str(settings.voice), settings.voice_options(), folder)
 
 
 async def synthesise(text: str, settings: SpeechSettings | None = None) -> Pcm:

@@ -1,6 +1,7 @@
 """How a process hears and speaks."""
 
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any
 
 from hullo.speech.endpointing.choice import ADAPTIVE, strategy
@@ -55,6 +56,12 @@ class SpeechSettings:
     """Whether noise is taken out of what the peer says before anything listens to it; needs the extra `devices`."""
     max_segment: float = 30.0
     """Longest stretch that is recognised at once, seconds: longer speech is cut at its best pause, its words joined."""
+    filler: tuple[str, ...] = ()
+    """Said in turn, one each time, when nobody has asked for an answer `filler_after` seconds after the peer spoke."""
+    filler_after: float = 2.0
+    """Seconds of silence of whoever answers."""
+    phrase_folder: Path | None = None
+    """Where phrases that were prepared are kept for the next time; None keeps them in memory only."""
     interruption: InterruptionSettings = InterruptionSettings()  # noqa: RUF009  # frozen
     """Whether and when the peer interrupts by speaking."""
     recogniser_timeout: float = 60.0
@@ -65,6 +72,8 @@ class SpeechSettings:
     def __post_init__(self) -> None:
         self._check("recogniser", self.recogniser, self.recogniser_options())
         self._check("voice", self.voice, self.voice_options())
+        if self.filler_after <= 0:
+            raise SpeechError("filler_after is more than 0 seconds")
         if self.recogniser_timeout <= 0 or self.voice_timeout <= 0:
             raise SpeechError("recogniser_timeout and voice_timeout are more than 0 seconds")
         try:
