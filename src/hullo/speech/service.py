@@ -63,6 +63,7 @@ class SpeechService:
                 self._stack.callback(tasks.create_task(one.run()).cancel)
             if self.recogniser is not None or self._hears_interruptions:
                 self._model = await asyncio.to_thread(SileroModel)
+            if self.recogniser is not None:
                 await self.hearing(HearingChange())
             with self._downloads:
                 for one in watched:
