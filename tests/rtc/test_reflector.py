@@ -38,7 +38,9 @@ def test_the_known_packets() -> None:
     assert data.hex() == VECTORS["udp_data_of_5_bytes_0102030405"]
     first_write = reflector.TCP_PREAMBLE + reflector.tcp_frame(reflector.tcp_hello(PREFIX, OURS))
     assert first_write.hex() == VECTORS["tcp_first_write_hello"]
+    assert reflector.udp_hello(PREFIX, OURS)[:16].hex() == VECTORS["my_full_tag"]
     assert reflector.candidate_name(1, OURS) == VECTORS["my_candidate_host"]
+    assert reflector.candidate_name(1, THEIRS) == VECTORS["remote_candidate_host"]
 
 
 @given(tags, tags, st.binary(min_size=1, max_size=1400))

@@ -49,6 +49,16 @@ def test_both_sides_compute_the_known_values() -> None:
     assert list(key_emoji(KEY, G_A)) == DH["emoji"]
 
 
+def test_the_known_steps_on_the_way_to_fingerprint_and_emoji() -> None:
+    from hullo.lines.telegram.emoji import _table
+
+    assert (len(G_A), len(G_B)) == (DH["g_a_len"], DH["g_b_len"])
+    assert hashlib.sha1(KEY).hexdigest() == DH["sha1_of_key"]
+    assert key_fingerprint(KEY).to_bytes(8, "little", signed=True).hex() == DH["key_fingerprint_hex_le_bytes"]
+    assert hashlib.sha256(KEY + G_A).hexdigest() == DH["emoji_sha256_key_plus_g_a"]
+    assert [_table().index(emoji) for emoji in key_emoji(KEY, G_A)] == DH["emoji_indices_mod_333"]
+
+
 def test_a_key_that_begins_with_zero_keeps_its_256_bytes() -> None:
     small = 1 << (8 * 256 - 64 + 8)
     own = KeyPair(GROUP, 1, G_A)

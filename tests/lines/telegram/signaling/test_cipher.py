@@ -1,8 +1,10 @@
 """The cipher against known packets, and against packets that are not the peer's."""
 
 import random
+from typing import Any
 
 import pytest
+from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -17,11 +19,14 @@ PACKETS = [
 
 
 @pytest.mark.parametrize("vector", PACKETS, ids=lambda vector: vector.get("name", "raw"))
-def test_known_packets_are_sealed_and_opened(vector: dict[str, str]) -> None:
+def test_known_packets_are_sealed_and_opened(vector: dict[str, Any]) -> None:
     sender = SignalingCipher(KEY, is_caller=bool(vector["sender_is_outgoing"]))
     receiver = SignalingCipher(KEY, is_caller=not vector["sender_is_outgoing"])
     plaintext, packet = bytes.fromhex(vector["plaintext"]), bytes.fromhex(vector["packet"])
     assert sender.seal(plaintext) == packet
+    assert sender._msg_key(plaintext, vector["x"]).hex() == vector["msg_key"] == packet[:16].hex()
+    known = Cipher(algorithms.AES(bytes.fromhex(vector["aes_key"])), modes.CTR(bytes.fromhex(vector["aes_iv"])))
+    assert known.encryptor().update(plaintext) == packet[16:]
     assert receiver.open(packet) == plaintext
     with pytest.raises(Undecipherable):  # our own packet, sent back to us
         sender.open(packet)

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from hullo.lines.telegram.signaling.cipher import SignalingCipher
 from hullo.lines.telegram.signaling.counted import CountedMessages
+from hullo.lines.telegram.signaling.inflate import inflate
 from tests.lines.telegram.vectors import KEY, VECTORS
 
 KNOWN = VECTORS["signaling_v3_12.0.0_13.0.0_sctp_user_message"]
@@ -18,6 +19,8 @@ def test_the_known_packet_is_opened_once() -> None:
     callee = CountedMessages(CALLEE)
     packet = bytes.fromhex(KNOWN["packet"])
     assert callee.open(packet) == KNOWN["json"].encode()
+    assert inflate(bytes.fromhex(KNOWN["gzip"])) == KNOWN["json"].encode()
+    assert bytes.fromhex(KNOWN["plaintext"]) == struct.pack(">I", 1) + bytes.fromhex(KNOWN["gzip"])
     assert callee.open(packet) is None
     assert (callee.replayed, callee.rejected) == (1, 0)
 

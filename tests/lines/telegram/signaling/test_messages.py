@@ -208,6 +208,24 @@ def test_random_json_of_a_known_type_is_read_or_is_an_error(kind: str, first: An
     assert parse_message(encode_message(message)) is not None
 
 
+def places(tree: Any) -> list[tuple[Any, Any]]:
+    """Every container in a JSON tree with every key or index of it."""
+    inner = list(tree.items() if isinstance(tree, dict) else enumerate(tree) if isinstance(tree, list) else ())
+    return [(tree, key) for key, _ in inner] + [place for _, value in inner for place in places(value)]
+
+
+@given(st.sampled_from(MESSAGES), st.data())
+def test_a_message_with_one_value_replaced_is_read_or_is_an_error(message: Message, data: st.DataObject) -> None:
+    tree = json.loads(encode_message(message))
+    container, key = data.draw(st.sampled_from(places(tree)))
+    container[key] = data.draw(trees)
+    try:
+        read = parsed(tree)
+    except MessageError:
+        return
+    assert read is None or parse_message(encode_message(read)) is not None
+
+
 @given(st.binary(max_size=200))
 def test_random_bytes_are_an_error(data: bytes) -> None:
     try:

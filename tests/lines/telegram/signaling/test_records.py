@@ -29,6 +29,21 @@ def test_random_plaintext_is_an_error_or_comes_back_the_same(plaintext: bytes) -
     assert encode_records(records) == plaintext
 
 
+@given(customs | empties, st.lists(customs | empties | acks, max_size=4), st.data())
+def test_a_packet_with_some_bytes_replaced_is_an_error_or_comes_back_the_same(
+    first: Record, others: list[Record], data: st.DataObject
+) -> None:
+    plaintext = encode_records([first, *others])
+    begin = data.draw(st.integers(0, len(plaintext)))
+    end = data.draw(st.integers(begin, min(begin + 5, len(plaintext))))
+    changed = plaintext[:begin] + data.draw(st.binary(max_size=5)) + plaintext[end:]
+    try:
+        records = parse_records(changed)
+    except RecordError:
+        return
+    assert encode_records(records) == changed
+
+
 @pytest.mark.parametrize(
     "plaintext",
     [
