@@ -23,7 +23,7 @@ check: ## style, types, architecture
 	$(RUN)mypy
 	$(RUN)lint-imports
 
-peers: ## calls with programs that nobody here wrote: Chromium and plain aiortc (root, for a network namespace)
+peers: ## calls with programs that nobody here wrote: Chromium, NTgCalls, coturn and plain aiortc (root, for a network namespace)
 	@scripts/bootstrap python node chromium net sound voices
 	$(PYTEST) -q -m "peer or net" tests
 

@@ -58,9 +58,11 @@ def sealing(version: str, key: bytes) -> Seal:
     return lambda number, message: cipher.seal(struct.pack(">I", number) + message)
 
 
-async def call_to(version: str, packets: Callable[[Seal], list[bytes]], key: bytes | None = None) -> Ending:
+async def call_to(
+    version: str, packets: Callable[[Seal], list[bytes]], *, key: bytes | None = None, sctp: bool = False
+) -> Ending:
     """We call somebody who exchanges keys as everybody does, and then sends these packets; under `key` if given."""
-    server = MemoryTelegram(choose=lambda common: version, custom_parameters=NO_SCTP)
+    server = MemoryTelegram(choose=lambda common: version, custom_parameters=None if sctp else NO_SCTP)
     bob = server.account(BOB, "robert")
     updates: asyncio.Queue[PhoneUpdate] = asyncio.Queue()
     bob.set_listener(updates.put_nowait)
@@ -98,6 +100,13 @@ async def test_rubbish(version: str) -> None:
     ending = await call_to(version, lambda seal: [seeded.randbytes(21 + 7 * size) for size in range(40)])
     assert "the two apps have different keys" in ending.detail
     assert "(discarded: 40 of its packets or messages, the last because the packet does not fit" in ending.detail
+
+
+async def test_rubbish_in_place_of_sctp() -> None:
+    seeded = random.Random(4)
+    packets = [seeded.randbytes(7 * size) for size in range(40)]
+    ending = await call_to("13.0.0", lambda seal: packets, sctp=True)
+    assert "packets came from the peer's app, but no message in them" in ending.detail
 
 
 @both_kinds
