@@ -62,6 +62,9 @@ METHODS: list[tuple[type, str, list[str], str]] = [
     ),
     (RTCSctpTransport, "_send_chunk", ["chunk"], "SCTP while the path is lost"),
     (RTCSctpTransport, "_set_state", ["state"], "knowing when an SCTP association begins and ends"),
+    (RTCSctpTransport, "_transmit", [], "an SCTP association that ends while it retransmits"),
+    (RTCSctpTransport, "_t3_start", [], "an SCTP association that ends while it retransmits"),
+    (RTCSctpTransport, "_t3_restart", [], "an SCTP association that ends while it retransmits"),
     (RTCSctpTransport, "_t1_expired", [], "repeating the first SCTP packet for as long as it takes"),
 ]
 

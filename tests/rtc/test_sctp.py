@@ -79,6 +79,23 @@ async def test_the_first_packets_may_be_lost_on_both_sides(lost: int) -> None:
         await until(lambda: bool(right.messages))
 
 
+async def test_an_association_that_ends_while_it_retransmits_falls_silent() -> None:
+    left, right = two()
+    async with running(left.association.run, right.association.run):
+        left.association.send(0, 53, b"hello")
+        await until(lambda: bool(right.messages))
+        left.drop = lambda packet: True
+        left.association.send(0, 53, b"lost")
+        await until(lambda: left.association._t3_handle is not None)
+        left.association._t3_cancel()
+        left.association._t3_expired()  # just now,
+        left.association._set_state(left.association.State.CLOSED)  # and in the same moment the end comes
+        sent = len(left.sent)
+    await asyncio.sleep(0.01)
+    assert left.association._t3_handle is None
+    assert len(left.sent) == sent
+
+
 async def test_a_peer_that_starts_late_is_asked_until_it_answers(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("hullo.rtc.adapter.sctp.FIRST_RETRANSMISSION", 0.01)
     left, right = two()

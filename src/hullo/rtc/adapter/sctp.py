@@ -80,10 +80,10 @@ class SctpAssociation(RTCSctpTransport):
 
     async def run(self) -> None:
         """Associate and pass messages until the peer ends it; cancelling it ends it here."""
-        await self.start(RTCSctpCapabilities(maxMessageSize=RECEIVE_WINDOW), PORT)
         reading = asyncio.create_task(self._read(), name="sctp read")
         writing = asyncio.create_task(self._write(), name="sctp write")
         try:
+            await self.start(RTCSctpCapabilities(maxMessageSize=RECEIVE_WINDOW), PORT)
             await self._closed.wait()
         finally:
             reading.cancel()
@@ -131,6 +131,21 @@ class SctpAssociation(RTCSctpTransport):
             self.established.set()
         elif state is self.State.CLOSED:
             self._closed.set()
+
+    @override
+    async def _transmit(self) -> None:
+        if not self._closed.is_set():
+            await super()._transmit()
+
+    @override
+    def _t3_start(self) -> None:
+        if not self._closed.is_set():
+            super()._t3_start()
+
+    @override
+    def _t3_restart(self) -> None:
+        if not self._closed.is_set():  # a retransmission that was on its way at the end would repeat itself for ever
+            super()._t3_restart()
 
     @override
     def _t1_expired(self) -> None:
