@@ -44,6 +44,7 @@ def side(line: str = "browser", emoji: tuple[str, ...] | None = None) -> Side:
         leg=LegReport(stages={"ice": 0.03}, pairs=[pair], chosen=pair, proof="rtcp", emoji=emoji),
         stats=LegStats(packets_received=500),
         turns=[],
+        turn_times={},
         recordings=[],
         errors=[],
     )

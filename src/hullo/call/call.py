@@ -409,6 +409,7 @@ class Call:
             leg=self._last_leg_report,
             stats=self._last_stats,
             turns=self._turns.turns(),
+            turn_times=self._turns.histograms(),
             recordings=list(self._recordings),
             errors=list(self._errors),
             answer_to_first_audio_ms=self._answer_to_first_audio_ms(),

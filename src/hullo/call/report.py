@@ -2,6 +2,7 @@
 
 import msgspec
 
+from hullo.call.histogram import Histogram
 from hullo.lines.line import Ending, LegReport, LegStats
 
 
@@ -9,20 +10,19 @@ class TurnTimes(msgspec.Struct, frozen=True, kw_only=True):
     """Where the time between the peer's last word and our first sound went; None for what has not happened (yet)."""
 
     end_of_speech_ms: int
-    """From the last speech to the decision that the peer has finished."""
+    """The pause after the last speech by which the peer had finished."""
     recognition_ms: int
-    """From that decision to the text."""
+    """From there to the text."""
     gateway_ms: int | None = None
     """From the text to the request to speak."""
+    first_token_ms: int | None = None
+    """From that request to the first words to say: 0 unless the text comes in pieces."""
     first_audio_ms: int | None = None
-    """From that request to our first sound."""
-
-    @property
-    def answer_ms(self) -> int | None:
-        """From the peer's last word to our first sound, or None if there was no answer."""
-        if self.gateway_ms is None or self.first_audio_ms is None:
-            return None
-        return self.end_of_speech_ms + self.recognition_ms + self.gateway_ms + self.first_audio_ms
+    """From the first words that can be said, a text or a whole sentence, to our first sound."""
+    answer_ms: int | None = None
+    """From the peer's last word to our first sound."""
+    heard_ms: int | None = None
+    """From the peer's last word to our first sound at the peer's ear, as far as that can be told from here."""
 
 
 class Turn(msgspec.Struct, frozen=True, kw_only=True):
@@ -61,6 +61,8 @@ class CallReport(msgspec.Struct, frozen=True, kw_only=True):
     leg: LegReport
     stats: LegStats
     turns: list[Turn]
+    turn_times: dict[str, Histogram]
+    """How the times of the turns are spread, by their names in `TurnTimes`."""
     recordings: list[RecordingReport]
     errors: list[str]
     answer_to_first_audio_ms: int | None = None

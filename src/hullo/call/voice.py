@@ -129,9 +129,12 @@ class Voice:
     def append(self, stream_id: str, text: str, *, end: bool) -> Appended:
         """More text of a stream, and what became of it. Raises `CannotSpeak`."""
         try:
-            return self._queue.append(stream_id, text, end=end)
+            appended = self._queue.append(stream_id, text, end=end)
         except SpeechError as error:
             raise CannotSpeak(error) from error
+        if text and appended.accepted:
+            self._turns.worded(appended.utterance_id, time.monotonic())
+        return appended
 
     async def play(self, path: Path, *, interruptible: bool) -> str:
         """Play a file after what is being said; the utterance's id. Raises `CannotSpeak` for a bad file."""
@@ -176,7 +179,7 @@ class Voice:
             case speech_events.RecognitionFailed(detail=detail):
                 self._note_error("recogniser", detail, True)
             case speech_events.Speaking(utterance_id=utterance_id, text=text, first_audio_ms=ms):
-                self._turns.sounded(utterance_id, round(ms))
+                self._turns.sounded(utterance_id, round(ms), time.monotonic(), self._heard_delay())
                 self._emit(events.Speaking, utterance_id=utterance_id, text=text, first_audio_ms=round(ms))
             case speech_events.Spoken(utterance_id=utterance_id, text=text, heard_ms=ms):
                 self._turns.said(utterance_id, text)

@@ -17,6 +17,8 @@ from hullo.rtc.clock import MediaClock
 _SETUP_SECONDS = (0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 20)
 _DURATION_SECONDS = (5, 15, 30, 60, 120, 300, 600, 1800, 3600)
 _ANSWER_SECONDS = (0.25, 0.5, 0.75, 1, 1.5, 2, 3, 5, 10)
+_STAGE_SECONDS = (0.025, 0.05, 0.1, 0.2, 0.3, 0.5, 0.75, 1, 2, 5)
+_STAGES = ("end_of_speech", "recognition", "gateway", "first_token", "first_audio")
 _EVENTS = 10_000
 
 
@@ -48,6 +50,13 @@ class Metrics:
             "From the peer's last word to our first sound",
             ("line",),
             buckets=_ANSWER_SECONDS,
+            registry=registry,
+        )
+        self._stage = Histogram(
+            "hullo_turn_stage_seconds",
+            "Where the time of an answer went",
+            ("stage",),
+            buckets=_STAGE_SECONDS,
             registry=registry,
         )
         self._packets = Counter("hullo_packets", "Packets of calls that ended", ("line", "outcome"), registry=registry)
@@ -91,6 +100,10 @@ class Metrics:
         for turn in report.turns:
             if turn.times.answer_ms is not None:
                 self._answer.labels(report.line).observe(turn.times.answer_ms / 1000)
+            for stage in _STAGES:
+                took_ms = getattr(turn.times, f"{stage}_ms")
+                if took_ms is not None:
+                    self._stage.labels(stage).observe(took_ms / 1000)
         stats = report.stats
         self._packets.labels(report.line, "sent").inc(stats.packets_sent)
         self._packets.labels(report.line, "received").inc(stats.packets_received)
