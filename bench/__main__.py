@@ -10,7 +10,7 @@ from contextlib import contextmanager
 
 from rich.console import Console
 
-from bench import density, interruption, latency, loss, network, telegram, telegram_media, turns
+from bench import density, direct, interruption, latency, loss, network, telegram, telegram_media, turns
 from bench.child import ChildFailed
 from bench.ends.chromium import ChromiumMissing
 from bench.result import RESULTS, Result
@@ -25,6 +25,7 @@ BENCHMARKS: Mapping[str, Callable[[bool], Awaitable[Result]]] = {
     "interruption": interruption.run,
     "telegram": telegram.run,
     "telegram_media": telegram_media.run,
+    "direct": direct.run,
 }
 
 NEED_NETWORK = {"latency", "density", "telegram", "telegram_media"}

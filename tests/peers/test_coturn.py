@@ -14,6 +14,9 @@ from hullo.rtc.clock import MediaClock
 from hullo.rtc.connection import LossCause, RtcConnection
 from hullo.rtc.parameters import IceOptions, IceServer, Setup
 from tests.lines.calls import BYE, DEADLINE, answered, listening
+from tests.lines.direct.memory_channel import MemoryMessenger, sides
+from tests.lines.direct.memory_channel import answered as private_legs
+from tests.lines.direct.samples import ALICE, BOB
 from tests.peers.coturn import coturn
 from tests.rtc.tones import Listener, Tone
 
@@ -117,3 +120,24 @@ async def relayed(server: IceServer) -> RtcConnection:
     connection = RtcConnection(controlling=True, setup=Setup.ACTPASS, ice=ice)
     await connection.gather(wait=6)
     return connection
+
+
+async def test_a_private_call_through_a_relay_only(tmp_path: Path) -> None:
+    async with coturn(tmp_path) as turn:
+        ice = IceOptions(servers=(turn.server("udp"),), relay_only=True)
+        async with sides(MemoryMessenger(), ALICE, BOB, ice=ice) as (alice, bob):
+            caller, callee = await private_legs(alice, bob)
+            at_caller, at_callee = Listener(), Listener()
+            caller.open(at_caller, Tone(440))
+            callee.open(at_callee, Tone(1000))
+            async with asyncio.timeout(DEADLINE):
+                await asyncio.gather(caller.connected(), callee.connected())
+            await asyncio.gather(at_caller.hears(1000), at_callee.hears(440))
+            report = caller.report()
+            assert report.chosen is not None
+            assert (report.chosen.local, report.chosen.remote) == ("relay", "relay")
+            assert report.emoji == callee.report().emoji
+            await caller.close(BYE)
+            async with asyncio.timeout(DEADLINE):
+                await callee.ended()
+            await callee.close(BYE)

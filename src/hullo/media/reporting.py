@@ -82,6 +82,10 @@ class Reporter:
         self._due = now + self._rng.uniform(_SHORTEST_INTERVAL, _LONGEST_INTERVAL)
         return build_compound(self._report(now))
 
+    def greeting(self, now: float) -> bytes:
+        """A compound packet before anything is due, so that the peer hears of us at once."""
+        return build_compound(self._report(now))
+
     def bye(self, now: float) -> bytes:
         """The last compound packet: what there is to report, and that we leave."""
         return build_compound([*self._report(now), Goodbye(sources=(self._sender.ssrc,))])

@@ -70,6 +70,10 @@ class AudioChannel:
         self._ear, self._mouth = ear, mouth
         self._registration = self._clock.register(self, on_error)
 
+    def greet(self) -> None:
+        """Send a report at once rather than with the first tick: the peer may be waiting for any sign of us."""
+        self._connection.send_rtcp(self._reporter.greeting(time.monotonic()))
+
     def set_muted(self, muted: bool) -> None:
         """While muted no sound is sent, and the mouth is still asked, so that time goes on for it."""
         self._muted = muted
@@ -78,9 +82,10 @@ class AudioChannel:
         """20 ms of sound each way. For `missed` ticks that never were, the stream pauses rather than falls behind."""
         for _ in range(missed):
             self._sender.push(None, now)
-        self._no_later_than = now
-        self._connection.read_chosen()
-        self._no_later_than = math.inf
+        if self.first_heard.is_set():  # until then each packet wakes us: a call waits for the first
+            self._no_later_than = now
+            self._connection.read_chosen()
+            self._no_later_than = math.inf
         self._ear(self._receiver.pull(now), now)
         said = self._mouth(now)
         if said is None:

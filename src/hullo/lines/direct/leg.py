@@ -72,6 +72,12 @@ class DirectLeg(RtcLeg):
         await super().close(ending)
 
     @override
+    def _start_sound(self) -> None:
+        super()._start_sound()
+        if self._connected:
+            self._channel.greet()
+
+    @override
     async def _proven(self) -> None:
         await self._channel.first_heard.wait()
         self._tell_ready()
