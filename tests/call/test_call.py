@@ -74,6 +74,7 @@ async def test_nobody_answers() -> None:
     async with switchboard(line) as board:
         report = await board.dial("mem:ann").wait_ended()
     assert report.ending.reason is EndReason.NO_ANSWER
+    assert report.leg.stage == "ringing"
     assert line.withdrawn == 1
 
 

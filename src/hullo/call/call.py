@@ -8,6 +8,8 @@ from collections.abc import AsyncIterable, Callable
 from pathlib import Path
 from typing import Any, TypeVar
 
+import msgspec
+
 from hullo.audio.recording import StereoRecording
 from hullo.call import events
 from hullo.call.errors import NoSpeech, WrongState
@@ -395,8 +397,11 @@ class Call:
             except OSError as error:
                 self.note_error("recording", f"the recording is not complete: {error}", retryable=False)
         duration = self._duration()
+        came_to = self.state
         self._advance(Signal.END, "ended")
         self._let_go()
+        if "answered" not in self._stages and self._last_leg_report.stage is None:  # the line had no time to say
+            self._last_leg_report = msgspec.structs.replace(self._last_leg_report, stage=came_to.value)
         self._report = CallReport(
             call_id=self.call_id,
             line=self.line,
