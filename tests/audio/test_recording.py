@@ -3,8 +3,10 @@ import signal
 import subprocess
 import sys
 import wave
+from collections.abc import Iterator
 from pathlib import Path
 
+import av
 import numpy as np
 import pytest
 from numpy.typing import NDArray
@@ -90,10 +92,45 @@ asyncio.run(main())
 """
 
 
-def test_a_killed_process_leaves_a_playable_file(tmp_path: Path) -> None:
-    path = tmp_path / "call.wav"
+@pytest.mark.parametrize("kind", ["wav", "opus"])
+def test_a_killed_process_leaves_a_playable_file(tmp_path: Path, kind: str) -> None:
+    path = tmp_path / f"call.{kind}"
     with subprocess.Popen([sys.executable, "-c", KILLED, str(path)], stdout=subprocess.PIPE) as process:
         assert process.stdout is not None
         assert process.stdout.readline() == b"written\n"
         process.send_signal(signal.SIGKILL)
-    assert len(read(path)) == 150 * FRAME_SAMPLES
+    samples = read(path) if kind == "wav" else decoded(path)
+    assert len(samples) == pytest.approx(150 * FRAME_SAMPLES, abs=0 if kind == "wav" else 15 * FRAME_SAMPLES)
+
+
+def decoded(path: Path) -> NDArray[np.int16]:
+    with av.open(str(path)) as file:
+        assert file.streams.audio[0].codec_context.name == "opus"
+        return np.concatenate([frame.to_ndarray()[0] for frame in resampled(file)]).reshape(-1, 2)
+
+
+def resampled(file: av.container.InputContainer) -> Iterator[av.AudioFrame]:
+    resampler = av.AudioResampler(format="s16", layout="stereo", rate=48_000)
+    for frame in file.decode(audio=0):
+        yield from resampler.resample(frame)
+
+
+async def test_ogg_opus_keeps_sides_and_time(tmp_path: Path) -> None:
+    recording = StereoRecording(tmp_path / "call.opus")
+    tone = (8000 * np.sin(2 * np.pi * 440 * np.arange(FRAME_SAMPLES) / 48_000)).astype(np.int16)
+    for number in range(100):
+        recording.theirs(tone if number >= 50 else frame(0), number * 0.02)
+        recording.ours(tone if number < 50 else None, number * 0.02)
+    await recording.close()
+    assert recording.path.stat().st_mode & 0o777 == 0o600
+    samples = decoded(recording.path)
+    assert len(samples) == pytest.approx(96_000, abs=960)
+    loud = np.std(samples.astype(float)[:95_040].reshape(99, 960, 2), axis=1) > 1000
+    assert loud[5:45].tolist() == [[True, False]] * 40
+    assert loud[55:95].tolist() == [[False, True]] * 40
+
+
+def test_other_kinds_of_files_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match=r"\.wav or \.opus file, not \.mp3"):
+        StereoRecording(tmp_path / "call.mp3")
+    assert list(tmp_path.iterdir()) == []

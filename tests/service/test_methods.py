@@ -174,7 +174,17 @@ async def test_a_recording_is_begun_and_finished(client: SocketClient, tmp_path:
     assert (await client.error("call.record", {"stop": True}))["code"] == ErrorCode.WRONG_STATE
 
 
-@pytest.mark.parametrize("params", [{}, {"path": "/tmp/x.wav", "stop": True}, {"path": "x.wav"}, {"path": "/a\0b"}])
+@pytest.mark.parametrize(
+    "params",
+    [
+        {},
+        {"path": "/tmp/x.mp3"},
+        {"stop": True, "transcript": "/tmp/x.vtt"},
+        {"path": "/tmp/x.wav", "stop": True},
+        {"path": "x.wav"},
+        {"path": "/a\0b"},
+    ],
+)
 async def test_a_recording_needs_an_absolute_path_or_a_stop(client: SocketClient, params: Any) -> None:
     await active_call(client)
     assert (await client.error("call.record", params))["code"] == INVALID_PARAMS

@@ -1,15 +1,14 @@
-"""A call as a stereo WAV file: ours left, theirs right."""
+"""A call as a stereo file: ours left, theirs right."""
 
 import asyncio
-import os
 import queue
 import threading
-import wave
+from contextlib import closing
 from pathlib import Path
-from typing import IO
 
 import numpy as np
 
+from hullo.audio.stereofile import create_stereo_file
 from hullo.media.pcm import FRAME_SAMPLES, FRAME_SECONDS, SAMPLE_RATE, SILENCE, Pcm
 from hullo.rtc.clock import MAX_CATCH_UP
 
@@ -19,26 +18,23 @@ _SILENT_FRAME: Pcm = np.zeros((FRAME_SAMPLES, 2), np.int16)
 
 
 class StereoRecording:
-    """Writes what both sides of a call say, 48 kHz stereo s16, from a thread of its own.
+    """Writes what both sides of a call say, 48 kHz stereo, from a thread of its own: WAV or Ogg Opus by its name.
 
     Fed by the media tick: `theirs` and then `ours`, once each per frame; ticks that never came become silence, so
-    the file keeps the time of the call. The header is kept true after every half second, so a killed process leaves
-    a playable file. If the disk stalls for longer than 20 s, silence stands for what could not be written, and
+    the file keeps the time of the call. It is complete after every half second, so a killed process leaves a playable
+    file. If the disk stalls for longer than 20 s, silence stands for what could not be written, and
     `dropped_ms` counts it.
     """
 
     def __init__(self, path: Path) -> None:
-        """Begin a file that only we can read; an existing one is replaced. Raises `OSError`."""
+        """Begin a file that only we can read; an existing one is replaced. Raises `ValueError` and `OSError`."""
         self.path = path
         self.dropped_ms = 0
         self.written_ms = 0
         self.began: float | None = None
         """Monotonic time of the first sample."""
-        # Not to be held up by a pipe that nobody reads.
-        flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NONBLOCK | os.O_CLOEXEC
-        self._raw = os.fdopen(os.open(path, flags, 0o600), "wb")
-        self._file = _stereo(self._raw)
-        self._chunks: queue.Queue[bytes | None] = queue.Queue(_QUEUE_CHUNKS)
+        self._file = create_stereo_file(path)
+        self._chunks: queue.Queue[Pcm | None] = queue.Queue(_QUEUE_CHUNKS)
         self._pending: list[Pcm] = []
         self._theirs: Pcm = SILENCE
         self._frames = 0
@@ -85,14 +81,15 @@ class StereoRecording:
             raise self._error
 
     def _hand_over(self) -> None:
-        chunk = np.concatenate(self._pending).tobytes()
+        chunk = np.concatenate([np.zeros((self._owed, 2), np.int16), *self._pending])
+        new = sum(map(len, self._pending))
         self._pending.clear()
         try:
-            self._chunks.put_nowait(bytes(self._owed) + chunk)
+            self._chunks.put_nowait(chunk)
             self._owed = 0
         except queue.Full:
-            self._owed += len(chunk)
-            self.dropped_ms += len(chunk) * 1000 // (4 * SAMPLE_RATE)
+            self._owed += new
+            self.dropped_ms += new * 1000 // SAMPLE_RATE
 
     def _stop(self) -> None:
         self._chunks.put(None)
@@ -100,20 +97,11 @@ class StereoRecording:
 
     def _write(self) -> None:
         try:
-            with self._raw, self._file:
+            with closing(self._file):
                 while (chunk := self._chunks.get()) is not None:
-                    self._file.writeframes(chunk)
-                    self._raw.flush()
-                    self.written_ms += len(chunk) * 1000 // (4 * SAMPLE_RATE)
+                    self._file.write(chunk)
+                    self.written_ms += len(chunk) * 1000 // SAMPLE_RATE
         except OSError as error:
             self._error = error
             while self._chunks.get() is not None:
                 pass
-
-
-def _stereo(raw: IO[bytes]) -> wave.Wave_write:
-    file = wave.open(raw, "wb")  # noqa: SIM115 - closed by the thread that writes it
-    file.setnchannels(2)
-    file.setsampwidth(2)
-    file.setframerate(SAMPLE_RATE)
-    return file

@@ -19,6 +19,7 @@ from hullo.call.report import CallReport, RecordingReport
 from hullo.call.route import Route
 from hullo.call.states import CallState, Signal, next_state
 from hullo.call.status import CallStatus
+from hullo.call.transcript import TranscriptFile
 from hullo.call.turns import TurnLog
 from hullo.call.voice import Voice
 from hullo.lines.line import CallFailed, Ending, EndReason, Leg, LegReport, LegStats
@@ -86,6 +87,7 @@ class Call:
         self._ears: list[Ear] = []
         self._mouth: Mouth | None = None
         self._recording: StereoRecording | None = None
+        self._transcript: TranscriptFile | None = None
         self._recordings: list[RecordingReport] = []
         self._voice = (
             Voice(speech, self._turns, self.emit, self.note_error, self._heard_delay) if speech is not None else None
@@ -198,30 +200,51 @@ class Call:
         """Send what `mouth` gives whenever nothing is being spoken."""
         self._mouth = mouth
 
-    def start_recording(self, path: str) -> None:
-        """Record both sides into a stereo WAV file, theirs right, ours left, until the call ends.
+    def start_recording(self, path: str, transcript: str | None = None) -> None:
+        """Record both sides into a stereo file, theirs right, ours left, until the call ends: `.wav` or `.opus`.
 
-        Raises `WrongState` if it is being recorded already, `OSError` if the file can't be made.
+        `transcript` is a WebVTT file of what is said, with times. Raises `WrongState` if the call is being recorded
+        already, `ValueError` for a file of another kind, `OSError` if one can't be made.
         """
         if self._recording is not None:
             raise WrongState(f"call {self.call_id} is being recorded", "stop that recording first")
         if self.state is CallState.ENDED:
             raise WrongState(f"call {self.call_id} has ended", "record the next one")
-        self._recording = StereoRecording(Path(path))
+        written = TranscriptFile(Path(transcript), time.monotonic()) if transcript is not None else None
+        try:
+            self._recording = StereoRecording(Path(path))
+        except (OSError, ValueError):
+            if written is not None:
+                written.close()
+            raise
+        self._transcript = written
 
     async def stop_recording(self) -> str:
         """Finish the recording and return its path. Raises `WrongState`, and `OSError` if the disk took not all."""
         recording = self._recording
         if recording is None:
             raise WrongState(f"call {self.call_id} is not being recorded", "start with call.record {path}")
+        transcript, self._transcript = self._transcript, None
         self._recording = None
+        try:
+            if transcript is not None:
+                transcript.close()
+        finally:
+            await self._close_recording(recording, transcript)
+        return str(recording.path)
+
+    async def _close_recording(self, recording: StereoRecording, transcript: TranscriptFile | None) -> None:
         try:
             await recording.close()
         finally:
             self._recordings.append(
-                RecordingReport(path=str(recording.path), began=_wall(recording.began), dropped_ms=recording.dropped_ms)
+                RecordingReport(
+                    path=str(recording.path),
+                    began=_wall(recording.began),
+                    dropped_ms=recording.dropped_ms,
+                    transcript=None if transcript is None else str(transcript.path),
+                )
             )
-        return str(recording.path)
 
     def events(self, limit: int = 1000) -> EventStream:
         """The events of this call from now on; it ends with `call.ended`."""
@@ -264,6 +287,8 @@ class Call:
         """Make the next event of this call and tell everybody."""
         self._seq += 1
         event = event_type(call_id=self.call_id, seq=self._seq, timestamp=_now_ms(), **fields)
+        if self._transcript is not None:
+            self._transcript.take(event, time.monotonic())
         for stream in [*self._streams]:
             stream.put(event)  # type: ignore[arg-type]
         self._publish(event)  # type: ignore[arg-type]

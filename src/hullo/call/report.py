@@ -41,6 +41,7 @@ class RecordingReport(msgspec.Struct, frozen=True, kw_only=True):
     path: str
     began: float | None
     dropped_ms: int
+    transcript: str | None = None
 
 
 class CallReport(msgspec.Struct, frozen=True, kw_only=True):

@@ -20,7 +20,7 @@ SayOption: TypeAlias = Annotated[
 PlayOption: TypeAlias = Annotated[
     list[Path] | None, typer.Option(help="a sound file to play; may be given several times")
 ]
-RecordOption: TypeAlias = Annotated[Path | None, typer.Option(help="record both sides into this WAV file")]
+RecordOption: TypeAlias = Annotated[Path | None, typer.Option(help="record both sides into this .wav or .opus file")]
 StayOption: TypeAlias = Annotated[float, typer.Option(help="seconds to listen on after the last thing was said")]
 SpeechOption: TypeAlias = Annotated[bool, typer.Option(help="recognise what is heard, and be able to --say")]
 JsonOption: TypeAlias = Annotated[

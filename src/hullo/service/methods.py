@@ -168,8 +168,8 @@ async def mute(service: Service, params: MuteParams) -> MuteResult:
 
 
 async def record(service: Service, params: RecordParams) -> RecordResult:
-    """Record both sides of a call into a stereo WAV file, or finish the recording. It ends with the call, too."""
-    if params.stop == (params.path is not None):
+    """Record both sides of a call into a stereo WAV or Ogg Opus file, or finish it. It ends with the call, too."""
+    if params.stop == (params.path is not None) or (params.stop and params.transcript is not None):
         raise rpc.RpcError(
             rpc.INVALID_PARAMS,
             "call.record: either path or stop",
@@ -179,7 +179,11 @@ async def record(service: Service, params: RecordParams) -> RecordResult:
     if params.path is None:
         return RecordResult(call_id=call.call_id, path=await call.stop_recording(), recording=False)
     path = _absolute("call.record", params.path)
-    call.start_recording(path)
+    transcript = None if params.transcript is None else _absolute("call.record", params.transcript)
+    try:
+        call.start_recording(path, transcript)
+    except ValueError as error:
+        raise rpc.RpcError(rpc.INVALID_PARAMS, f"call.record: {error}", "name it .wav or .opus") from None
     return RecordResult(call_id=call.call_id, path=path, recording=True)
 
 

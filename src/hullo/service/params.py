@@ -108,11 +108,15 @@ class InterruptibleParams(msgspec.Struct, frozen=True):
 class RecordParams(msgspec.Struct, frozen=True):
     """Where to record, or that the recording shall stop: one of the two."""
 
-    path: Annotated[str | None, Meta(description="Absolute path of the WAV file to make; ours left, theirs right.")] = (
-        None
-    )
+    path: Annotated[
+        str | None,
+        Meta(description="Absolute path of the file to make, `.wav` or `.opus`; ours left, theirs right."),
+    ] = None
     stop: Annotated[bool, Meta(description="True to finish the recording.")] = False
     call_id: CallId = None
+    transcript: Annotated[
+        str | None, Meta(description="Absolute path of a WebVTT file to make of what is said, with times.")
+    ] = None
 
 
 class ContactParams(msgspec.Struct, frozen=True):

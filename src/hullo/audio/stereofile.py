@@ -1,0 +1,88 @@
+"""Files of stereo sound that are complete up to the last half second whenever the process is killed."""
+
+import os
+import wave
+from pathlib import Path
+from typing import IO, Protocol
+
+import av
+import numpy as np
+from av.audio.frame import AudioFrame
+
+from hullo.media.pcm import SAMPLE_RATE, Pcm
+
+_WAV = frozenset(["", ".wav", ".wave"])
+_OPUS = frozenset([".opus", ".ogg", ".oga"])
+_OPUS_BITS_PER_SECOND = 64_000
+# Without these the muxer keeps seconds of sound to itself.
+_OGG = {"page_duration": "200000", "flush_packets": "1"}
+
+
+class StereoFile(Protocol):
+    """Takes 48 kHz stereo s16, shape (samples, 2). Every method may raise `OSError`, and is called by one thread."""
+
+    def write(self, samples: Pcm) -> None:
+        """More sound; it is on its way to the disk when this returns."""
+
+    def close(self) -> None:
+        """That was all."""
+
+
+def create_stereo_file(path: Path) -> StereoFile:
+    """A file that only we can read, in the form of its name: `.wav`, or Ogg Opus for `.opus`, `.ogg` and `.oga`.
+
+    An existing one is replaced. Raises `ValueError` for another name, and `OSError`.
+    """
+    suffix = path.suffix.lower()
+    if suffix not in _WAV | _OPUS:
+        raise ValueError(f"A recording is a .wav or .opus file, not {suffix}")
+    # Not to be held up by a pipe that nobody reads.
+    flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NONBLOCK | os.O_CLOEXEC
+    raw = os.fdopen(os.open(path, flags, 0o600), "wb")
+    return WavFile(raw) if suffix in _WAV else OggOpusFile(raw)
+
+
+class WavFile:
+    """RIFF WAVE. Its header is kept true after every piece."""
+
+    def __init__(self, raw: IO[bytes]) -> None:
+        self._raw = raw
+        self._wave = wave.open(raw, "wb")  # noqa: SIM115 - closed by `close`
+        self._wave.setnchannels(2)
+        self._wave.setsampwidth(2)
+        self._wave.setframerate(SAMPLE_RATE)
+
+    def write(self, samples: Pcm) -> None:
+        """See `StereoFile`."""
+        self._wave.writeframes(samples.tobytes())
+        self._raw.flush()
+
+    def close(self) -> None:
+        """See `StereoFile`."""
+        with self._raw, self._wave:
+            pass
+
+
+class OggOpusFile:
+    """Opus at 64 kbit/s in Ogg (RFC 7845), in pages of 200 ms: a killed process loses little more than one."""
+
+    def __init__(self, raw: IO[bytes]) -> None:
+        self._raw = raw
+        self._container = av.open(raw, "w", format="ogg", options=_OGG)
+        self._stream = self._container.add_stream("libopus", rate=SAMPLE_RATE, layout="stereo")
+        self._stream.bit_rate = _OPUS_BITS_PER_SECOND
+        self._written = 0
+
+    def write(self, samples: Pcm) -> None:
+        """See `StereoFile`."""
+        frame = AudioFrame.from_ndarray(np.ascontiguousarray(samples).reshape(1, -1), format="s16", layout="stereo")
+        frame.sample_rate, frame.pts = SAMPLE_RATE, self._written
+        self._written += len(samples)
+        self._container.mux(self._stream.encode(frame))
+        self._raw.flush()
+
+    def close(self) -> None:
+        """See `StereoFile`."""
+        with self._raw:
+            self._container.mux(self._stream.encode(None))
+            self._container.close()
