@@ -10,7 +10,7 @@ from contextlib import contextmanager
 
 from rich.console import Console
 
-from bench import density, direct, interruption, latency, loss, network, telegram, telegram_media, turns
+from bench import density, direct, interruption, latency, loss, network, speaking, telegram, telegram_media, turns
 from bench.child import ChildFailed
 from bench.ends.chromium import ChromiumMissing
 from bench.result import RESULTS, Result
@@ -23,6 +23,7 @@ BENCHMARKS: Mapping[str, Callable[[bool], Awaitable[Result]]] = {
     "loss": loss.run,
     "turns": turns.run,
     "interruption": interruption.run,
+    "speaking": speaking.run,
     "telegram": telegram.run,
     "telegram_media": telegram_media.run,
     "direct": direct.run,

@@ -44,7 +44,7 @@ def call(folder: Path, *, with_server: bool) -> tuple[list[str], list[dict[str, 
         assert daemon.stderr is not None
         assert any(line.rstrip().endswith("ready") for line in daemon.stderr)
         address = f"http://127.0.0.1:{browser}/call"
-        command = [*HULLO, "call", address, "--say", "Are you open on Sunday?", "--stay", "12", "--json"]
+        command = [*HULLO, "call", address, "--say", "Are you open on Sunday?", "--stay", "20", "--json"]
         called = subprocess.run(command, capture_output=True, text=True, timeout=90, check=False)
     assert called.returncode == 0, called.stderr
     happened = [json.loads(line) for line in called.stdout.splitlines()]

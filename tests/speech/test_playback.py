@@ -96,6 +96,17 @@ def test_a_pause_goes_on_at_the_word_that_it_cut() -> None:
     assert np.array_equal(second, sound[48_960:49_920])
 
 
+def test_without_times_of_words_a_pause_goes_on_at_the_last_break() -> None:
+    playback = Playback()
+    playback.begin_sentence("one two three")
+    for _ in range(4):
+        playback.add(tone(0.3))
+        playback.add(silence(0.04))
+    take(playback, 43)
+    assert playback.rewind_to_word() == pytest.approx(180)
+    assert Playback().rewind_to_word() == 0
+
+
 def test_a_fade_out_goes_to_silence_in_5_ms_without_a_jump() -> None:
     playback = Playback()
     playback.add(tone(1.0, dbfs=-6))

@@ -65,7 +65,7 @@ class Voice:
         if self._barge_in is not None:
             self._barge_in.enabled = enabled
         elif enabled:
-            raise CannotSpeak(SpeechError("there is no voice that could be interrupted: set one"))
+            raise CannotSpeak(SpeechError("nothing listens for interruptions: set [speech] interruptible = true"))
 
     def hear(self, pcm: Pcm, now: float) -> None:
         """An `Ear`: what the peer says, which may interrupt."""

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from hullo.media.pcm import FRAME_SAMPLES, FRAME_SECONDS, SAMPLE_RATE, Pcm
+from hullo.media.pcm import FRAME_SAMPLES, FRAME_SECONDS, SAMPLE_RATE, Pcm, level_dbfs
 from hullo.speech.ports import WordTiming
 from hullo.speech.wording import TimingSource, Wording
 
@@ -13,6 +13,8 @@ _FRAME_MS = FRAME_SECONDS * 1000
 _FADE_SAMPLES = 240
 _REMEMBERED_FRAMES = 250
 """5 s: no path to a peer's ear is longer, and no word."""
+_BREAK_FRAMES = 20
+_BREAK_DB = 18.0
 
 
 class Playback:
@@ -99,9 +101,15 @@ class Playback:
         return frame
 
     def rewind_to_word(self) -> float:
-        """Go back to where the word begins that is sounding; how far, in ms. What follows fades in over 5 ms."""
-        begin = self._wording.word_begin(self.sent_frames * FRAME_SAMPLES, self.received)
-        frames = min(self.sent_frames - begin // FRAME_SAMPLES, len(self._sent))
+        """Go back to where the word begins that is sounding; how far, in ms. What follows fades in over 5 ms.
+
+        Where the voice tells no times of words, the nearest break in the sound is taken for the beginning of one.
+        """
+        if self._wording.timing is TimingSource.VOICE:
+            begin = self._wording.word_begin(self.sent_frames * FRAME_SAMPLES, self.received)
+            frames = min(self.sent_frames - begin // FRAME_SAMPLES, len(self._sent))
+        else:
+            frames = self._frames_since_break()
         for _ in range(frames):
             self._frames.appendleft(self._sent.pop()[1])
         self.sent_frames -= frames
@@ -116,6 +124,15 @@ class Playback:
     def heard_text(self, heard_ms: float) -> str:
         """The words whose sound is over at `heard_ms`."""
         return self._wording.heard(round(heard_ms * SAMPLE_RATE / 1000), self.received)
+
+    def _frames_since_break(self) -> int:
+        """The frames sent since the last one that is far below the loudest of the last 0.4 s, or the quietest."""
+        recent = list(self._sent)[-_BREAK_FRAMES:]
+        levels = [level_dbfs(frame) for _, frame in recent]
+        if not levels:
+            return 0
+        far_below = [number for number, level in enumerate(levels) if level < max(levels) - _BREAK_DB]
+        return len(levels) - 1 - (far_below[-1] if far_below else levels.index(min(levels)))
 
     def _flush(self) -> None:
         # Whoever speaks next may take a while: what fills no whole frame is filled up with silence.

@@ -8,7 +8,7 @@ from enum import StrEnum
 from hullo.speech.errors import SpeechError
 from hullo.speech.sentences import SentenceCutter
 
-SETTLE_SECONDS = 0.08
+SETTLE_SECONDS = 0.06
 """Nothing comes behind a mark for so long: the sentence is taken to be complete."""
 IDLE_SECONDS = 30.0
 """Longest wait for more of a stream that nobody has ended."""
