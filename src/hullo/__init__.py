@@ -12,6 +12,12 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from hullo.brain.attendant import Attendant as Attendant
+    from hullo.brain.attendant import AttendantSettings as AttendantSettings
+    from hullo.brain.chat import ChatSettings as ChatSettings
+    from hullo.brain.chat import chat_brain as chat_brain
+    from hullo.brain.command import CommandSettings as CommandSettings
+    from hullo.brain.command import command_brain as command_brain
     from hullo.call.call import Call as Call
     from hullo.call.errors import CallError as CallError
     from hullo.call.event_stream import EventsMissed as EventsMissed
@@ -24,10 +30,12 @@ if TYPE_CHECKING:
     from hullo.call.events import Interrupted as Interrupted
     from hullo.call.events import LineNotice as LineNotice
     from hullo.call.events import Partial as Partial
+    from hullo.call.events import Paused as Paused
     from hullo.call.events import PeerMuted as PeerMuted
     from hullo.call.events import Quality as Quality
     from hullo.call.events import Reconnected as Reconnected
     from hullo.call.events import Reconnecting as Reconnecting
+    from hullo.call.events import Resumed as Resumed
     from hullo.call.events import Ringing as Ringing
     from hullo.call.events import Speaking as Speaking
     from hullo.call.events import Speech as Speech
@@ -57,11 +65,15 @@ if TYPE_CHECKING:
     from hullo.phone import TelegramUnavailable as TelegramUnavailable
     from hullo.rtc.parameters import IceServer as IceServer
     from hullo.speech.errors import SpeechError as SpeechError
+    from hullo.speech.interruption import InterruptionSettings as InterruptionSettings
     from hullo.speech.settings import SpeechSettings as SpeechSettings
 
 __version__ = "0.1.0"
 
 _HOMES = {
+    "hullo.brain.attendant": ("Attendant", "AttendantSettings"),
+    "hullo.brain.chat": ("ChatSettings", "chat_brain"),
+    "hullo.brain.command": ("CommandSettings", "command_brain"),
     "hullo.call.call": ("Call",),
     "hullo.call.errors": ("CallError",),
     "hullo.call.event_stream": ("EventStream", "EventsMissed"),
@@ -73,11 +85,13 @@ _HOMES = {
         "Incoming",
         "Interrupted",
         "LineNotice",
-        "PeerMuted",
         "Partial",
+        "Paused",
+        "PeerMuted",
         "Quality",
         "Reconnected",
         "Reconnecting",
+        "Resumed",
         "Ringing",
         "Speaking",
         "Speech",
@@ -102,6 +116,7 @@ _HOMES = {
     "hullo.phone": ("Phone", "TelegramUnavailable"),
     "hullo.rtc.parameters": ("IceServer",),
     "hullo.speech.errors": ("SpeechError",),
+    "hullo.speech.interruption": ("InterruptionSettings",),
     "hullo.speech.settings": ("SpeechSettings",),
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}

@@ -104,3 +104,23 @@ def test_turns_measures_the_default_beside_fixed_pauses() -> None:
     assert 0 <= figures["early_cut_share"] < 0.5
     for pause in (700, 1500):
         assert figures[f"fixed_{pause}_ms_overhead_p50_ms"] > pause
+
+
+@pytest.mark.peer
+@pytest.mark.timeout(580)
+def test_interruption_measures_at_the_ear_of_the_person() -> None:
+    figures = _measured("interruption")["figures"]
+    assert figures["interruption_trials"] == 12
+    assert figures["interruption_yielded_share"] > 0.5
+    assert figures["small_sound_yielded_share"] < 0.5
+    assert figures["echo_false_stop_share"] < 0.5
+    assert 20 < figures["interruption_silent_p50_ms"] < 1000
+
+
+@pytest.mark.peer
+@pytest.mark.timeout(300)
+def test_speaking_measures_streams_and_that_a_flush_is_total() -> None:
+    figures = _measured("speaking")["figures"]
+    for subject in ("flowing", "stalling"):
+        assert figures[f"{subject}_first_audio_p50_ms"] > 0
+        assert figures[f"{subject}_heard_after_flush_frames"] == 0

@@ -45,6 +45,8 @@ def event_line(name: str, fields: dict[str, Any]) -> str:
             text = f"[yellow]we:[/yellow]   {plain(fields['text'])} [dim](after {fields['first_audio_ms']} ms)[/dim]"
         case "call.interrupted":
             text = f"[yellow]cut:[/yellow]  heard up to “{plain(fields['heard_text'])}”"
+        case "call.resumed":
+            text = f"[dim]{name} after {fields['paused_ms']} ms, behind “{plain(fields['heard_text'])}”[/dim]"
         case "call.incoming" | "call.ringing":
             text = f"{name} [bold]{plain(fields['peer'])}[/bold] on line {fields['line']}"
         case "call.connected":
