@@ -10,9 +10,22 @@ from contextlib import contextmanager
 
 from rich.console import Console
 
-from bench import density, direct, interruption, latency, loss, network, speaking, telegram, telegram_media, turns
+from bench import (
+    density,
+    direct,
+    interruption,
+    latency,
+    loss,
+    messages,
+    network,
+    speaking,
+    telegram,
+    telegram_media,
+    turns,
+)
 from bench.child import ChildFailed
 from bench.ends.chromium import ChromiumMissing
+from bench.messages import FfmpegMissing
 from bench.result import RESULTS, Result
 from bench.telegram import PeerMissing
 from bench.turn_voices import VoiceMissing
@@ -27,11 +40,20 @@ BENCHMARKS: Mapping[str, Callable[[bool], Awaitable[Result]]] = {
     "telegram": telegram.run,
     "telegram_media": telegram_media.run,
     "direct": direct.run,
+    "messages": messages.run,
 }
 
 NEED_NETWORK = {"latency", "density", "telegram", "telegram_media"}
 
-MISSING = (BlockingIOError, network.NetworkUnavailable, ChildFailed, ChromiumMissing, PeerMissing, VoiceMissing)
+MISSING = (
+    BlockingIOError,
+    network.NetworkUnavailable,
+    ChildFailed,
+    ChromiumMissing,
+    PeerMissing,
+    VoiceMissing,
+    FfmpegMissing,
+)
 """What keeps a question from being answered here; the message says what to do."""
 
 

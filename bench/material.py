@@ -10,7 +10,7 @@ from scipy.signal import resample_poly
 from hullo.media.pcm import FRAME_SAMPLES, SAMPLE_RATE, Pcm
 from hullo.speech.engines.espeak import EspeakVoice
 
-_SENTENCES = (
+SENTENCES = (
     ("en-us+f2", "Good morning, this is the pharmacy on the corner. Your prescription is ready, and we close at six."),
     ("en-us+m3", "Thank you very much. I will be there in half an hour, if the bus is on time today."),
     ("en-us+f2", "Please bring the yellow form with you. Should it rain, wait inside; we will call your name."),
@@ -26,7 +26,7 @@ def speech() -> Pcm:
     """Some 20 s of two voices that take turns, made of whole frames of 20 ms. Raises `SpeechError` without eSpeak."""
     voice = EspeakVoice(voice="en-us+f2", speed=165, pitch=50)
     parts = []
-    for name, text in _SENTENCES:
+    for name, text in SENTENCES:
         said = _said(voice, name, text)
         common = gcd(SAMPLE_RATE, voice.rate)
         parts += [resample_poly(said, SAMPLE_RATE // common, voice.rate // common), np.zeros(int(_PAUSE * SAMPLE_RATE))]

@@ -43,6 +43,12 @@ def said(caller: Caller, turn: Turn) -> Pcm:
     return _with_pauses(_trimmed(_levelled(_synthesised(caller.engine, caller.voice, turn.text))), turn.pauses)
 
 
+def spoken(engine: str, voice: str, text: str) -> NDArray[np.float64]:
+    """Any text at 48 kHz, at the level of all others. Raises `VoiceMissing`."""
+    check_voices()
+    return _levelled(_synthesised(engine, voice, text))
+
+
 def noise(caller: Caller, samples: int, seed: int) -> NDArray[np.float64]:
     """White noise as far below the speech as it is with this caller; without noise, what every room has."""
     below = 60.0 if caller.snr_db is None else caller.snr_db

@@ -124,3 +124,12 @@ def test_speaking_measures_streams_and_that_a_flush_is_total() -> None:
     for subject in ("flowing", "stalling"):
         assert figures[f"{subject}_first_audio_p50_ms"] > 0
         assert figures[f"{subject}_heard_after_flush_frames"] == 0
+
+
+@pytest.mark.peer
+def test_a_voice_message_is_measured_beside_ffmpeg() -> None:
+    said = _measured("messages")
+    for subject in ("ours", "ffmpeg"):
+        assert 15 < said["figures"][f"{subject}_kbit_per_s"] < 30
+        assert said["figures"][f"{subject}_stoi"] > 0.9
+    assert said["figures"]["ours_rss_growth_mb"] < 10
