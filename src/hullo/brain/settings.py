@@ -104,11 +104,12 @@ class BrainConfig(BaseModel):
                 )
                 return command_brain(settings)
             case "openai":
-                return chat_brain(self._chat(read_key))
+                return chat_brain(self.chat(read_key))
             case None:
                 return None
 
-    def _chat(self, read_key: Callable[[Path], str]) -> ChatSettings:
+    def chat(self, read_key: Callable[[Path], str]) -> ChatSettings:
+        """The endpoint of kind `openai`. Raises what `read_key` does."""
         assert self.url is not None
         assert self.model is not None
         key = self.api_key.get_secret_value() if self.api_key is not None else None

