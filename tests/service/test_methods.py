@@ -161,7 +161,8 @@ async def test_mute(server: Running, client: SocketClient) -> None:
 async def test_a_recording_is_begun_and_finished(client: SocketClient, tmp_path: Path) -> None:
     call_id = await active_call(client)
     path = tmp_path / "call.wav"
-    assert await client.result("call.record", {"path": str(path)}) == {
+    transcript = tmp_path / "call.vtt"
+    assert await client.result("call.record", {"path": str(path), "transcript": str(transcript)}) == {
         "call_id": call_id,
         "path": str(path),
         "recording": True,
@@ -171,6 +172,7 @@ async def test_a_recording_is_begun_and_finished(client: SocketClient, tmp_path:
     assert (await client.result("call.record", {"stop": True}))["recording"] is False
     with wave.open(str(path)) as file:
         assert file.getnchannels() == 2
+    assert transcript.read_text().startswith("WEBVTT\n\n")
     assert (await client.error("call.record", {"stop": True}))["code"] == ErrorCode.WRONG_STATE
 
 
