@@ -72,3 +72,20 @@ async def test_a_voice_that_fails_in_mid_sentence_is_told(tmp_path: Path) -> Non
     async with serving(tmp_path, partial(VoiceHandler, BrokenVoice(), Worker())) as endpoint:
         with pytest.raises(SpeechError, match="out of breath"):
             await spoken(VoiceClient(endpoint, timeout=10), "hello")
+
+
+async def test_clients_that_leave_at_any_moment_leave_no_trace(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    engine = Recogniser()
+    engine.calls = 2
+    async with serving(tmp_path, partial(RecogniserHandler, engine, Worker())) as endpoint:
+        client = RecogniserClient(endpoint, timeout=10)
+        for patience in range(40):
+            leaving = asyncio.create_task(client.transcribe(silence(2.0, 16_000)))
+            for _ in range(patience):
+                await asyncio.sleep(0)
+            leaving.cancel()
+            await asyncio.wait([leaving])
+        assert (await client.transcribe(silence(0.5, 16_000))).text == "hello"
+    assert caplog.records == []

@@ -86,6 +86,7 @@ class EngineHandler(AsyncEventHandler):
             request.close()
             raise
         self._request = asyncio.get_running_loop().create_task(self._answered(request))
+        self._request.add_done_callback(lambda _: request.close())  # cancelled before it began, it was never awaited
 
     async def _answered(self, request: Coroutine[Any, Any, None]) -> None:
         with suppress(OSError):  # the client has gone
@@ -93,6 +94,8 @@ class EngineHandler(AsyncEventHandler):
                 await request
             except SpeechError as error:
                 await self.write_event(Error(text=str(error)).event())
+            except ConnectionError:
+                raise
             except Exception as error:  # the edge to foreign code: whoever waits must be told, and the host goes on
                 log.exception("The engine failed")
                 await self.write_event(Error(text=f"the engine failed: {error!r}").event())
