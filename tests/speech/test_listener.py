@@ -41,6 +41,7 @@ class Ear:
         model: SileroModel,
         started: float | None = START,
         settings: SegmenterSettings = SegmenterSettings(),  # noqa: B008  # frozen
+        live_words: bool = False,
     ) -> None:
         self.events: list[ListenerEvent] = []
         self.now = START
@@ -52,6 +53,7 @@ class Ear:
             self.events.append,
             started=started,
             clock=lambda: self.now,
+            live_words=live_words,
         )
 
     @property
@@ -327,3 +329,50 @@ async def test_a_frame_after_the_listener_has_stopped_is_harmless(
         ear.hear(silence(0.1))
     ear.hear(sentence[:-38_400])
     assert script.asked == 0
+
+
+class Streaming:
+    """A Wyoming server that says how much it has heard so far, as a word for each 0.5 s."""
+
+    def __init__(self) -> None:
+        self.longest = 0.0
+
+    async def __call__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        told, heard = 0, 0
+        await async_write_event(wyoming.asr.TranscriptStart().event(), writer)
+        while (event := await async_read_event(reader)) is not None and event.type != "audio-stop":
+            heard += len(event.payload or b"") // 2
+            self.longest = max(self.longest, heard / 16_000)
+            while heard - told >= 8_000:
+                told += 8_000
+                await async_write_event(wyoming.asr.TranscriptChunk(text=" word").event(), writer)
+        if event is not None:
+            await async_write_event(wyoming.asr.Transcript(text="all of it").event(), writer)
+            await reader.read()
+
+
+async def test_words_are_told_while_they_are_said(model: SileroModel, sentence: Pcm, tmp_path: Path) -> None:
+    script = Streaming()
+    async with server(tmp_path, script) as uri:
+        ear = Ear(RecogniserClient(FixedEndpoint(uri), timeout=20), model, live_words=True)
+        async with ear.running():
+            ear.hear(sentence[: 48_000 + 24_000])
+            await eventually(lambda: ear.partials)
+            assert ear.partials[-1].split() == ["word"]
+            ear.hear(sentence[48_000 + 24_000 : -50_000])
+            await eventually(lambda: ear.partials[-1].split() == ["word"] * 3)
+            assert not any(isinstance(event, SpeechEnded) for event in ear.events)
+            ear.hear(sentence[-50_000:])
+            await eventually(lambda: isinstance(ear.events[-1], Transcript))
+    assert ear.events[-1].text == "all of it"  # type: ignore[union-attr]
+    assert isinstance(ear.events[0], SpeechStarted)
+    assert {event.started_at for event in ear.events if isinstance(event, Partial)} == {ear.events[0].at}
+
+
+async def test_a_recogniser_that_cannot_stream_is_no_trouble(model: SileroModel, sentence: Pcm, tmp_path: Path) -> None:
+    async with server(tmp_path, says(Error(text="out of order"))) as uri:
+        ear = Ear(RecogniserClient(FixedEndpoint(uri), timeout=5), model, live_words=True)
+        async with ear.running():
+            ear.hear(sentence)
+            await ear.told(3)
+    assert [type(event) for event in ear.events] == [SpeechStarted, SpeechEnded, RecognitionFailed]

@@ -118,6 +118,9 @@ class SpeechConfig(Section):
     was said, for English), `fixed`, or an installed entry point of the group `hullo.endpointing`."""
     end_pause_seconds: Seconds | None = None
     """Silence that ends a turn with `fixed` endpointing; left out: 0.7."""
+    live_words: bool = False
+    """Sends `call.partial` while the peer speaks, not only in pauses, where the recogniser can. Most hear all of the turn
+    anew for each of them, so with a slow one the answers come later."""
     noise_suppression: bool = False
     """Takes noise out of what the peer says before anything listens to it; needs `pip install 'hullo[devices]'`."""
     max_segment_seconds: Seconds = 30.0
@@ -169,6 +172,7 @@ class SpeechConfig(Section):
             pitch=self.pitch,
             endpointing=self.endpointing,
             end_pause=self.end_pause_seconds,
+            live_words=self.live_words,
             noise_suppression=self.noise_suppression,
             max_segment=self.max_segment_seconds,
             filler=tuple(self.filler),

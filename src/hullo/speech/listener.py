@@ -10,8 +10,17 @@ import numpy as np
 from hullo.media.pcm import SAMPLE_RATE, Pcm, level_dbfs
 from hullo.speech.endpointing.strategy import Endpointing
 from hullo.speech.errors import SpeechError
-from hullo.speech.events import FailureKind, ListenerEvent, NothingRecognised, Partial, RecognitionFailed, Transcript
+from hullo.speech.events import (
+    FailureKind,
+    ListenerEvent,
+    NothingRecognised,
+    Partial,
+    RecognitionFailed,
+    SpeechStarted,
+    Transcript,
+)
 from hullo.speech.gain import levelled
+from hullo.speech.live import LiveWords
 from hullo.speech.ports import Recognised, Recogniser
 from hullo.speech.resample import Resampler
 from hullo.speech.segmenter import Segment, Segmenter, SegmenterOutput, SegmenterSettings, ShortPause, WentOn
@@ -42,9 +51,10 @@ class Listener:
 
     Recognition begins in the first short pause and is dropped when the peer goes on, so that mostly the words are
     there when the turn is over. `started` is the time the call's media began, in the clock of `now`; None makes it
-    that of the first frame. At most 8 segments wait for the recogniser; when it falls further behind, the oldest is
-    dropped and reported, because in a conversation the newest words matter most. `hear` and `run` belong to the same
-    event loop.
+    that of the first frame. With `live_words` partial results come while the peer speaks, not only in pauses.
+
+    At most 8 segments wait for the recogniser; when it falls further behind, the oldest is dropped and reported,
+    because in a conversation the newest words matter most. `hear` and `run` belong to the same event loop.
     """
 
     def __init__(
@@ -57,6 +67,7 @@ class Listener:
         *,
         started: float | None,
         clock: Callable[[], float],
+        live_words: bool = False,
     ) -> None:
         self._recogniser = recogniser
         self._on_event = on_event
@@ -74,6 +85,8 @@ class Listener:
         self._arrived = asyncio.Event()
         self._dropped = 0
         self._turn = SpokenTurn()
+        self._live = LiveWords(recogniser, self._live_words) if live_words else None
+        self._segment_started_at = 0.0
 
     @property
     def speaking(self) -> bool:
@@ -121,6 +134,8 @@ class Listener:
         # Muted peers send digital silence for minutes; it needs no network to know that.
         audible = level_dbfs(chunk) > _INAUDIBLE_DBFS
         probability = self._activity.probability(chunk) if audible else 0.0
+        if self._live is not None and self._segmenter.speaking:
+            self._live.feed(chunk)
         self._act(self._segmenter.feed(chunk, probability, ends_at))
 
     def _act(self, outputs: list[SegmenterOutput]) -> None:
@@ -132,8 +147,26 @@ class Listener:
                     self._drop_guess()
                 case Segment():
                     self._queue(output)
+                    self._follow(output.ended_at)
+                case SpeechStarted(at=at):
+                    self._on_event(output)
+                    self._follow(at)
                 case _:
                     self._on_event(output)
+
+    # While the peer speaks.
+
+    def _follow(self, started_at: float) -> None:
+        """Have the words told while they are said, if speech goes on now; they begin at `started_at`."""
+        if self._live is None:
+            return
+        self._live.stop()
+        if self._segmenter.speaking and self._tasks is not None:
+            self._segment_started_at = started_at
+            self._live.begin(self._tasks, self._segmenter.sound)
+
+    def _live_words(self, text: str) -> None:
+        self._tell_partial(self._segment_started_at, self._turn.with_more(text))
 
     # While a pause lasts.
 
@@ -150,7 +183,7 @@ class Listener:
         except SpeechError:
             self._act(self._segmenter.understood(None))
             return None  # it is tried again, and told, when the turn is over
-        self._tell_partial(segment, self._turn.with_more(result.text))
+        self._tell_partial(segment.started_at, self._turn.with_more(result.text))
         self._act(self._segmenter.understood(result.text))
         return result
 
@@ -159,9 +192,9 @@ class Listener:
             self._guess.result.cancel()
             self._guess = None
 
-    def _tell_partial(self, segment: Segment, text: str) -> None:
+    def _tell_partial(self, started_at: float, text: str) -> None:
         if text:
-            self._on_event(Partial(text=text, started_at=self._turn.started_at(segment)))
+            self._on_event(Partial(text=text, started_at=self._turn.began(started_at)))
 
     # When a segment is complete.
 
@@ -188,15 +221,15 @@ class Listener:
             self._on_event(self._failed(segment, FailureKind.FAILED, str(error)))
         text = result.text if result is not None else ""
         if segment.continues:
-            self._turn.add(segment, text)
-            self._tell_partial(segment, self._turn.text)
+            self._turn.add(segment.started_at, text)
+            self._tell_partial(segment.started_at, self._turn.text)
         elif result is not None or self._turn.text:
             self._on_event(self._whole(segment, text, result.confidence if result is not None else None))
 
     def _whole(self, segment: Segment, text: str, confidence: float | None) -> ListenerEvent:
         """The event of a turn that is over: `text` are its last words."""
         assert self._started is not None
-        started_at = self._turn.started_at(segment)
+        started_at = self._turn.began(segment.started_at)
         text = self._turn.finish(text)
         end_of_speech_ms = round((segment.decided_at - segment.ended_at) * 1000, 1)
         recognition_ms = round((self._clock() - self._started - segment.decided_at) * 1000, 1)

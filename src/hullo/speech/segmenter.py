@@ -15,6 +15,7 @@ from hullo.speech.vad import CHUNK_SECONDS
 _TOLERANCE = CHUNK_SECONDS / 2
 _RESUMED_WITHIN = 1.0
 """Seconds: who speaks again so soon after a turn was taken to be over had not finished, for no answer comes so fast."""
+_NO_SOUND: Pcm = np.zeros(0, dtype=np.int16)
 _MELODY_CHUNKS = round(2.0 / CHUNK_SECONDS)
 
 
@@ -114,6 +115,11 @@ class Segmenter:
     def speaking(self) -> bool:
         """Whether speech has begun and not yet ended."""
         return bool(self._speech)
+
+    @property
+    def sound(self) -> Pcm:
+        """The sound of the segment so far; empty while nobody speaks."""
+        return np.concatenate([_NO_SOUND, *(chunk.samples for chunk in self._speech)])
 
     def feed(self, samples: Pcm, probability: float, ends_at: float) -> list[SegmenterOutput]:
         """Take one chunk that ended at `ends_at` seconds of the call; what it decided, usually nothing."""

@@ -1,7 +1,5 @@
 """The words of one turn, which may be longer than the recogniser's window. Pure."""
 
-from hullo.speech.segmenter import Segment
-
 
 class SpokenTurn:
     """Joins the texts of the segments that one turn was cut into."""
@@ -10,9 +8,9 @@ class SpokenTurn:
         self._texts: list[str] = []
         self._started_at: float | None = None
 
-    def started_at(self, segment: Segment) -> float:
-        """When the turn began that `segment` belongs to."""
-        return segment.started_at if self._started_at is None else self._started_at
+    def began(self, started_at: float) -> float:
+        """When the turn began that a segment from `started_at` on belongs to."""
+        return started_at if self._started_at is None else self._started_at
 
     @property
     def text(self) -> str:
@@ -23,9 +21,9 @@ class SpokenTurn:
         """The text so far with `text` after it."""
         return " ".join([*self._texts, text]).strip()
 
-    def add(self, segment: Segment, text: str) -> None:
+    def add(self, started_at: float, text: str) -> None:
         """One part more, and more to come; `text` is empty when it was not understood."""
-        self._started_at = self.started_at(segment)
+        self._started_at = self.began(started_at)
         if text:
             self._texts.append(text)
 
