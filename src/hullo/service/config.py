@@ -119,8 +119,8 @@ class SpeechConfig(Section):
     end_pause_seconds: Seconds | None = None
     """Silence that ends a turn with `fixed` endpointing; left out: 0.7."""
     live_words: bool = False
-    """Sends `call.partial` while the peer speaks, not only in pauses, where the recogniser can. Most hear all of the turn
-    anew for each of them, so with a slow one the answers come later."""
+    """Sends `call.partial` while the peer speaks, not only in pauses, where the recogniser can. Most hear all of the
+    turn anew for each of them, so with a slow one the answers come later."""
     noise_suppression: bool = False
     """Takes noise out of what the peer says before anything listens to it; needs `pip install 'hullo[devices]'`."""
     max_segment_seconds: Seconds = 30.0

@@ -53,8 +53,8 @@ class SpeechSettings:
     end_pause: float | None = None
     """Seconds of silence that end a turn with `fixed` endpointing; None is 0.7."""
     live_words: bool = False
-    """Whether partial results come while the peer speaks, not only in pauses, where the recogniser can. Most hear all of
-    the turn anew for each of them, so with a slow one the answers come later."""
+    """Whether partial results come while the peer speaks, not only in pauses, where the recogniser can. Most hear all
+    of the turn anew for each of them, so with a slow one the answers come later."""
     noise_suppression: bool = False
     """Whether noise is taken out of what the peer says before anything listens to it; needs the extra `devices`."""
     max_segment: float = 30.0
