@@ -8,6 +8,7 @@ from hullo.demo.loopback_telegram.calls import CallBook, CallSettings
 from hullo.demo.loopback_telegram.crypto import RandomBytes, key_id
 from hullo.demo.loopback_telegram.directory import Directory, Member
 from hullo.demo.loopback_telegram.faults import Faults
+from hullo.demo.loopback_telegram.files import FileStore
 from hullo.demo.loopback_telegram.rpc import RpcFailure
 from hullo.demo.loopback_telegram.tl import types
 
@@ -64,6 +65,7 @@ class World:
     settings: CallSettings
     faults: Faults
     timers: Timers = field(default_factory=Timers)
+    files: FileStore = field(default_factory=FileStore)
     ratings: list[tuple[int, int]] = field(default_factory=list)
     """Call id and stars of each phone.setCallRating."""
     debug_reports: list[tuple[int, str]] = field(default_factory=list)
@@ -85,10 +87,10 @@ class World:
         )
 
     def member_from(self, viewer: Member, reference: Any) -> Member:
-        """Whom an InputUser names. Raises `RpcFailure`."""
+        """Whom an InputUser or InputPeerUser names. Raises `RpcFailure`."""
         if isinstance(reference, types.InputUserSelf):
             return viewer
-        if not isinstance(reference, types.InputUser):
+        if not isinstance(reference, types.InputUser | types.InputPeerUser):
             raise RpcFailure(400, "USER_ID_INVALID")
         if reference.access_hash != self.directory.access_hash(viewer.id, reference.user_id):
             raise RpcFailure(400, "USER_ID_INVALID")

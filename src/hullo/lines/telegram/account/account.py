@@ -14,6 +14,7 @@ from hullo.lines.telegram.account.lookup import Lookup
 from hullo.lines.telegram.account.people import People
 from hullo.lines.telegram.account.replays import Replays
 from hullo.lines.telegram.account.session_file import SessionFile, SessionFileError
+from hullo.lines.telegram.account.voice_note import VoiceNote, send_voice_note
 from hullo.lines.telegram.port import (
     AccountHealth,
     AnyResultT,
@@ -100,8 +101,12 @@ class Account:
         """See `TelegramPort.resolve`."""
         return await self._lookup.find(to)
 
+    async def send_voice_note(self, to: User, note: VoiceNote) -> int | None:
+        """Send a voice note; its message id if the server tells it. Raises `TelegramError`, `TelegramUnreachable`."""
+        return await send_voice_note(self._ask, self._link.client.make, to, note)
+
     async def _ask(self, name: str, **fields: Any) -> Any:
-        """A request of the lookup's."""
+        """A request by its TL name."""
         return await self._invoke(name, self._link.client.function(name, **fields))
 
     async def _invoke(self, method: str, function: Any) -> Any:

@@ -23,7 +23,7 @@ class MtprotoClient(Protocol):
     session: Session
     """What to connect with; holds the key after the first `connect`."""
 
-    def make(self, name: str, **fields: Any) -> Any:
+    def make(self, name: str, /, **fields: Any) -> Any:
         """A TL object such as `inputPhoneCall`."""
 
     def function(self, name: str, **fields: Any) -> Any:

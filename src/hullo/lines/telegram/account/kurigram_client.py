@@ -175,7 +175,7 @@ class KurigramClient:
         if server.public_key is not None:
             _trust(server.public_key)
 
-    def make(self, name: str, **fields: Any) -> Any:
+    def make(self, name: str, /, **fields: Any) -> Any:
         """See `MtprotoClient.make`."""
         return find(_raw.types, name)(**fields)
 

@@ -143,7 +143,7 @@ class TelethonClient:
         if server.public_key is not None:
             _crypto.rsa.add_key(server.public_key, old=False)
 
-    def make(self, name: str, **fields: Any) -> Any:
+    def make(self, name: str, /, **fields: Any) -> Any:
         """See `MtprotoClient.make`."""
         return find(_types, name)(**fields)
 
