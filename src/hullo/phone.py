@@ -151,5 +151,5 @@ async def _until_online(account: Account) -> None:
 
 def _words(event: HostEvent) -> str:
     if isinstance(event, HostDown):
-        return f"{event.detail}; it is started again in {event.retry_in_ms:.0f} ms"
+        return f"{event.detail}; next try in {event.retry_in_ms:.0f} ms"
     return "running again"

@@ -60,8 +60,8 @@ async def test_wyoming_piper_speaks_while_the_text_is_written(tmp_path: Path, pi
     uri = f"unix://{tmp_path}/piper"
     settings = SpeechSettings(recogniser=None, voice=uri, voice_name=piper_voice.stem, speaker="speaker-1")
     async with wyoming_piper(tmp_path, piper_voice, uri), SpeechService(settings) as service:
-        assert isinstance(service.voice, VoiceClient)
-        assert (await service.voice.capabilities()).streams
+        assert (await VoiceClient(FixedEndpoint(uri), timeout=10).capabilities()).streams
+        assert service.voice is not None
         whole = await service.synthesise("One apple. Two apples. Three apples.")
         async with aclosing(service.voice.stream(in_words("One apple. Two apples. Three apples."))) as stream:
             streamed = np.concatenate([piece async for piece in stream])

@@ -73,6 +73,26 @@ async def test_leaving_without_finish_gives_the_work_up(tmp_path: Path) -> None:
         await eventually(engine.given_up.is_set)
 
 
+class Counting:
+    """An engine that counts how often it is asked."""
+
+    info = EngineInfo("test", "test", "", "1", "test", ["en"])
+
+    def __init__(self) -> None:
+        self.asked = 0
+
+    def transcribe(self, samples: Pcm, request: RecognitionRequest, wanted: Callable[[], bool]) -> Recognition | None:
+        self.asked += 1
+        return Recognition(f"{len(samples)} samples", None)
+
+
+async def test_a_recording_is_recognised_once(tmp_path: Path) -> None:
+    engine = Counting()
+    async with serving(tmp_path, partial(RecogniserHandler, engine, Worker())) as endpoint:
+        result = await RecogniserClient(endpoint, timeout=10).transcribe(tone(20.0, rate=16_000))
+    assert (result.text, engine.asked) == ("320000 samples", 1)
+
+
 def answers(*messages: Eventable, after: str = "audio-stop") -> Script:
     """A server that says `messages` as soon as it hears an event of the type `after`."""
 

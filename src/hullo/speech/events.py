@@ -150,7 +150,7 @@ class HostLoading(msgspec.Struct, frozen=True, kw_only=True, tag="host_loading")
 
 
 class HostDown(msgspec.Struct, frozen=True, kw_only=True, tag="host_down"):
-    """A speech host crashed, hung or did not start; it is started again in `retry_in_ms`."""
+    """A speech host crashed, hung or did not start, or a server is away; the next try is in `retry_in_ms`."""
 
     role: str
     detail: str

@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections.abc import Callable
+from contextlib import suppress
 
 import numpy as np
 from typing_extensions import override
@@ -21,6 +22,7 @@ from hullo.speech.vad import VAD_RATE
 from hullo.speech.worker import Worker
 
 _MAX_SOUND_SECONDS = 60
+_LIVE_SECONDS = 0.05
 
 
 class RecogniserHandler(EngineHandler):
@@ -58,7 +60,7 @@ class RecogniserHandler(EngineHandler):
                 await self.start(self._look(self._take))
         elif AudioStop.is_type(event.type):
             take, self._take = self._take, _Take(VAD_RATE)
-            take.over = True
+            take.ended.set()
             await self.start(self._finish(take))
 
     def _understood(self, asked: Transcribe) -> RecognitionRequest:
@@ -84,11 +86,18 @@ class RecogniserHandler(EngineHandler):
         self._take.window.feed(self._take.resampler.feed(samples))
 
     async def _look(self, take: "_Take") -> None:
-        """A partial result, unless the speech is over before it is there."""
+        """A partial result, unless the speech is over before it is there.
+
+        A recording, unlike live speech, is over at once, and whoever sent it wants nothing but its words.
+        """
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_LIVE_SECONDS):
+                await take.ended.wait()
+                return
         samples, asked_at = take.window.sound(), time.monotonic()
-        found = await self._transcribe(samples, lambda: not take.over)
+        found = await self._transcribe(samples, lambda: not take.ended.is_set())
         take.window.looked(len(samples), time.monotonic() - asked_at)
-        if found is not None and found.text and not take.over:
+        if found is not None and found.text and not take.ended.is_set():
             for message in take.news(found.text):
                 await self.write_event(message.event())
 
@@ -115,7 +124,7 @@ class _Take:
         self.resampler = Resampler(rate, VAD_RATE)
         self.window = GrowingWindow()
         self.told: str | None = None
-        self.over = False
+        self.ended = asyncio.Event()
 
     def news(self, text: str) -> list[TranscriptStart | TranscriptChunk]:
         """What tells a client that the speech seems to say `text`."""

@@ -112,9 +112,10 @@ class RemoteServer:
         """Whether it was away."""
         was_away, delay = False, _FIRST_DELAY
         while not await self._answers():
+            if not was_away:
+                log.warning("The %s is away: %s", self._role, self._failure)
+                self._on_event(HostDown(role=self._role, detail=self._failure, retry_in_ms=delay * 1000))
             was_away = True
-            log.warning("The %s is away: %s; next try in %.1f s", self._role, self._failure, delay)
-            self._on_event(HostDown(role=self._role, detail=self._failure, retry_in_ms=delay * 1000))
             self._settled.set()
             await asyncio.sleep(delay)
             delay = min(delay * 2, _LONGEST_DELAY)
