@@ -106,7 +106,8 @@ async def run(quick: bool) -> Result:
 def _conditions(script: Sequence[Caller]) -> dict[str, object]:
     kinds = [caller.condition for caller in script]
     return {
-        "callers": ", ".join(f"{kinds.count(kind)} {kind}" for kind in dict.fromkeys(kinds)) + f"; {_AT_ONCE} at once",
+        "callers": ", ".join(f"{kinds.count(kind)} {kind}" for kind in dict.fromkeys(kinds))
+        + f"; {_AT_ONCE} at once, and 1 with loss beside them",
         "voices": ", ".join(dict.fromkeys(f"{caller.engine} {caller.voice}" for caller in script)),
         "pauses": "250 to 500 ms at every comma",
         "overhead": "answer without recognition (the wait from the end pause to the text) and gateway",
@@ -129,7 +130,7 @@ async def _measure(script: Sequence[Caller], material: Path, name: str) -> Turns
     found = Turns()
     losses = {caller.loss for caller in script}
     groups = [[number for number, caller in enumerate(script) if caller.loss == loss] for loss in sorted(losses)]
-    rooms = [_AT_ONCE - 1, 1] if len(groups) > 1 else [_AT_ONCE]
+    rooms = [_AT_ONCE, *[1] * (len(groups) - 1)]
     tasks = [
         _calls(material, ENDPOINTINGS[name], numbers, script[numbers[0]].loss, room)
         for numbers, room in zip(groups, rooms, strict=True)

@@ -65,6 +65,7 @@ if TYPE_CHECKING:
     from hullo.phone import TelegramUnavailable as TelegramUnavailable
     from hullo.rtc.parameters import IceServer as IceServer
     from hullo.speech.errors import SpeechError as SpeechError
+    from hullo.speech.hearing import HearingChange as HearingChange
     from hullo.speech.interruption import InterruptionSettings as InterruptionSettings
     from hullo.speech.settings import SpeechSettings as SpeechSettings
 
@@ -116,6 +117,7 @@ _HOMES = {
     "hullo.phone": ("Phone", "TelegramUnavailable"),
     "hullo.rtc.parameters": ("IceServer",),
     "hullo.speech.errors": ("SpeechError",),
+    "hullo.speech.hearing": ("HearingChange",),
     "hullo.speech.interruption": ("InterruptionSettings",),
     "hullo.speech.settings": ("SpeechSettings",),
 }
