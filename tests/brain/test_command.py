@@ -56,7 +56,7 @@ async def test_an_answer_that_was_given_up_is_not_mixed_with_the_next() -> None:
 
 
 async def test_a_program_that_ends_is_told_and_started_again() -> None:
-    async with running("import sys; print('Bye', input(), flush=True); sys.exit(3)") as brain:
+    async with running("import sys; print('Bye', input(), flush=True); input(); sys.exit(3)") as brain:
         assert await ask(brain, "one") == ["Bye one\n"]
         with pytest.raises(BrainError, match=r"status 3"):
             await ask(brain, "two")

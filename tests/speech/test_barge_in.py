@@ -127,6 +127,34 @@ async def test_who_may_not_be_interrupted_is_not(talk: Talk, voice: VoiceClient)
     assert talk.kinds() == [Speaking, Interrupted, Speaking]
 
 
+async def test_who_forbids_interruptions_in_a_pause_ends_it(talk: Talk, voice: VoiceClient) -> None:
+    async with talk.running():
+        await talk.says(ANSWER)
+        await talk.hears_silence(1.0)
+        talk.hears((await peer(voice, "Wait a moment."))[: 48_000 // 3])
+        assert talk.queue.paused
+        talk.barge_in.enabled = False
+        assert talk.queue.sounding
+    assert talk.kinds() == [Speaking, Paused, Resumed]
+
+
+async def test_what_is_said_after_a_request_interrupted_is_not_held_against_the_peer(
+    talk: Talk, voice: VoiceClient
+) -> None:
+    sound = await peer(voice, "Wait a moment, I would like to ask something else.")
+    async with talk.running():
+        await talk.says(ANSWER)
+        await talk.hears_silence(1.0)
+        talk.hears(sound[:24_000])
+        assert talk.queue.paused
+        talk.queue.interrupt()
+        talk.hears(sound[24_000:])
+        assert talk.kinds() == [Speaking, Paused, Interrupted]
+        await talk.says("Something new is said now, to the end.")
+        await talk.hears_silence(5.0)
+    assert talk.kinds() == [Speaking, Paused, Interrupted, Speaking, Spoken]
+
+
 async def test_our_echo_does_not_interrupt_us_and_is_not_recognised(talk: Talk) -> None:
     echo = [SILENCE] * 10
     rng = np.random.default_rng(1)

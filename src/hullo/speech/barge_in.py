@@ -34,8 +34,7 @@ class BargeIn:
         settings: InterruptionSettings,
         heard_delay: Callable[[], float],
     ) -> None:
-        self.enabled = settings.enabled
-        """May be changed at any time."""
+        self._enabled = settings.enabled
         self._queue = queue
         self._model = model
         self._detector = InterruptionDetector(settings)
@@ -45,6 +44,18 @@ class BargeIn:
         self._near_frames = 0
         self._voice: _VoiceWatch | None = None
 
+    @property
+    def enabled(self) -> bool:
+        """Whether the peer may interrupt."""
+        return self._enabled
+
+    @enabled.setter
+    def enabled(self, enabled: bool) -> None:
+        self._enabled = enabled
+        if not enabled and self._detector.paused:
+            self._detector.reset()
+            self._queue.resume()
+
     def hear(self, pcm: Pcm, now: float) -> Pcm:
         """The peer's frame heard `now`; what of it is the peer, for whoever recognises: our echo is silence."""
         level = level_dbfs(pcm)
@@ -52,6 +63,8 @@ class BargeIn:
         near = self._echo.heard(pcm) >= _NEAR_SHARE
         self._near_frames = _NEAR_FRAMES if near else max(self._near_frames - 1, 0)
         theirs = pcm if self._near_frames or self._echo.delay is None else SILENCE
+        if self._detector.paused and not self._queue.paused:
+            self._detector.reset()  # somebody else has decided meanwhile
         if self.enabled and (self._queue.sounding or self._detector.paused):
             if self._voice is None:
                 self._voice = _VoiceWatch(self._model)

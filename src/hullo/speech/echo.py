@@ -19,6 +19,7 @@ _KEEP = 1 - FRAME_SECONDS / 3.0
 """The correlation is that of the last 3 s."""
 _KEEP_MEAN = 1 - FRAME_SECONDS / 1.0
 _ECHO_CORRELATION = 0.5
+_ENOUGH_FRAMES = 15
 _TAIL_DB = 2.5
 """A room's reverberation falls by so much in a frame (RT60 of half a second)."""
 _MARGIN_DB = 6.0
@@ -60,6 +61,7 @@ class EchoReference:
         self._products = np.zeros(_LAGS)
         self._said_power = np.full(_LAGS, 1e-9)
         self._heard_power = 1e-9
+        self._heard_power_squared = 1e-9
         self._gain = np.zeros(_BANDS)
         self._spoken_frames = 0
         self._quiet_frames = _LAGS
@@ -112,7 +114,13 @@ class EchoReference:
         said = self._said_even[:_LAGS]
         self._products = _KEEP * self._products + said @ heard
         self._said_power = _KEEP * self._said_power + np.einsum("ij,ij->i", said, said)
-        self._heard_power = _KEEP * self._heard_power + float(heard @ heard)
+        power = float(heard @ heard)
+        self._heard_power = _KEEP * self._heard_power + power
+        self._heard_power_squared = _KEEP * self._heard_power_squared + power * power
+        # A few frames, such as somebody's first syllable, resemble something that was said at one of fifty lags.
+        frames_compared = self._heard_power**2 / self._heard_power_squared
+        if frames_compared < _ENOUGH_FRAMES:
+            return
         correlation = self._products / np.sqrt(self._said_power * self._heard_power)
         best = int(np.argmax(correlation))
         known = self.delay is not None

@@ -88,6 +88,11 @@ class SpeechQueue:
         )
 
     @property
+    def paused(self) -> bool:
+        """Whether `resume` or `interrupt` is waited for."""
+        return self._paused_at is not None
+
+    @property
     def interruptible(self) -> bool:
         """Whether the peer may interrupt what is being said."""
         return not self._items or self._items[0].interruptible

@@ -49,8 +49,8 @@ class SpeechService:
         self._downloads = DownloadDisplay()
         self._model: SileroModel | None = None
         self.recogniser, recogniser = recogniser_backend(self.settings, self._tell, patience)
-        spoken, voice = voice_backend(self.settings, self._tell, patience)
-        self.voice = _prepared(spoken, self.settings) if spoken is not None else None
+        self.voice, voice = voice_backend(self.settings, self._tell, patience)
+        self._prepared = _prepared(self.voice, self.settings) if self.voice is not None else None
         self._backends = {"recogniser": recogniser, "voice": voice}
 
     async def __aenter__(self) -> Self:
@@ -123,13 +123,13 @@ class SpeechService:
 
     def queue(self, on_event: Callable[[QueueEvent], None]) -> SpeechQueue:
         """The mouth of a new call; without a voice it can still play files."""
-        return SpeechQueue(self.voice, on_event, clock=self._clock)
+        return SpeechQueue(self._prepared, on_event, clock=self._clock)
 
     async def prepare(self, text: str) -> None:
         """Have `text` ready, so that it can be said at once, in any call. Raises `SpeechError`."""
-        if self.voice is None:
+        if self._prepared is None:
             raise SpeechError("This service was started without a voice: set one to speak")
-        await self.voice.prepare(text)
+        await self._prepared.prepare(text)
 
     async def synthesise(self, text: str) -> Pcm:
         """The whole of `text` as sound. Raises `SpeechError`."""
