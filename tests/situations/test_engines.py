@@ -55,7 +55,8 @@ def host_pid(engine: str) -> int:
 
 async def test_faster_whisper_and_piper_and_their_hosts_killed(directory: Path) -> None:
     async with two_phones(directory, whisper_and_piper(directory)) as call:
-        assert (await call.heard()).text == SENTENCE
+        speech = await call.heard()
+        assert (speech.text, speech.language) == (SENTENCE, "en")
         assert audible_seconds(await call.said("Hello there.")) > 0.5
         utterance = call.agent.speak(LONG)
         await seen(call.agent_events, hullo.Speaking)

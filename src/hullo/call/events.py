@@ -82,7 +82,10 @@ class Partial(Event, frozen=True, kw_only=True, tag="call.partial"):
 
 
 class Speech(Event, frozen=True, kw_only=True, tag="call.speech"):
-    """What the peer said. `transcript` repeats `text` for gateways that look for that name."""
+    """What the peer said. `transcript` repeats `text` for gateways that look for that name.
+
+    `language` is what the recogniser found or was told, such as `de`; null when it does not say.
+    """
 
     text: str
     transcript: str
@@ -91,6 +94,7 @@ class Speech(Event, frozen=True, kw_only=True, tag="call.speech"):
     started_at: float
     ended_at: float
     times: TurnTimes
+    language: str | None = None
 
 
 class Unclear(Event, frozen=True, kw_only=True, tag="call.unclear"):

@@ -230,6 +230,7 @@ class Voice:
             text=heard.text,
             transcript=heard.text,
             confidence=heard.confidence,
+            language=heard.language,
             is_final=True,
             started_at=heard.started_at,
             ended_at=heard.ended_at,

@@ -34,9 +34,10 @@ class Partial(msgspec.Struct, frozen=True, kw_only=True, tag="partial"):
 class Transcript(msgspec.Struct, frozen=True, kw_only=True, tag="transcript"):
     """What the peer said in one turn; `text` is never empty.
 
-    `confidence` is 0 to 1, or None when the recogniser gives none. `end_of_speech_ms` is the pause after the last
-    sound of speech that ended the turn, `recognition_ms` the wait from there to this event: the part of recognition
-    that was not done during the pause.
+    `confidence` is 0 to 1, or None when the recogniser gives none; `language` is that which the recogniser found or
+    was told, None when it does not say. `end_of_speech_ms` is the pause after the last sound of speech that ended the
+    turn, `recognition_ms` the wait from there to this event: the part of recognition that was not done during the
+    pause.
     """
 
     text: str
@@ -45,6 +46,7 @@ class Transcript(msgspec.Struct, frozen=True, kw_only=True, tag="transcript"):
     ended_at: float
     end_of_speech_ms: float
     recognition_ms: float
+    language: str | None = None
 
 
 class NothingRecognised(msgspec.Struct, frozen=True, kw_only=True, tag="nothing_recognised"):

@@ -219,18 +219,17 @@ class Listener:
             result = await self._result(job)
         except SpeechError as error:
             self._on_event(self._failed(segment, FailureKind.FAILED, str(error)))
-        text = result.text if result is not None else ""
         if segment.continues:
-            self._turn.add(segment.started_at, text)
+            self._turn.add(segment.started_at, result.text if result is not None else "")
             self._tell_partial(segment.started_at, self._turn.text)
         elif result is not None or self._turn.text:
-            self._on_event(self._whole(segment, text, result.confidence if result is not None else None))
+            self._on_event(self._whole(segment, result))
 
-    def _whole(self, segment: Segment, text: str, confidence: float | None) -> ListenerEvent:
-        """The event of a turn that is over: `text` are its last words."""
+    def _whole(self, segment: Segment, last: Recognised | None) -> ListenerEvent:
+        """The event of a turn that is over: `last` has its last words, None if they were not recognised."""
         assert self._started is not None
         started_at = self._turn.began(segment.started_at)
-        text = self._turn.finish(text)
+        text = self._turn.finish(last.text if last is not None else "")
         end_of_speech_ms = round((segment.decided_at - segment.ended_at) * 1000, 1)
         recognition_ms = round((self._clock() - self._started - segment.decided_at) * 1000, 1)
         if not text:
@@ -242,7 +241,8 @@ class Listener:
             )
         return Transcript(
             text=text,
-            confidence=confidence,
+            confidence=last.confidence if last is not None else None,
+            language=last.language if last is not None else None,
             started_at=started_at,
             ended_at=segment.ended_at,
             end_of_speech_ms=end_of_speech_ms,
