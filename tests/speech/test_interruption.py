@@ -50,7 +50,7 @@ def test_a_short_word_pauses_and_is_forgiven() -> None:
 
 def test_behind_a_longer_phrase_somebody_may_draw_breath() -> None:
     peer = Peer()
-    peer.does("v" * 40 + "." * 20 + "v" * 20)
+    peer.does("v" * 40 + "." * 25 + "v" * 20)
     assert peer.kinds() == [Action.PAUSE, Action.INTERRUPT]
 
 

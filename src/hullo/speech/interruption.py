@@ -37,7 +37,7 @@ class InterruptionSettings:
     confirm: float = 0.18
     """If the voice activity hears no voice within this time after the pause, it was a noise, and we go on."""
     release: float = 0.3
-    """The peer is silent for so long (half as long again behind a longer phrase): it was no interruption, and we go on."""
+    """The peer is silent for so long (twice that behind a longer phrase): it was no interruption, and we go on."""
     interrupt: float = 1.2
     """The peer has spoken for so long: it is an interruption. Costs nothing but time: we are silent already."""
     reconsider: float = 4.0
@@ -129,7 +129,7 @@ class InterruptionDetector:
         if self._last_voice is None:
             return paused_at + settings.confirm
         # Behind a whole phrase somebody may well draw breath; behind a "yeah" hardly anybody does.
-        longer = 1.5 if self._last_voice - self._began >= _PHRASE_SECONDS else 1.0
+        longer = 2.0 if self._last_voice - self._began >= _PHRASE_SECONDS else 1.0
         return self._last_voice + settings.release * longer
 
     def _end(self, action: Action) -> Action:
