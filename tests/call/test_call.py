@@ -69,6 +69,22 @@ async def test_connected_is_not_said_before_media_is_proven() -> None:
     assert report.duration == 0
 
 
+async def test_nothing_is_told_after_the_end() -> None:
+    line = MemoryLine()
+    async with switchboard(line) as board:
+        call = board.dial("mem:ann")
+        happened = call.events()
+        everything = board.stream()
+        call.hangup()
+        report = await call.wait_ended()
+        call.note_error("voice", "too late", retryable=True)
+        told = [event async for event in happened]
+        everything.close()
+        assert [event async for event in everything][-1] == told[-1]
+    assert names(told)[-1] == "call.ended"
+    assert report.errors == []
+
+
 async def test_nobody_answers() -> None:
     line = MemoryLine()
     async with switchboard(line) as board:

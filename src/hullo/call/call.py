@@ -295,7 +295,9 @@ class Call:
         return event
 
     def note_error(self, component: str, error: str, retryable: bool) -> None:
-        """Something failed and the call goes on: into the report and to the gateway."""
+        """Something failed and the call goes on: into the report and to the gateway. Nothing once it has ended."""
+        if self.state is CallState.ENDED:
+            return
         del self._errors[_MAX_ERRORS - 1 :]
         self._errors.append(f"{component}: {error}")
         self.emit(events.Error, component=component, error=error, retryable=retryable)
