@@ -169,6 +169,27 @@ async def test_calls_that_nobody_answered_end_with_the_account_and_those_that_ta
         await offer.reject(BYE)
 
 
+async def test_a_call_that_is_given_up_while_its_leg_starts_frees_the_leg(monkeypatch: pytest.MonkeyPatch) -> None:
+    starting: asyncio.Queue[TelegramLeg] = asyncio.Queue()
+
+    async def start(leg: TelegramLeg) -> None:
+        starting.put_nowait(leg)
+        await asyncio.Event().wait()
+
+    monkeypatch.setattr(TelegramLeg, "start", start)
+    server = MemoryTelegram()
+    async with alice_and_bob(server) as (alice, bob):
+        tasks = [asyncio.ensure_future(alice.line.dial("@robert", alice.rang))]
+        tasks.append(asyncio.ensure_future((await bob.offer()).accept()))
+        legs = [await starting.get(), await starting.get()]
+        for task in tasks:
+            task.cancel()
+        async with asyncio.timeout(DEADLINE):
+            await asyncio.gather(*tasks, return_exceptions=True)
+        assert [(await leg.ended()).detail for leg in legs] == ["we gave the call up"] * 2
+        assert not [task for task in asyncio.all_tasks() if task.get_name() == "rtc leg"]
+
+
 # Two calls at once
 
 

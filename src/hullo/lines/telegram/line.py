@@ -41,6 +41,7 @@ MAX_REMEMBERED = 256
 MAX_RINGING = 16
 """Incoming calls that are looked at at the same time; more are left to ring out."""
 
+GAVE_UP = Ending(EndReason.HANGUP_BOT, "we gave the call up")
 GLARE = Ending(EndReason.BUSY, "both called each other at the same time; their call comes in")
 
 _ADDRESS = re.compile(r"@[A-Za-z][A-Za-z0-9_]{3,31}|\+?[0-9]{4,19}")
@@ -249,10 +250,14 @@ class TelegramLine:
                 consent=self._consent,
             )
         except BaseException:
-            await self._close(call, Ending(EndReason.HANGUP_BOT, "we gave the call up"))
+            await self._close(call, GAVE_UP)
             raise
         call.over.add_done_callback(lambda over: leg.hang_up(over.result()))
-        await leg.start()
+        try:
+            await leg.start()
+        except BaseException:
+            await leg.close(GAVE_UP)
+            raise
         call.hand_packets_to(leg.packet_arrived)
         return leg
 
