@@ -109,6 +109,10 @@ def test_the_unfinished_are_listed_and_recovered(tmp_path: Path) -> None:
     assert "1.ogg  0:01.0 recovered" in said
     assert "2.ogg  removed: nothing had been recorded yet" in said
     assert "every message is finished" in succeeded(tmp_path, "recover")
+    (tmp_path / "3.ogg").write_text("shopping list")
+    result = run(tmp_path, "recover")
+    assert result.exit_code == 1
+    assert "holds no Ogg Opus" in result.stderr
 
 
 @pytest.mark.parametrize(

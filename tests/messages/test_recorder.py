@@ -74,6 +74,16 @@ def test_the_limit_is_announced_and_kept(tmp_path: Path) -> None:
     assert recorder.stop().duration == 1.0
 
 
+def test_more_than_can_be_written_in_time_becomes_silence_of_the_same_length(tmp_path: Path) -> None:
+    recorder = VoiceMessageRecorder(tmp_path / "note.ogg")
+    frames = sweep(30.0).reshape(-1, FRAME_SAMPLES)
+    for frame in frames:
+        recorder.hear(frame, 0.0)
+    assert recorder.dropped_ms > 0  # 30 s at once; an encoder is not that fast
+    assert recorder.dropped_ms % 20 == 0
+    assert recorder.stop().duration == 30.0
+
+
 def test_nothing_is_taken_during_a_pause_and_what_came_before_is_written(tmp_path: Path) -> None:
     path = tmp_path / "note.ogg"
     recorder = record(path, sweep(0.3))
@@ -155,8 +165,8 @@ except RecordingFailed as error:
 """
 
 
-@pytest.mark.parametrize("room", [9000, 20_000])
-def test_a_full_disk_is_one_clear_error_and_what_was_recorded_is_kept(tmp_path: Path, room: int) -> None:
+def test_a_full_disk_is_one_clear_error_and_what_was_recorded_is_kept(tmp_path: Path) -> None:
+    room = 12_000
     path = tmp_path / "note.ogg"
     command = [sys.executable, "-c", FULL, str(path), str(room)]
     said = subprocess.run(command, capture_output=True, text=True, check=True, timeout=DEADLINE).stdout.splitlines()
@@ -205,14 +215,13 @@ for number in range(1000):
     frame = said[number * 960 : (number + 1) * 960]
     recorder.hear(frame, 0.0)
     print(number, flush=True)
-    time.sleep(max(0.0, began + (number + 1) * 0.02 / SPEED - time.monotonic()))
+    time.sleep(max(0.0, began + (number + 1) * 0.02 - time.monotonic()))
 """
 
 
-def kill_one(path: Path, speed: float, after: float) -> None:
+def kill_one(path: Path, after: float) -> None:
     """Kill a recorder, and see that no more than a second is lost and the rest is whole."""
-    code = KILLED.replace("SPEED", str(speed))
-    with subprocess.Popen([sys.executable, "-c", code, str(path)], stdout=subprocess.PIPE) as process:
+    with subprocess.Popen([sys.executable, "-c", KILLED, str(path)], stdout=subprocess.PIPE) as process:
         assert process.stdout is not None
         assert process.stdout.readline() == b"go\n"
         time.sleep(after)
@@ -232,7 +241,7 @@ def kill_one(path: Path, speed: float, after: float) -> None:
 
 @pytest.mark.parametrize("seed", range(2))
 def test_a_killed_recorder_loses_less_than_a_second(tmp_path: Path, seed: int) -> None:
-    kill_one(tmp_path / "note.ogg", speed=10.0, after=random.Random(seed).uniform(0.05, 0.6))
+    kill_one(tmp_path / "note.ogg", after=random.Random(seed).uniform(1.1, 1.7))
 
 
 @pytest.mark.soak
@@ -240,16 +249,16 @@ def test_a_killed_recorder_loses_less_than_a_second(tmp_path: Path, seed: int) -
 def test_recorders_killed_at_a_hundred_moments(tmp_path: Path) -> None:
     rng = random.Random(20)
     for number in range(100):
-        kill_one(tmp_path / f"{number}.ogg", speed=1.0, after=rng.uniform(0.0, 3.0))
+        kill_one(tmp_path / f"{number}.ogg", after=rng.uniform(0.0, 3.0))
 
 
 def test_sound_does_not_stay_in_memory(tmp_path: Path) -> None:
     recorder = VoiceMessageRecorder(tmp_path / "note.ogg")
     said = sweep(1.0)
     tracemalloc.start()
-    for _ in range(60):
+    for _ in range(40):
         recorder.write(said.copy())
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
-    assert recorder.stop().duration == 60.0
-    assert peak < 3_000_000  # 20 s wait for the encoder at most; all of it would be 5.8 MB
+    assert recorder.stop().duration == 40.0
+    assert peak < 2_700_000  # 20 s wait for the encoder at most; all of it would be 3.8 MB

@@ -14,7 +14,7 @@ from hullo.messages.errors import NotPlayable
 from hullo.messages.sound import FileSound, OggOpusSound, open_sound
 from tests.messages.sounds import quiet, read_all, record, sound_in, sweep, time_of
 
-SECONDS = 40.0
+SECONDS = 20.0
 
 
 @pytest.fixture(scope="module")

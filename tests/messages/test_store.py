@@ -115,16 +115,27 @@ def test_a_recorder_killed_before_its_first_page_leaves_nothing(store: MessageSt
 def test_a_file_of_somebody_else_is_never_removed(store: MessageStore, content: bytes) -> None:
     path = store.new_path(NOON)
     path.write_bytes(content)
-    with pytest.raises(MessageError, match="holds no Ogg Opus"):
-        list(store.recover())
+    torn(store, 5, seconds=1.0)
+    refused, recovered = store.recover()
+    assert refused == Recovered(path=path, metadata=None, problem=f"{path} can't be recovered: it holds no Ogg Opus")
+    assert recovered.metadata is not None
     assert path.read_bytes() == content
 
 
-def test_metadata_that_are_none(store: MessageStore) -> None:
-    path = kept(store, 1)
-    sidecar(path).write_text("{}")
+@pytest.mark.parametrize("content", ["{}", "", "[1, 2", '{"id": 5}'])
+def test_metadata_that_can_not_be_read_are_made_again(store: MessageStore, content: str) -> None:
+    kept(store, 1)
+    path = kept(store, 2)
+    before = load(path)
+    assert before is not None
+    sidecar(path).write_text(content)
     with pytest.raises(MessageError, match="holds no metadata of a voice message"):
-        store.messages()
+        load(path)
+    assert [one.condition for one in store.messages()] == [Condition.FINISHED, Condition.UNFINISHED]
+    [recovered] = store.recover()
+    assert recovered.metadata is not None
+    assert (recovered.metadata.duration, recovered.metadata.size) == (before.duration, before.size)
+    assert load(path) == recovered.metadata
 
 
 def test_metadata_are_written_whole_or_not_at_all(store: MessageStore) -> None:

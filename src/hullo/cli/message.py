@@ -11,7 +11,7 @@ import typer
 from rich.table import Table
 
 from hullo.cli.message_io import drawn, length, record_all, sound_of, write_wav
-from hullo.cli.show import err, fail, json_line, out, plain
+from hullo.cli.show import complain, err, fail, json_line, out, plain
 from hullo.messages.encoder import Bitrate
 from hullo.messages.errors import MessageError
 from hullo.messages.player import PlaybackEvent, PlaybackFailed, VoiceMessagePlayer
@@ -114,6 +114,8 @@ def recover(folder: FolderOption = None, as_json: JsonOption = False) -> None:
             found.append(one)
             if as_json:
                 json_line(one)
+            elif one.problem:
+                complain(one.problem)
             elif one.metadata is None:
                 out.print(f"{plain(one.path.name)}  removed: nothing had been recorded yet")
             else:
@@ -122,6 +124,8 @@ def recover(folder: FolderOption = None, as_json: JsonOption = False) -> None:
         fail(str(error))
     if not found and not as_json:
         out.print("every message is finished")
+    if any(one.problem for one in found):
+        raise typer.Exit(1)
 
 
 @message.command()

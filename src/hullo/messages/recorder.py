@@ -133,6 +133,8 @@ class VoiceMessageRecorder:
     def hear(self, pcm: Pcm, now: float) -> None:
         """A frame of a call, as an `Ear`: never waits. After 20 s of a stalled disk silence stands for the sound."""
         taken = self._admit(pcm)
+        if not len(taken):
+            return
         while self._owed and not self._work.full():
             silence = SILENCE[: self._owed]
             self._owed -= len(silence)
@@ -204,6 +206,10 @@ class VoiceMessageRecorder:
     def _join(self) -> None:
         if self._state is not RecorderState.STOPPED:
             self._state = RecorderState.STOPPED
+            while self._owed:
+                silence = SILENCE[: self._owed]
+                self._owed -= len(silence)
+                self._work.put(silence)
             self._work.put(_End())
             self._thread.join()
 

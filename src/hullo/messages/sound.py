@@ -1,5 +1,6 @@
 """Files as sound that can be read from any position: Ogg Opus by our own reader, all else by PyAV."""
 
+import contextlib
 import os
 from collections import deque
 from collections.abc import Generator, Iterator
@@ -70,8 +71,8 @@ class OggOpusSound:
         self._path = path
         self._reader = OggOpusReader()
         self._decoder = ConcealingDecoder()
-        self._file: BinaryIO = path.open("rb")
-        try:
+        with contextlib.ExitStack() as opening:
+            self._file: BinaryIO = opening.enter_context(path.open("rb"))
             first = next(self._pages(), None)
             if first is None or self._reader.head is None:
                 raise NotPlayable(f"{path} can't be played: it holds no sound yet")
@@ -82,9 +83,7 @@ class OggOpusSound:
             self._gain = 10 ** (self.head.gain / 20)
             self.position = 0
             self.seek(0)
-        except BaseException:
-            self._file.close()
-            raise
+            opening.pop_all()
 
     def read(self) -> Pcm | None:
         """See `Sound.read`."""

@@ -36,7 +36,7 @@ class Condition(StrEnum):
     FINISHED = "finished"
     RECORDING = "recording"
     UNFINISHED = "unfinished"
-    """Its recorder died; `MessageStore.recover` finishes it."""
+    """Its recorder died, or its metadata can't be read; `MessageStore.recover` mends that."""
 
 
 class StoredMessage(msgspec.Struct, frozen=True, kw_only=True):
@@ -53,7 +53,9 @@ class Recovered(msgspec.Struct, frozen=True, kw_only=True):
 
     path: Path
     metadata: VoiceMessageMetadata | None
-    """None if nothing had been recorded yet: the file is gone."""
+    """None if nothing had been recorded yet: the file is gone then."""
+    problem: str = ""
+    """Why it could not be finished: it is as it was."""
 
 
 class MessageStore:
@@ -71,7 +73,7 @@ class MessageStore:
         return self.folder / f"{now.astimezone(UTC):%Y%m%d-%H%M%S}-{secrets.token_hex(2)}.ogg"
 
     def messages(self) -> list[StoredMessage]:
-        """All of them, oldest first. Raises `MessageError` for metadata that can't be read."""
+        """All of them, oldest first. Raises `MessageError` for files that we are not allowed to read."""
         return [self._look(path) for path in sorted(self.folder.glob("*.ogg"))]
 
     def find(self, name: str) -> StoredMessage:
@@ -102,18 +104,21 @@ class MessageStore:
                 raise MessageError(f"{message.path} can't be marked as heard: {error.strerror}") from None
 
     def recover(self) -> Iterator[Recovered]:
-        """Finish every message whose recorder died; those that are being recorded are left alone.
-
-        Raises `MessageError` if the disk refuses it.
-        """
+        """Finish every message whose recorder died; those that are being recorded are left alone."""
         for one in self.messages():
             if one.condition is Condition.UNFINISHED:
-                yield recover(one.path)
+                try:
+                    yield recover(one.path)
+                except MessageError as error:
+                    yield Recovered(path=one.path, metadata=None, problem=str(error))
 
     def _look(self, path: Path) -> StoredMessage:
         if _being_recorded(path):
             return StoredMessage(path=path, condition=Condition.RECORDING)
-        known = metadata.load(path)
+        try:
+            known = metadata.load(path)
+        except MessageError:
+            known = None
         condition = Condition.UNFINISHED if known is None else Condition.FINISHED
         return StoredMessage(path=path, condition=condition, metadata=known)
 
