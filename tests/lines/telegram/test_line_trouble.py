@@ -179,7 +179,7 @@ async def test_a_call_that_is_given_up_while_its_leg_starts_frees_the_leg(monkey
     monkeypatch.setattr(TelegramLeg, "start", start)
     server = MemoryTelegram()
     async with alice_and_bob(server) as (alice, bob):
-        tasks = [asyncio.ensure_future(alice.line.dial("@robert", alice.rang))]
+        tasks: list[asyncio.Future[Any]] = [asyncio.ensure_future(alice.line.dial("@robert", alice.rang))]
         tasks.append(asyncio.ensure_future((await bob.offer()).accept()))
         legs = [await starting.get(), await starting.get()]
         for task in tasks:
