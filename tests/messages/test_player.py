@@ -3,7 +3,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from hullo.media.pcm import FRAME_SAMPLES, SAMPLE_RATE, Pcm
+from hullo.media.pcm import FRAME_SAMPLES, SAMPLE_RATE, Mouth, Pcm
 from hullo.messages.player import (
     PlaybackEnded,
     PlaybackEvent,
@@ -27,7 +27,8 @@ def note(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def pulled(player: VoiceMessagePlayer, seconds: float = 1000.0) -> Pcm:
     """What a listener hears in that time, or until it is over."""
     frames = [quiet(0)]
-    while len(frames) <= seconds * 50 and (frame := player.pull(0.0)) is not None:
+    mouth: Mouth = player.pull
+    while len(frames) <= seconds * 50 and (frame := mouth(0.0)) is not None:
         assert len(frame) == FRAME_SAMPLES
         frames.append(frame)
     return np.concatenate(frames)
