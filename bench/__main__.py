@@ -18,6 +18,7 @@ from bench import (
     loss,
     messages,
     network,
+    rendezvous,
     speaking,
     telegram,
     telegram_media,
@@ -41,6 +42,7 @@ BENCHMARKS: Mapping[str, Callable[[bool], Awaitable[Result]]] = {
     "telegram_media": telegram_media.run,
     "direct": direct.run,
     "messages": messages.run,
+    "rendezvous": rendezvous.run,
 }
 
 NEED_NETWORK = {"latency", "density", "telegram", "telegram_media"}

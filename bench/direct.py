@@ -108,14 +108,15 @@ async def _calls(case: Case, count: int) -> list[SetUp]:
     """`count` calls between two who have never called before."""
     with tempfile.TemporaryDirectory() as folder, datagrams_late(case.round_trip / 2):
         async with _two(Path(folder), case) as (alice, offers):
-            return [await _call(alice, offers) for _ in range(count)]
+            return [await call(alice, offers) for _ in range(count)]
 
 
-async def _call(alice: DirectLine, offers: "asyncio.Queue[Offer]") -> SetUp:
+async def call(alice: DirectLine, offers: "asyncio.Queue[Offer]", to: str = "bob") -> SetUp:
+    """Call somebody who answers at once, and hang up when both have confirmed that they hear."""
     loop = asyncio.get_running_loop()
     began = loop.time()
     async with asyncio.timeout(DEADLINE):
-        dialing = asyncio.create_task(alice.dial("bob", lambda: None))
+        dialing = asyncio.create_task(alice.dial(to, lambda: None))
         offer = await offers.get()
         rang = loop.time() - began
         callee = await offer.accept()
@@ -144,7 +145,7 @@ async def _two(folder: Path, case: Case) -> AsyncIterator[tuple[DirectLine, "asy
     ):
         hers, his = (stack.enter_context(Vault(folder / name)) for name in ("alice", "bob"))
         lines = [
-            _line(vault, person, contact, far, case.ice, clock)
+            line_of(vault, person, contact, far, case.ice, clock)
             for vault, person, contact in ((hers, "alice", "bob"), (his, "bob", "alice"))
         ]
         running = [asyncio.create_task(line.run(offers.put_nowait)) for line in lines]
@@ -160,7 +161,8 @@ async def _two(folder: Path, case: Case) -> AsyncIterator[tuple[DirectLine, "asy
             await asyncio.gather(*running, return_exceptions=True)
 
 
-def _line(vault: Vault, person: str, contact: str, port: int, ice: IceOptions, clock: MediaClock) -> DirectLine:
+def line_of(vault: Vault, person: str, contact: str, port: int, ice: IceOptions, clock: MediaClock) -> DirectLine:
+    """The line of a new person with one contact, over the rendezvous at a local port."""
     Sessions.create(vault, Device(person, "phone"))
     book = ContactBook(vault)
     book.add(contact)

@@ -9,6 +9,7 @@ from hullo.rendezvous.wire import MAX_DEVICES, Bundle, PublishedKeys
 
 _SCHEMA = """
 PRAGMA journal_mode = WAL;
+PRAGMA synchronous = NORMAL; -- a power cut may cost the last seconds; devices register again
 CREATE TABLE IF NOT EXISTS people (person TEXT PRIMARY KEY, identity BLOB NOT NULL) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS devices (
     person TEXT NOT NULL, device TEXT NOT NULL, keys BLOB, PRIMARY KEY (person, device)

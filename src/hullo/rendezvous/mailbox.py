@@ -10,6 +10,8 @@ MAX_WAITING = 32
 """Envelopes for one device; more are refused, and the sender is told."""
 MAX_BYTES = 64 * 1024 * 1024
 """For all devices together."""
+LOOK_EVERY = 1.0
+"""Seconds between two looks for what has waited too long."""
 
 
 class _Waiting(msgspec.Struct):
@@ -26,6 +28,7 @@ class Mailboxes:
         self._max_bytes = max_bytes
         self._boxes: dict[tuple[str, str], deque[_Waiting]] = {}
         self._bytes = 0
+        self._next_look = 0.0
 
     def put(self, person: str, device: str, envelope: Envelope, now: float, seconds: float) -> bool:
         """Keep an envelope for that long; False if there is no room."""
@@ -43,12 +46,16 @@ class Mailboxes:
         self._throw_away(now)
         box = self._boxes.pop((person, device), ())
         self._bytes -= sum(len(waiting.envelope.data) for waiting in box)
-        return [msgspec.structs.replace(waiting.envelope, waited=now - waiting.since) for waiting in box]
+        fresh = [waiting for waiting in box if waiting.until > now]
+        return [msgspec.structs.replace(waiting.envelope, waited=now - waiting.since) for waiting in fresh]
 
     def __len__(self) -> int:
         return sum(map(len, self._boxes.values()))
 
     def _throw_away(self, now: float) -> None:
+        if now < self._next_look:
+            return
+        self._next_look = now + LOOK_EVERY
         for key, box in [*self._boxes.items()]:
             for waiting in [waiting for waiting in box if waiting.until <= now]:
                 box.remove(waiting)
