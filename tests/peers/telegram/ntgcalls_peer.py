@@ -6,7 +6,7 @@ import secrets
 import sys
 import time
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any, cast
 
@@ -33,6 +33,7 @@ from tests.lines.telegram.memory_telegram import MemoryAccount
 
 ROOT = Path(__file__).parents[3]
 DEADLINE = 20.0
+STOP_DEADLINE = 5.0
 
 
 class NtgCallsPeer:
@@ -208,8 +209,18 @@ async def ntgcalls_peer(
     finally:
         living.cancel()
         await asyncio.gather(living, return_exceptions=True)
-        if process.returncode is None:
-            process.kill()
+        await _end(process)
+
+
+async def _end(process: asyncio.subprocess.Process) -> None:
+    """Let it stop its call: one that is killed leaves its TURN allocation, and the next on its port gets none (437)."""
+    assert process.stdin is not None
+    process.stdin.close()
+    with suppress(TimeoutError):
+        async with asyncio.timeout(STOP_DEADLINE):
+            await process.wait()
+    if process.returncode is None:
+        process.kill()
         await process.wait()
 
 
