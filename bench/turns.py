@@ -174,7 +174,7 @@ def add_turns(found: Turns, turns: Sequence[Mapping[str, Any]], diary: Sequence[
         if any(begin <= entry.get("ended_at", 0.0) < end for entry in diary):
             found.cut += 1
             continue
-        answers = [entry for entry in diary if begin < entry.get("answered_at", 0.0) <= (answer_at or 0.0)]
+        answers = [entry for entry in diary if "answered_at" in entry and _answers(entry, end, answer_at or 0.0)]
         if not answers:
             found.unanswered += 1
             continue
@@ -183,3 +183,9 @@ def add_turns(found: Turns, turns: Sequence[Mapping[str, Any]], diary: Sequence[
         found.overheads.append(answer_at - end - waited)
         found.recognitions.append(answers[-1]["recognition_ms"] / 1000)
         found.pauses.append(answers[-1]["pause_ms"] / 1000)
+
+
+def _answers(entry: Mapping[str, Any], end: float, answer_at: float) -> bool:
+    """Whether the answer heard at `answer_at` is to what ended at `end`, and not a late one to the turn before."""
+    decided_at = entry["answered_at"] - entry["recognition_ms"] / 1000
+    return bool(end < decided_at and entry["answered_at"] <= answer_at)

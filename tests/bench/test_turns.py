@@ -62,17 +62,19 @@ def test_what_is_counted_of_a_turn() -> None:
         {"said_from": 10.0, "said_to": 12.0, "answer_at": 12.6},
         {"said_from": 20.0, "said_to": 23.0, "answer_at": 24.0},
         {"said_from": 30.0, "said_to": 31.0, "answer_at": None},
+        {"said_from": 40.0, "said_to": 41.0, "answer_at": 42.0},
     ]
     diary: list[dict[str, Any]] = [
         {"ended_at": 12.35}, {"answered_at": 12.4, **answer},
         {"ended_at": 21.0}, {"answered_at": 21.2, **answer}, {"ended_at": 23.4}, {"answered_at": 23.5, **answer},
-        {"ended_at": 31.4},
+        {"ended_at": 31.4}, {"answered_at": 41.9, **answer, "recognition_ms": 10_000.0},
     ]  # fmt: skip
     add_turns(found, said, diary)
     figures = found.figures()
     assert figures["overhead_p50_ms"] == pytest.approx(400)
     assert figures["answer_p50_ms"] == pytest.approx(600)
-    assert figures["early_cut_share"] == figures["unanswered_share"] == pytest.approx(1 / 3)
+    assert figures["early_cut_share"] == pytest.approx(1 / 4)
+    assert figures["unanswered_share"] == pytest.approx(2 / 4)
 
 
 def test_the_script_has_fifty_turns_of_every_condition_the_same_every_time() -> None:
