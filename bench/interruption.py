@@ -18,11 +18,11 @@ from hullo.media.netsim import Network, NetworkProfile
 from hullo.media.pcm import FRAME_SAMPLES, FRAME_SECONDS, SAMPLE_RATE, Pcm
 from hullo.media.receiver import Receiver
 from hullo.media.sender import Sender
-from hullo.speech.barge_in import BargeIn
 from hullo.speech.events import Interrupted, Paused, QueueEvent, Resumed
-from hullo.speech.interruption import InterruptionSettings
-from hullo.speech.queue import SpeechQueue
-from hullo.speech.vad import SileroModel
+from hullo.speech.interruption.barge_in import BargeIn
+from hullo.speech.interruption.decision import InterruptionSettings
+from hullo.speech.listening.vad import SileroModel
+from hullo.speech.speaking.queue import SpeechQueue
 
 ONE_WAY = 0.01
 """Seconds that a packet takes; the person's network adds its own time to the figures, twice."""
@@ -196,7 +196,7 @@ def _right_words(conversation: Conversation) -> Iterator[bool]:
 
 def _spoken() -> tuple[Pcm, list[float]]:
     """All that the agent says, and where its words begin."""
-    from hullo.speech.sentences import sentences
+    from hullo.speech.speaking.sentences import sentences
 
     sounds, begins, at = [], [], 0
     for sentence in sentences(_AGENT):

@@ -14,8 +14,8 @@ from scipy.signal import butter, lfilter
 
 from hullo.media.pcm import SAMPLE_RATE, Pcm
 from hullo.speech.engines.espeak import EspeakVoice
+from hullo.speech.listening.resample import resample
 from hullo.speech.ports import OnWords, WordTiming, unheard
-from hullo.speech.resample import resample
 
 INTERRUPTIONS = (
     "Wait, I need to ask something else first.",

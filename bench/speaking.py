@@ -9,9 +9,9 @@ import numpy as np
 from bench.result import Result, Target, quantile
 from hullo.media.pcm import FRAME_SECONDS, Pcm
 from hullo.speech.events import QueueEvent, Speaking
-from hullo.speech.queue import SpeechQueue
 from hullo.speech.service import SpeechService
 from hullo.speech.settings import SpeechSettings
+from hullo.speech.speaking.queue import SpeechQueue
 
 _TOKEN_SECONDS = 0.025
 _SENTENCE = "Table {} of this evening is for four people."

@@ -65,8 +65,8 @@ if TYPE_CHECKING:
     from hullo.phone import TelegramUnavailable as TelegramUnavailable
     from hullo.rtc.parameters import IceServer as IceServer
     from hullo.speech.errors import SpeechError as SpeechError
-    from hullo.speech.hearing import HearingChange as HearingChange
-    from hullo.speech.interruption import InterruptionSettings as InterruptionSettings
+    from hullo.speech.interruption.decision import InterruptionSettings as InterruptionSettings
+    from hullo.speech.listening.hearing import HearingChange as HearingChange
     from hullo.speech.settings import SpeechSettings as SpeechSettings
 
 __version__ = "0.1.0"
@@ -117,8 +117,8 @@ _HOMES = {
     "hullo.phone": ("Phone", "TelegramUnavailable"),
     "hullo.rtc.parameters": ("IceServer",),
     "hullo.speech.errors": ("SpeechError",),
-    "hullo.speech.hearing": ("HearingChange",),
-    "hullo.speech.interruption": ("InterruptionSettings",),
+    "hullo.speech.listening.hearing": ("HearingChange",),
+    "hullo.speech.interruption.decision": ("InterruptionSettings",),
     "hullo.speech.settings": ("SpeechSettings",),
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}

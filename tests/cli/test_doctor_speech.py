@@ -9,8 +9,8 @@ import pytest
 from hullo.cli.doctor_speech import examine_speech
 from hullo.cli.finding import Finding, Verdict
 from hullo.speech.engines.engine import Emit, EngineInfo
-from hullo.speech.voice_handler import VoiceHandler
-from hullo.speech.worker import Worker
+from hullo.speech.hosting.voice_handler import VoiceHandler
+from hullo.speech.hosting.worker import Worker
 from tests.speech.models.piper import make_piper
 from tests.speech.openai_server import KEY, OpenAiHost
 from tests.speech.support import serving

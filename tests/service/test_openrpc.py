@@ -18,7 +18,7 @@ from hullo.service import openrpc
 from hullo.service.errors import ErrorCode, errors_as_markdown
 from hullo.service.methods import METHODS
 from hullo.service.rpc import encode_notification
-from hullo.speech.wording import TimingSource
+from hullo.speech.speaking.wording import TimingSource
 from tests.service.node_programs import FOLDER, install_packages, run_node
 from tests.service.socket_client import SocketClient, running
 from tests.service.test_methods import active_call

@@ -13,7 +13,7 @@ import pytest
 import hullo
 from hullo.call.event_stream import EventStream
 from hullo.media.pcm import Pcm, level_dbfs
-from hullo.speech.audiofile import stream_file
+from hullo.speech.speaking.audiofile import stream_file
 
 EventT = TypeVar("EventT", bound=hullo.CallEvent)
 

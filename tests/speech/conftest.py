@@ -7,15 +7,24 @@ from pathlib import Path
 
 import pytest
 
-from hullo.speech.client import FixedEndpoint, RecogniserClient, VoiceClient
-from hullo.speech.vad import SileroModel
+from hullo.speech.listening.vad import SileroModel
+from hullo.speech.servers.client import FixedEndpoint, RecogniserClient, VoiceClient
 from tests.speech.models.piper import make_piper
 from tests.speech.models.whisper import make_whisper
 
 
 def _host(role: str, directory: Path) -> Iterator[str]:
     socket = directory / "socket"
-    command = [sys.executable, "-m", "hullo.speech.host", "--supervised", "--role", role, "--socket", str(socket)]
+    command = [
+        sys.executable,
+        "-m",
+        "hullo.speech.hosting.host",
+        "--supervised",
+        "--role",
+        role,
+        "--socket",
+        str(socket),
+    ]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
         assert process.stdin is not None
         assert process.stdout is not None

@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from wyoming.server import AsyncUnixServer, HandlerFactory
 
 from hullo.media.pcm import FRAME_SAMPLES, FRAME_SECONDS, Pcm
-from hullo.speech.client import FixedEndpoint, VoiceClient, whole
-from hullo.speech.listener import Listener
+from hullo.speech.listening.listener import Listener
+from hullo.speech.servers.client import FixedEndpoint, VoiceClient, whole
 
 Script = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 

@@ -8,15 +8,15 @@ import numpy as np
 
 from hullo.media.opus import OpusDecoder, OpusEncoder
 from hullo.media.pcm import Pcm
-from hullo.speech.client import RecogniserClient, VoiceClient
 from hullo.speech.endpointing.fixed import FixedPause
 from hullo.speech.events import HostDown, HostUp, ListenerEvent, SpeechEvent, Transcript
-from hullo.speech.listener import Listener
-from hullo.speech.segmenter import SegmenterSettings
+from hullo.speech.hosting.supervisor import Patience
+from hullo.speech.listening.listener import Listener
+from hullo.speech.listening.segmenter import SegmenterSettings
+from hullo.speech.listening.vad import SileroModel
+from hullo.speech.servers.client import RecogniserClient, VoiceClient
 from hullo.speech.service import SpeechService
 from hullo.speech.settings import SpeechSettings
-from hullo.speech.supervisor import Patience
-from hullo.speech.vad import SileroModel
 from tests.speech.phrases import RELIABLE
 from tests.speech.support import eventually, frames, hear_all, silence, spoken, word_errors
 

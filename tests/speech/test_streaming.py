@@ -16,13 +16,13 @@ from wyoming.event import Eventable, async_read_event, async_write_event
 from wyoming.info import Attribution, Info, TtsProgram, TtsVoice
 
 from hullo.media.pcm import Pcm
-from hullo.speech.client import FixedEndpoint, RecogniserClient, VoiceClient, whole
 from hullo.speech.engines.engine import EngineInfo, Recognition, RecognitionRequest
 from hullo.speech.errors import SpeechError
+from hullo.speech.hosting.recogniser_handler import RecogniserHandler
+from hullo.speech.hosting.worker import Worker
+from hullo.speech.listening.resample import resample
 from hullo.speech.ports import WordTiming
-from hullo.speech.recogniser_handler import RecogniserHandler
-from hullo.speech.resample import resample
-from hullo.speech.worker import Worker
+from hullo.speech.servers.client import FixedEndpoint, RecogniserClient, VoiceClient, whole
 from tests.speech.support import Script, eventually, server, serving, silence, spoken, tone, word_errors
 
 SENTENCE = "Do you have a table for four people?"

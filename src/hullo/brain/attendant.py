@@ -13,7 +13,7 @@ from hullo.call.call import Call
 from hullo.call.errors import CallError
 from hullo.call.states import CallState
 from hullo.call.switchboard import Switchboard
-from hullo.speech.interruption import wants_the_floor
+from hullo.speech.interruption.decision import wants_the_floor
 
 logger = logging.getLogger(__name__)
 

@@ -10,24 +10,23 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from hullo.audio.recording import StereoRecording
 from hullo.call import events
 from hullo.call.errors import NoSpeech, WrongState
 from hullo.call.event_stream import EventStream
 from hullo.call.limits import Limits
-from hullo.call.report import CallReport, RecordingReport
+from hullo.call.recorder import CallRecorder
+from hullo.call.report import CallReport
 from hullo.call.route import Route
 from hullo.call.states import CallState, Signal, next_state
 from hullo.call.status import CallStatus
-from hullo.call.transcript import TranscriptFile
 from hullo.call.turns import TurnLog
 from hullo.call.voice import Voice
 from hullo.lines.line import CallFailed, Ending, EndReason, Leg, LegReport, LegStats
 from hullo.media.pcm import Ear, Mouth, Pcm
-from hullo.speech.hearing import HearingChange
-from hullo.speech.queue import Appended
+from hullo.speech.listening.hearing import HearingChange
 from hullo.speech.service import SpeechService
 from hullo.speech.settings import SpeechSettings
+from hullo.speech.speaking.queue import Appended
 
 logger = logging.getLogger(__name__)
 
@@ -86,9 +85,7 @@ class Call:
         self._turns = TurnLog()
         self._ears: list[Ear] = []
         self._mouth: Mouth | None = None
-        self._recording: StereoRecording | None = None
-        self._transcript: TranscriptFile | None = None
-        self._recordings: list[RecordingReport] = []
+        self._recorder = CallRecorder(call_id)
         self._voice = (
             Voice(speech, self._turns, self.emit, self.note_error, self._heard_delay) if speech is not None else None
         )
@@ -206,45 +203,13 @@ class Call:
         `transcript` is a WebVTT file of what is said, with times. Raises `WrongState` if the call is being recorded
         already, `ValueError` for a file of another kind, `OSError` if one can't be made.
         """
-        if self._recording is not None:
-            raise WrongState(f"call {self.call_id} is being recorded", "stop that recording first")
         if self.state is CallState.ENDED:
             raise WrongState(f"call {self.call_id} has ended", "record the next one")
-        written = TranscriptFile(Path(transcript), time.monotonic()) if transcript is not None else None
-        try:
-            self._recording = StereoRecording(Path(path))
-        except (OSError, ValueError):
-            if written is not None:
-                written.close()
-            raise
-        self._transcript = written
+        self._recorder.start(Path(path), None if transcript is None else Path(transcript))
 
     async def stop_recording(self) -> str:
         """Finish the recording and return its path. Raises `WrongState`, and `OSError` if the disk took not all."""
-        recording = self._recording
-        if recording is None:
-            raise WrongState(f"call {self.call_id} is not being recorded", "start with call.record {path}")
-        transcript, self._transcript = self._transcript, None
-        self._recording = None
-        try:
-            if transcript is not None:
-                transcript.close()
-        finally:
-            await self._close_recording(recording, transcript)
-        return str(recording.path)
-
-    async def _close_recording(self, recording: StereoRecording, transcript: TranscriptFile | None) -> None:
-        try:
-            await recording.close()
-        finally:
-            self._recordings.append(
-                RecordingReport(
-                    path=str(recording.path),
-                    began=_wall(recording.began),
-                    dropped_ms=recording.dropped_ms,
-                    transcript=None if transcript is None else str(transcript.path),
-                )
-            )
+        return await self._recorder.stop()
 
     def events(self, limit: int = 1000) -> EventStream:
         """The events of this call from now on; it ends with `call.ended`."""
@@ -274,7 +239,7 @@ class Call:
             muted=self._muted,
             peer_muted=self._leg.peer_muted if self._leg is not None else None,
             verified=leg.verified,
-            recording=str(self._recording.path) if self._recording is not None else None,
+            recording=self._recorder.path,
             stats=self._leg.stats() if self._leg is not None else self._last_stats,
             leg=leg,
             reason=ending.reason.value if ending is not None else None,
@@ -287,8 +252,7 @@ class Call:
         """Make the next event of this call and tell everybody."""
         self._seq += 1
         event = event_type(call_id=self.call_id, seq=self._seq, timestamp=_now_ms(), **fields)
-        if self._transcript is not None:
-            self._transcript.take(event, time.monotonic())
+        self._recorder.take(event)
         for stream in [*self._streams]:
             stream.put(event)  # type: ignore[arg-type]
         self._publish(event)  # type: ignore[arg-type]
@@ -418,9 +382,9 @@ class Call:
     async def _finish(self) -> None:
         ending = self._ending or Ending(EndReason.HANGUP_BOT, "this process is stopping")
         self._ending = ending
-        if self._recording is not None:
+        if self._recorder.path is not None:
             try:
-                await self.stop_recording()
+                await self._recorder.stop()
             except OSError as error:
                 self.note_error("recording", f"the recording is not complete: {error}", retryable=False)
         duration = self._duration()
@@ -442,7 +406,7 @@ class Call:
             stats=self._last_stats,
             turns=self._turns.turns(),
             turn_times=self._turns.histograms(),
-            recordings=list(self._recordings),
+            recordings=list(self._recorder.reports),
             errors=list(self._errors),
             answer_to_first_audio_ms=self._answer_to_first_audio_ms(),
         )
@@ -461,8 +425,7 @@ class Call:
             self._voice.hear(pcm, now)
         for ear in self._ears:
             ear(pcm, now)
-        if self._recording is not None:
-            self._recording.theirs(pcm, now)
+        self._recorder.theirs(pcm, now)
 
     def _say(self, now: float) -> Pcm | None:
         pcm = self._voice.next_frame(now) if self._voice is not None else None
@@ -472,8 +435,7 @@ class Call:
             self._stages["first_audio"] = time.monotonic() - self._began
         if self._voice is not None:
             self._voice.said(None if self._muted else pcm)
-        if self._recording is not None:
-            self._recording.ours(pcm, now)
+        self._recorder.ours(pcm, now)
         return pcm
 
     # Small helpers.
@@ -521,7 +483,3 @@ class Call:
 
 def _now_ms() -> int:
     return time.time_ns() // 1_000_000
-
-
-def _wall(monotonic: float | None) -> float | None:
-    return None if monotonic is None else time.time() - time.monotonic() + monotonic

@@ -11,7 +11,7 @@ import msgspec
 from hullo.call.report import CallReport, TurnTimes
 from hullo.lines.line import LegStats
 from hullo.speech.events import Cause
-from hullo.speech.wording import TimingSource
+from hullo.speech.speaking.wording import TimingSource
 
 
 class Event(msgspec.Struct, frozen=True, kw_only=True, tag_field="type"):

@@ -14,10 +14,10 @@ from hullo.call.turns import TurnLog
 from hullo.media.pcm import Ear, Mouth, Pcm
 from hullo.speech import events as speech_events
 from hullo.speech.errors import SpeechError
-from hullo.speech.hearing import HearingChange
-from hullo.speech.queue import Appended
+from hullo.speech.listening.hearing import HearingChange
 from hullo.speech.service import SpeechService
 from hullo.speech.settings import SpeechSettings
+from hullo.speech.speaking.queue import Appended
 
 NoteError = Callable[[str, str, bool], None]
 

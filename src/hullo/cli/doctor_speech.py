@@ -10,13 +10,13 @@ from hullo.cli.finding import Finding, Verdict
 from hullo.service.config import load_config
 from hullo.service.config_errors import ConfigError
 from hullo.service.secret_file import SecretError, read_key
-from hullo.speech.capabilities import Capabilities, recogniser_capabilities, voice_capabilities
-from hullo.speech.client import FixedEndpoint, describe
 from hullo.speech.engine_settings import Kind, kind_of
 from hullo.speech.engines.download import models_directory
 from hullo.speech.engines.registry import GROUPS, Role
 from hullo.speech.errors import SpeechError
-from hullo.speech.openai import OpenAiServer
+from hullo.speech.servers.capabilities import Capabilities, recogniser_capabilities, voice_capabilities
+from hullo.speech.servers.client import FixedEndpoint, describe
+from hullo.speech.servers.openai import OpenAiServer
 from hullo.speech.settings import SpeechSettings
 
 _PACKAGES: list[tuple[Role, str, str, str]] = [

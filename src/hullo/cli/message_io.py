@@ -14,8 +14,8 @@ from hullo.media.pcm import SAMPLE_RATE, Pcm
 from hullo.messages.metadata import VoiceMessageMetadata
 from hullo.messages.player import VoiceMessagePlayer
 from hullo.messages.recorder import RecorderState, VoiceMessageRecorder
-from hullo.speech.audiofile import decode_file
 from hullo.speech.errors import SpeechError
+from hullo.speech.speaking.audiofile import decode_file
 
 _RAW_BYTES: Final = 1920
 _ENDLESS: Final = 0x7FFFFFFF

@@ -16,8 +16,8 @@ from hullo.media.opus import MAX_PACKET_SAMPLES, OpusError, packet_samples
 from hullo.media.pcm import SAMPLE_RATE, Pcm
 from hullo.messages.ending import BLOCK, pages_in
 from hullo.messages.errors import NotPlayable
-from hullo.speech.audiofile import decode_file, duration_of
 from hullo.speech.errors import SpeechError
+from hullo.speech.speaking.audiofile import decode_file, duration_of
 
 _LAST_PAGES: Final = 2 * BLOCK
 

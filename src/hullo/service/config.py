@@ -23,9 +23,9 @@ from hullo.service.unix_socket import default_socket_path
 from hullo.speech.endpointing.choice import ADAPTIVE
 from hullo.speech.engine_settings import ESPEAK, POCKETSPHINX
 from hullo.speech.errors import SpeechError
-from hullo.speech.interruption import InterruptionSettings
-from hullo.speech.phrases import default_phrase_folder
+from hullo.speech.interruption.decision import InterruptionSettings
 from hullo.speech.settings import SpeechSettings
+from hullo.speech.speaking.phrases import default_phrase_folder
 
 Seconds: TypeAlias = Annotated[float, Field(gt=0, le=86_400, allow_inf_nan=False)]
 HomePath: TypeAlias = Annotated[Path, AfterValidator(Path.expanduser)]

@@ -46,7 +46,7 @@ from hullo.service.results import (
     UtteranceResult,
 )
 from hullo.speech.errors import SpeechError
-from hullo.speech.hearing import HearingChange
+from hullo.speech.listening.hearing import HearingChange
 from hullo.speech.settings import SpeechSettings
 
 

@@ -4,15 +4,15 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from hullo.speech.capabilities import recogniser_capabilities, voice_capabilities
-from hullo.speech.client import RecogniserClient, VoiceClient
 from hullo.speech.engine_settings import Kind, host_options, kind_of
 from hullo.speech.events import HostEvent
-from hullo.speech.openai import OpenAiRecogniser, OpenAiServer, OpenAiVoice
+from hullo.speech.hosting.supervisor import EngineChoice, HostSupervisor, Patience
 from hullo.speech.ports import Recogniser, Voice
-from hullo.speech.remote import RemoteServer, Wanted
+from hullo.speech.servers.capabilities import recogniser_capabilities, voice_capabilities
+from hullo.speech.servers.client import RecogniserClient, VoiceClient
+from hullo.speech.servers.openai import OpenAiRecogniser, OpenAiServer, OpenAiVoice
+from hullo.speech.servers.remote import RemoteServer, Wanted
 from hullo.speech.settings import SpeechSettings
-from hullo.speech.supervisor import EngineChoice, HostSupervisor, Patience
 
 
 class Watched(Protocol):

@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 
 from hullo.speech.engines.registry import Role, engine_options, refusal
 from hullo.speech.errors import SpeechError
-from hullo.speech.wire import check_uri
+from hullo.speech.servers.wire import check_uri
 
 POCKETSPHINX = "pocketsphinx"
 FASTER_WHISPER = "faster-whisper"

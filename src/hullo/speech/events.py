@@ -9,7 +9,7 @@ from typing import TypeAlias
 
 import msgspec
 
-from hullo.speech.wording import TimingSource
+from hullo.speech.speaking.wording import TimingSource
 
 
 class SpeechStarted(msgspec.Struct, frozen=True, tag="speech_started"):

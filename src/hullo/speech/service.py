@@ -9,19 +9,19 @@ from typing import Self
 
 from hullo.media.pcm import Pcm
 from hullo.speech.backends import recogniser_backend, voice_backend
-from hullo.speech.barge_in import BargeIn
-from hullo.speech.download_display import DownloadDisplay
 from hullo.speech.errors import SpeechError
 from hullo.speech.events import HostEvent, HostLoading, ListenerEvent, QueueEvent
-from hullo.speech.hearing import HearingChange
-from hullo.speech.listener import Listener
-from hullo.speech.phrases import PhraseFolder, PreparedVoice
+from hullo.speech.hosting.download_display import DownloadDisplay
+from hullo.speech.hosting.supervisor import HostSupervisor, Patience
+from hullo.speech.interruption.barge_in import BargeIn
+from hullo.speech.listening.hearing import HearingChange
+from hullo.speech.listening.listener import Listener
+from hullo.speech.listening.suppression import load_suppression
+from hullo.speech.listening.vad import SileroModel
 from hullo.speech.ports import Voice, whole
-from hullo.speech.queue import SpeechQueue
 from hullo.speech.settings import SpeechSettings
-from hullo.speech.supervisor import HostSupervisor, Patience
-from hullo.speech.suppression import load_suppression
-from hullo.speech.vad import SileroModel
+from hullo.speech.speaking.phrases import PhraseFolder, PreparedVoice
+from hullo.speech.speaking.queue import SpeechQueue
 
 Clock = Callable[[], float]
 

@@ -9,8 +9,8 @@ from hullo.speech.endpointing.strategy import Endpointing
 from hullo.speech.engine_settings import ESPEAK, POCKETSPHINX, check_engine
 from hullo.speech.engines.registry import Role
 from hullo.speech.errors import SpeechError
-from hullo.speech.interruption import InterruptionSettings
-from hullo.speech.segmenter import SegmenterSettings
+from hullo.speech.interruption.decision import InterruptionSettings
+from hullo.speech.listening.segmenter import SegmenterSettings
 
 
 @dataclass(frozen=True, kw_only=True)

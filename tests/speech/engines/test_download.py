@@ -8,12 +8,12 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from hullo.speech.download_display import DownloadDisplay
 from hullo.speech.engines.faster_whisper import FasterWhisperRecogniser
 from hullo.speech.engines.piper import PiperEngine
 from hullo.speech.errors import SpeechError
 from hullo.speech.events import HostEvent, HostLoading, HostUp
-from hullo.speech.supervisor import EngineChoice, HostSupervisor, Patience
+from hullo.speech.hosting.download_display import DownloadDisplay
+from hullo.speech.hosting.supervisor import EngineChoice, HostSupervisor, Patience
 from tests.speech.hub import hub, piper_repository, repository_of
 
 

@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 
 from hullo.media.pcm import Pcm
-from hullo.speech.client import VoiceClient
 from hullo.speech.engines.engine import RecognitionRequest
 from hullo.speech.engines.faster_whisper import FasterWhisperRecogniser
 from hullo.speech.errors import SpeechError
-from hullo.speech.resample import resample
+from hullo.speech.listening.resample import resample
+from hullo.speech.servers.client import VoiceClient
 from tests.speech.models.whisper import SENTENCE, make_whisper
 from tests.speech.support import silence, spoken, white_noise
 

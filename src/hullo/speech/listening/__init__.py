@@ -1,0 +1,1 @@
+"""The ear of a call: voice activity, segments, turns, and what recognition makes of them."""

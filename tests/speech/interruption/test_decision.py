@@ -1,0 +1,111 @@
+"""The decision alone, in virtual time: 20 ms of the peer after the other."""
+
+import pytest
+
+from hullo.speech.interruption.decision import Action, InterruptionDetector, InterruptionSettings, wants_the_floor
+
+
+class Peer:
+    """Feeds a detector; a letter for 20 ms: `v` a voice, `n` another sound, `.` nothing."""
+
+    def __init__(self, **settings: float) -> None:
+        self.detector = InterruptionDetector(InterruptionSettings(**settings))  # type: ignore[arg-type]
+        self.now = 100.0
+        self.actions: list[tuple[Action, int]] = []
+        """What was decided, and after how many milliseconds."""
+
+    def does(self, sounds: str) -> None:
+        for sound in sounds:
+            self.now += 0.02
+            action = self.detector.feed(loud=sound != ".", voiced=sound == "v", now=self.now)
+            if action is not Action.NOTHING:
+                self.actions.append((action, round((self.now - 100) * 1000)))
+            if action is Action.INTERRUPT:
+                return
+
+    def kinds(self) -> list[Action]:
+        return [action for action, _ in self.actions]
+
+
+def test_a_voice_pauses_at_once_and_interrupts_when_it_goes_on() -> None:
+    peer = Peer()
+    peer.does("v" * 100)
+    assert peer.actions[0] == (Action.PAUSE, 60)
+    assert peer.actions[1][0] is Action.INTERRUPT
+    assert peer.actions[1][1] == pytest.approx(1200, abs=40)
+
+
+def test_a_sentence_with_pauses_in_it_is_one_interruption() -> None:
+    peer = Peer()
+    peer.does(("v" * 15 + "." * 8) * 4)
+    assert peer.kinds() == [Action.PAUSE, Action.INTERRUPT]
+
+
+def test_a_short_word_pauses_and_is_forgiven() -> None:
+    peer = Peer()
+    peer.does("v" * 25 + "." * 40)
+    assert peer.kinds() == [Action.PAUSE, Action.RESUME]
+    assert peer.actions[1][1] == pytest.approx(500 + 300, abs=20)
+
+
+def test_behind_a_longer_phrase_somebody_may_draw_breath() -> None:
+    peer = Peer()
+    peer.does("v" * 40 + "." * 25 + "v" * 20)
+    assert peer.kinds() == [Action.PAUSE, Action.INTERRUPT]
+
+
+def test_a_noise_is_forgiven_before_it_is_over() -> None:
+    peer = Peer()
+    peer.does("n" * 15)
+    assert peer.actions == [(Action.PAUSE, 100), (Action.RESUME, 280)]
+
+
+def test_a_click_is_nothing() -> None:
+    peer = Peer()
+    peer.does("nn...v...nnnn.....")
+    assert peer.actions == []
+
+
+def test_a_noise_that_comes_again_and_again_makes_us_stutter_less_and_less() -> None:
+    peer = Peer()
+    peer.does(("n" * 15 + "." * 20) * 6)
+    assert peer.kinds().count(Action.PAUSE) < 4
+    calm = len(peer.actions)
+    peer.does("." * 1000 + "n" * 15)
+    assert len(peer.actions) > calm, "it is forgotten after a while"
+
+
+def test_words_interrupt_also_after_a_short_sound_was_forgiven() -> None:
+    peer = Peer()
+    peer.does("v" * 20 + "." * 40)
+    assert peer.detector.understood("mm-hm, yeah", peer.now) is Action.NOTHING
+    assert peer.detector.understood("stop", peer.now + 10.0) is Action.NOTHING, "that was about something else"
+    assert peer.detector.understood("stop", peer.now) is Action.INTERRUPT
+
+
+def test_words_in_a_pause_decide_it() -> None:
+    peer = Peer()
+    peer.does("v" * 20)
+    assert peer.detector.paused
+    assert peer.detector.understood("what about", peer.now) is Action.INTERRUPT
+    assert not peer.detector.paused
+
+
+def test_words_without_any_pause_are_an_ordinary_turn() -> None:
+    assert Peer().detector.understood("stop it now", 100.0) is Action.NOTHING
+
+
+@pytest.mark.parametrize("text", ["mm-hm", "Yeah, right.", "I see", "okay okay", "uh-huh", "", "the", "of course"])
+def test_agreement_and_the_words_made_of_noise_do_not_want_the_floor(text: str) -> None:
+    assert not wants_the_floor(text)
+
+
+@pytest.mark.parametrize("text", ["Stop!", "wait a minute", "how much is it", "no", "Yes, and another thing"])
+def test_words_that_want_the_floor(text: str) -> None:
+    assert wants_the_floor(text)
+
+
+@pytest.mark.parametrize("settings", [{"evidence": 0.0}, {"release": 9.0}, {"interrupt": 0.1}])
+def test_settings_that_cannot_be(settings: dict[str, float]) -> None:
+    with pytest.raises(ValueError, match="interruption"):
+        InterruptionSettings(**settings)  # type: ignore[arg-type]
