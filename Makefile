@@ -14,7 +14,7 @@ demo: ## a real call between two processes: a caller, the agent's phone line, an
 
 test: ## the quick tests, no root needed
 	@scripts/bootstrap python node
-	$(PYTEST) -q -m "not peer and not net and not soak"
+	$(PYTEST) -q -n 2 --dist loadfile -m "not peer and not net and not soak"
 
 check: ## style, types, architecture
 	@scripts/bootstrap python

@@ -17,11 +17,16 @@ GREETING = "Hello, this is hullo. How can I help you?"
 QUESTION = "How is the weather today?"
 EventT = TypeVar("EventT", bound=hullo.CallEvent)
 
+_EARLIER: set[int] = set()
+"""Processes that are there before a conversation, such as hosts that other tests share."""
+
 
 @contextlib.asynccontextmanager
 async def conversation() -> AsyncIterator[tuple[hullo.Call, hullo.Call, EventStream, EventStream]]:
     """A call between a phone that hears and speaks and one that only speaks: caller, agent, and their events."""
     mute_hearing = hullo.SpeechSettings(recogniser=None)
+    _EARLIER.clear()
+    _EARLIER.update(child.pid for child in psutil.Process().children())
     async with (
         asyncio.timeout(100),
         hullo.Phone(listen=("127.0.0.1", 0)) as agent_phone,
@@ -59,8 +64,9 @@ async def seen(stream: EventStream, kind: type[EventT], such: Callable[[EventT],
 
 
 def host_pid(role: str) -> int:
-    """The agent's host: the first of our children that was started for the role."""
-    children = sorted(psutil.Process().children(), key=lambda child: child.create_time())
+    """The agent's host: the first of our children since the conversation began that was started for the role."""
+    children = [child for child in psutil.Process().children() if child.pid not in _EARLIER]
+    children.sort(key=lambda child: child.create_time())
     return next(child.pid for child in children if role in child.cmdline())
 
 

@@ -72,10 +72,7 @@ class CommandBrain:
             return
         assert self._process.stdin is not None
         self._process.stdin.close()
-        with suppress(TimeoutError):
-            async with asyncio.timeout(_END_SECONDS):
-                await self._process.wait()
-        await self._kill()
+        await self._end()
 
     @property
     def _name(self) -> str:
@@ -111,7 +108,7 @@ class CommandBrain:
             await self._kill()
             raise BrainError(f"{self._name} wrote a line of more than {_LONGEST_LINE} bytes") from None
         if not line:
-            await self._kill()
+            await self._end()
             raise BrainError(f"{self._name} ended (status {process.returncode}); it is started again when needed")
         return line.decode("utf-8", "replace").strip()
 
@@ -121,6 +118,14 @@ class CommandBrain:
         self._process.stdin.write(line.encode() + b"\n")
         with suppress(ConnectionError):  # reading will tell how it ended
             await self._process.stdin.drain()
+
+    async def _end(self) -> None:
+        """Let it end by itself, which also leaves it its exit status; one that does not within 2 s is killed."""
+        assert self._process is not None
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_END_SECONDS):
+                await self._process.wait()
+        await self._kill()
 
     async def _kill(self) -> None:
         if self._process is not None and self._process.returncode is None:
