@@ -4,18 +4,16 @@ import asyncio
 import contextlib
 import os
 import signal
-from collections.abc import AsyncIterator, Callable
-from typing import TypeVar
+from collections.abc import AsyncIterator
 
 import psutil
-import pytest
 
 import hullo
 from hullo.call.event_stream import EventStream
+from tests.situations.two_phones import listening, seen
 
 GREETING = "Hello, this is hullo. How can I help you?"
 QUESTION = "How is the weather today?"
-EventT = TypeVar("EventT", bound=hullo.CallEvent)
 
 _EARLIER: set[int] = set()
 """Processes that are there before a conversation, such as hosts that other tests share."""
@@ -46,21 +44,6 @@ async def conversation() -> AsyncIterator[tuple[hullo.Call, hullo.Call, EventStr
         await caller.wait_ended()
         await agent.wait_ended()
         await incoming.aclose()  # type: ignore[attr-defined]
-
-
-async def listening(phone: hullo.Phone) -> str:
-    while True:
-        [line] = phone.switchboard.line_statuses()
-        if line.address is not None:
-            return line.address
-        await asyncio.sleep(0.01)
-
-
-async def seen(stream: EventStream, kind: type[EventT], such: Callable[[EventT], bool] = lambda event: True) -> EventT:
-    async for event in stream:
-        if isinstance(event, kind) and such(event):
-            return event
-    pytest.fail(f"the call ended without {kind.__name__}")
 
 
 def host_pid(role: str) -> int:

@@ -49,7 +49,6 @@ class Voice:
         self._listener = speech.listener(self._on_event) if speech.settings.recogniser is not None else None
         self._queue = speech.queue(self._on_event)
         self._heard_delay = heard_delay
-        self._speech = speech
         self._filler = Filler(speech.settings.filler, speech.settings.filler_after, self._fill)
         self._barge_in = speech.barge_in(self._queue, heard_delay)
         self._listen: Ear = self._listener.hear if self._listener is not None else _deaf
