@@ -37,8 +37,8 @@ class TwoPhones:
         """Let the agent say `text`; what arrived at the caller's ear."""
         path = self.directory / f"heard-{len(list(self.directory.iterdir()))}.wav"
         self.caller.start_recording(str(path))
-        self.agent.speak(text)
-        await seen(self.agent_events, hullo.Spoken)
+        utterance_id = self.agent.speak(text, interruptible=False)
+        await seen(self.agent_events, hullo.Spoken, lambda event: event.utterance_id == utterance_id)
         await asyncio.sleep(0.3)  # what is under way
         await self.caller.stop_recording()
         return np.concatenate([piece async for piece in stream_file(path)])
