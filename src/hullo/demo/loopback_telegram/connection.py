@@ -142,7 +142,7 @@ class Connection:
         except RpcFailure as failure:
             result = types.RpcError(error_code=failure.code, error_message=failure.name)
         if wants_updates and device.user_id is not None:
-            device.listen(session)
+            device.listen(session, self._server.clock(), inherit=world.faults.resend_to_new_session)
         if world.faults.loses_answer(method_name(request)):
             self.drop()
         return [rpc_result(message_id, result)]

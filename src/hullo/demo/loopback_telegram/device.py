@@ -39,8 +39,7 @@ class Device:
         if session is None:
             session = Session(self.authorization.key, session_id, self.authorization.salt, self._random)
             if inherit:
-                for older in self._sessions.values():
-                    session.inherit(older)
+                self._inherit(session)
         self._sessions[session_id] = session  # the last one is the one used last
         while len(self._sessions) > _SESSIONS_MOST:
             oldest = next(iter(self._sessions))
@@ -62,9 +61,19 @@ class Device:
         for session_id in [one for one, writer in self._writers.items() if writer is write]:
             del self._writers[session_id]
 
-    def listen(self, session: Session) -> None:
-        """The session wants updates from now on."""
+    def listen(self, session: Session, now: float, *, inherit: bool) -> None:
+        """The session wants updates from now on; with `inherit` also what came for older ones since it began."""
+        if session.id in self._listening:
+            return
         self._listening.add(session.id)
+        if inherit and self._inherit(session) and session.id in self._writers:
+            packet = session.resend(now)
+            if packet is not None:
+                self._writers[session.id](packet)
+
+    def _inherit(self, session: Session) -> bool:
+        moved = [session.inherit(older) for older in self._sessions.values() if older is not session]
+        return any(moved)
 
     def push(self, body: Any, now: float) -> None:
         """An update for this device: to each session that is connected, else to the last one for when it comes back."""

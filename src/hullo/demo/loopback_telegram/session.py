@@ -150,13 +150,15 @@ class Session:
         messages = list(self._unacked.values())
         return self._packet(messages, now) if messages else None
 
-    def inherit(self, older: "Session") -> None:
-        """Take over the updates that an older session never acknowledged."""
+    def inherit(self, older: "Session") -> bool:
+        """Take over the updates that an older session never acknowledged; whether there were any."""
+        before = len(self._unacked)
         for message_id, message in list(older._unacked.items()):
             if message_id % 4 == 3:
                 del older._unacked[message_id]
                 self._unacked[message_id] = message
                 self._last_id = max(self._last_id, message_id)
+        return len(self._unacked) > before
 
     def _message(self, body: Any, now: float, pushed: bool) -> Any:
         content = not isinstance(body, (*_NOT_CONTENT, types.Pong, types.BadServerSalt, types.BadMsgNotification))
