@@ -8,10 +8,11 @@ from typing import Self
 
 from hullo.call.call import Call
 from hullo.call.event_stream import EventStream
+from hullo.call.exchange import Exchange
 from hullo.call.limits import Limits
 from hullo.call.switchboard import Switchboard
 from hullo.lines.browser.line import BrowserLine
-from hullo.lines.direct.channel import Notice, SecureChannel
+from hullo.lines.direct.channel import SecureChannel
 from hullo.lines.direct.line import DirectLine
 from hullo.lines.direct.people import Contacts, People
 from hullo.lines.line import Line
@@ -21,10 +22,7 @@ from hullo.lines.telegram.account.safety import CallSafety
 from hullo.lines.telegram.account.session_file import SessionFileError
 from hullo.lines.telegram.account.settings import TelegramConfig
 from hullo.lines.telegram.line import TelegramLine
-from hullo.rtc.clock import MediaClock
 from hullo.rtc.parameters import IceOptions
-from hullo.speech.events import HostDown, HostEvent, HostLoading
-from hullo.speech.service import SpeechService
 from hullo.speech.settings import SpeechSettings
 
 _ONLINE_SECONDS = 20.0
@@ -63,7 +61,7 @@ class Phone:
         self._answer = answer
         self._token = token
         self._origins = origins
-        self._speech_settings = speech
+        self._speech = speech
         self._limits = limits
         self._ice = ice
         self._secure_channel = channel
@@ -72,15 +70,13 @@ class Phone:
         self._switchboard: Switchboard | None = None
 
     async def __aenter__(self) -> Self:
+        exchange = Exchange(self._speech, limits=self._limits, answer=self._answer)
+        account = None if self._telegram is None else _open(self._telegram)
+        for line in self._lines(exchange, account):
+            exchange.switchboard.add(line)
         async with AsyncExitStack() as stack:
-            clock = await stack.enter_async_context(MediaClock())
-            speech = None
-            if self._speech_settings is not None:
-                speech = await stack.enter_async_context(SpeechService(self._speech_settings, self._host_changed))
-            account = None if self._telegram is None else _open(self._telegram)
-            lines = [*self._lines(clock, account)]
-            switchboard = Switchboard(lines, speech=speech, limits=self._limits, answer=self._answer)
-            self._switchboard = await stack.enter_async_context(switchboard)
+            await stack.enter_async_context(exchange)
+            self._switchboard = await stack.enter_async_context(exchange.switchboard)
             if account is not None:
                 await _until_online(account)
             self._stack = stack.pop_all()
@@ -115,21 +111,14 @@ class Phone:
         """The events of all calls from now on."""
         return self.switchboard.stream(limit)
 
-    def _lines(self, clock: MediaClock, account: Account | None) -> Iterator[Line]:
-        if self._secure_channel is not None:
-            yield DirectLine(self._secure_channel, self._people, clock=clock, ice=self._ice, on_notice=self._noticed)
+    def _lines(self, exchange: Exchange, account: Account | None) -> Iterator[Line]:
+        clock = exchange.clock
+        if (channel := self._secure_channel) is not None:
+            yield DirectLine(channel, self._people, clock=clock, ice=self._ice, on_notice=exchange.direct_notice)
         host, port = self._listen or (None, 0)
         yield BrowserLine(host, port, clock=clock, token=self._token, origins=self._origins, ice=self._ice)
         if self._telegram is not None and account is not None:
             yield TelegramLine(account, CallSafety(self._telegram.rules()), clock=clock)
-
-    def _noticed(self, notice: Notice) -> None:
-        if self._switchboard is not None:
-            self._switchboard.notice("direct", notice.kind, notice.person, notice.detail)
-
-    def _host_changed(self, event: HostEvent) -> None:
-        if self._switchboard is not None and not isinstance(event, HostLoading):
-            self._switchboard.tell_all(event.role, _words(event), retryable=True)
 
 
 def _open(config: TelegramConfig) -> Account:
@@ -147,9 +136,3 @@ async def _until_online(account: Account) -> None:
         health = account.health()
     if not health.online:
         raise TelegramUnavailable(f"the Telegram account is not online: {health.detail}")
-
-
-def _words(event: HostEvent) -> str:
-    if isinstance(event, HostDown):
-        return f"{event.detail}; next try in {event.retry_in_ms:.0f} ms"
-    return "running again"

@@ -35,7 +35,7 @@ class Switchboard:
 
     def __init__(
         self,
-        lines: Sequence[Line],
+        lines: Sequence[Line] = (),
         *,
         speech: SpeechService | None = None,
         limits: Limits | None = None,
@@ -54,6 +54,12 @@ class Switchboard:
         self._line_tasks: list[asyncio.Task[None]] = []
         self._closing = False
         self._notices = 0
+
+    def add(self, line: Line) -> None:
+        """One more line; before the context is entered."""
+        if self._tasks is not None:
+            raise RuntimeError("lines are added before the switchboard runs")
+        self._lines[line.name] = line
 
     async def __aenter__(self) -> Self:
         self._tasks = await asyncio.TaskGroup().__aenter__()

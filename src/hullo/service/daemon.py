@@ -12,10 +12,9 @@ from pathlib import Path
 from typing import Any
 
 from hullo.brain.attendant import Attendant
-from hullo.call.switchboard import Switchboard
+from hullo.call.exchange import Exchange
 from hullo.lines.browser.guard import OpenToEverybody
 from hullo.lines.browser.line import BrowserLine
-from hullo.lines.direct.channel import Notice, OnNotice
 from hullo.lines.direct.line import DirectLine
 from hullo.lines.direct.private.opening import Private, PrivateUnavailable, open_private
 from hullo.lines.direct.private.vault import VaultError
@@ -34,8 +33,6 @@ from hullo.service.server import RpcServer
 from hullo.service.stdio import StdioError, open_stdio
 from hullo.service.unix_socket import SocketError, listening
 from hullo.speech.errors import SpeechError
-from hullo.speech.events import HostDown, HostEvent, HostUp
-from hullo.speech.service import SpeechService
 from hullo.speech.settings import SpeechSettings
 
 logger = logging.getLogger(__name__)
@@ -100,20 +97,19 @@ async def _service(config: Config, stdio: bool) -> AsyncIterator[RpcServer]:
     """Everything between the configuration and the first client. What others need comes first and goes last."""
     async with AsyncExitStack() as stack:
         listener = None if stdio else stack.enter_context(listening(config.rpc.socket))
-        clock = MediaClock()
-        speech = SpeechService(_speech_settings(config.speech), lambda event: _tell(board, event))
-        lines = list(_lines(config, clock))
+        exchange = Exchange(_speech_settings(config.speech), limits=config.calls.limits(), answer=config.calls.answer)
+        board = exchange.switchboard
+        for line in _lines(config, exchange.clock):
+            board.add(line)
         contacts = None
         if config.direct.enabled:
             private = stack.enter_context(open_private(config.direct))
-            direct = _direct_line(config, private, clock, lambda notice: _pass_on(board, notice))
-            lines.append(direct)
+            direct = _direct_line(config, private, exchange)
+            board.add(direct)
             contacts = Contacts(private.desk, direct.missed)
-        board = Switchboard(lines, speech=speech, limits=config.calls.limits(), answer=config.calls.answer)
-        await stack.enter_async_context(speech)
-        await stack.enter_async_context(clock)
+        await stack.enter_async_context(exchange)
         server = await stack.enter_async_context(
-            RpcServer(board, speech, contacts=contacts, max_clients=config.rpc.max_clients)
+            RpcServer(board, exchange.speech, contacts=contacts, max_clients=config.rpc.max_clients)
         )
         await stack.enter_async_context(board)
         make = config.brain.maker(read_key)
@@ -121,8 +117,9 @@ async def _service(config: Config, stdio: bool) -> AsyncIterator[RpcServer]:
             attendant = Attendant(board, make, config.brain.attendant())
             await stack.enter_async_context(_running(attendant.run(), "attendant"))
         if config.metrics.enabled:
-            await stack.enter_async_context(_metrics(config, board, clock, server))
-        await _until_ready(lines)
+            await stack.enter_async_context(_metrics(config, exchange, server))
+        if waiting := await exchange.lines_ready(_LINES_SECONDS):
+            logger.warning("starting without: %s", ", ".join(line.name for line in waiting))
         if listener is not None:
             await server.listen(listener)
             logger.info("listening at %s", config.rpc.socket)
@@ -150,19 +147,15 @@ def _lines(config: Config, clock: MediaClock) -> Iterator[Line]:
         yield TelegramLine(open_account(config.telegram), CallSafety(config.telegram.rules()), clock=clock)
 
 
-def _direct_line(config: Config, private: Private, clock: MediaClock, on_notice: OnNotice) -> DirectLine:
+def _direct_line(config: Config, private: Private, exchange: Exchange) -> DirectLine:
     return DirectLine(
         private.channel,
         private.book,
-        clock=clock,
+        clock=exchange.clock,
         ice=config.ice.options(),
         most_calls=config.direct.calls_at_once,
-        on_notice=on_notice,
+        on_notice=exchange.direct_notice,
     )
-
-
-def _pass_on(board: Switchboard, notice: Notice) -> None:
-    board.notice("direct", notice.kind, notice.person, notice.detail)
 
 
 def _browser_line(config: BrowserConfig, ice: IceConfig, clock: MediaClock) -> BrowserLine:
@@ -196,8 +189,8 @@ def _tls(certificate: Path | None, key: Path | None) -> ssl.SSLContext | None:
 
 
 @contextlib.asynccontextmanager
-async def _metrics(config: Config, board: Switchboard, clock: MediaClock, server: RpcServer) -> AsyncIterator[None]:
-    metrics = Metrics(board, clock, lambda: server.clients)
+async def _metrics(config: Config, exchange: Exchange, server: RpcServer) -> AsyncIterator[None]:
+    metrics = Metrics(exchange.switchboard, exchange.clock, lambda: server.clients)
     async with (
         serving_metrics(metrics, config.metrics.host, config.metrics.port) as url,
         asyncio.TaskGroup() as tasks,
@@ -206,30 +199,6 @@ async def _metrics(config: Config, board: Switchboard, clock: MediaClock, server
         logger.info("metrics at %s", url)
         yield
         counting.cancel()
-
-
-async def _until_ready(lines: list[Line]) -> None:
-    """Give lines a moment to come up, so that whoever can reach us can also call; a line that needs longer may."""
-    loop = asyncio.get_running_loop()
-    deadline = loop.time() + _LINES_SECONDS
-    while not all(line.status().ready for line in lines):
-        if loop.time() > deadline:
-            logger.warning("starting without: %s", ", ".join(line.name for line in lines if not line.status().ready))
-            return
-        await asyncio.sleep(0.01)
-
-
-def _tell(board: Switchboard, event: HostEvent) -> None:
-    """Let the gateways know about our speech hosts."""
-    match event:
-        case HostDown(role=role, detail=detail):
-            logger.warning("%s is down: %s", role, detail)
-            board.tell_all(role, detail, retryable=True)
-        case HostUp(role=role, restarts=restarts) if restarts:
-            logger.warning("%s is up again", role)
-            board.tell_all(role, "running again", retryable=True)
-        case _:
-            pass
 
 
 @contextlib.contextmanager
