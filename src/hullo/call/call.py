@@ -19,6 +19,7 @@ from hullo.call.report import CallReport
 from hullo.call.route import Route
 from hullo.call.states import CallState, Signal, next_state
 from hullo.call.status import CallStatus
+from hullo.call.timeline import Timeline, now_ms
 from hullo.call.turns import TurnLog
 from hullo.call.voice import Voice
 from hullo.lines.line import CallFailed, Ending, EndReason, Leg, LegReport, LegStats
@@ -70,9 +71,7 @@ class Call:
         self._publish = publish
         self._streams: list[EventStream] = []
         self._seq = 0
-        self._began = time.monotonic()
-        self._began_wall = _now_ms()
-        self._stages: dict[str, float] = {}
+        self._timeline = Timeline()
         self._leg: Leg | None = None
         self._last_leg_report = LegReport()
         self._last_stats = LegStats()
@@ -235,7 +234,7 @@ class Call:
             line=self.line,
             peer=self.peer,
             direction=self.direction,
-            duration=self._duration(),
+            duration=self._timeline.duration(),
             muted=self._muted,
             peer_muted=self._leg.peer_muted if self._leg is not None else None,
             verified=leg.verified,
@@ -251,7 +250,7 @@ class Call:
     def emit(self, event_type: type[EventT], **fields: Any) -> EventT:
         """Make the next event of this call and tell everybody."""
         self._seq += 1
-        event = event_type(call_id=self.call_id, seq=self._seq, timestamp=_now_ms(), **fields)
+        event = event_type(call_id=self.call_id, seq=self._seq, timestamp=now_ms(), **fields)
         self._recorder.take(event)
         for stream in [*self._streams]:
             stream.put(event)  # type: ignore[arg-type]
@@ -341,14 +340,13 @@ class Call:
             self.end(Ending(EndReason.FAILED, f"no audio in both directions within {self._limits.connect:g} s"))
             raise _Over from None
         self._advance(Signal.PROVEN, "connected")
-        answered = self._stages["answered"] if self.direction == "incoming" else 0.0
         report = leg.report()
         self.emit(
             events.Connected,
             line=self.line,
             peer=self.peer,
             direction=self.direction,
-            setup_ms=round((self._stages["connected"] - answered) * 1000),
+            setup_ms=self._timeline.setup_ms(answered_here=self.direction == "incoming"),
             emoji=report.emoji,
             version=report.version,
             verified=report.verified,
@@ -373,7 +371,7 @@ class Call:
                 quiet_most = 0.0
             if self.state is CallState.RECONNECTING:
                 quiet_most = max(quiet_most, quiet)
-            if self._limits.longest is not None and self._duration() > self._limits.longest:
+            if self._limits.longest is not None and self._timeline.duration() > self._limits.longest:
                 self.end(Ending(EndReason.TIMEOUT, f"calls are ended after {self._limits.longest:g} s"))
             if now >= next_quality:
                 next_quality += self._limits.quality_every
@@ -387,28 +385,30 @@ class Call:
                 await self._recorder.stop()
             except OSError as error:
                 self.note_error("recording", f"the recording is not complete: {error}", retryable=False)
-        duration = self._duration()
+        duration = self._timeline.duration()
         came_to = self.state
         self._advance(Signal.END, "ended")
         self._let_go()
-        if "answered" not in self._stages and self._last_leg_report.stage is None:  # the line had no time to say
+        if (
+            "answered" not in self._timeline.stages and self._last_leg_report.stage is None
+        ):  # the line had no time to say
             self._last_leg_report = msgspec.structs.replace(self._last_leg_report, stage=came_to.value)
         self._report = CallReport(
             call_id=self.call_id,
             line=self.line,
             peer=self.peer,
             direction=self.direction,
-            began=self._began_wall,
+            began=self._timeline.began_ms,
             duration=duration,
             ending=ending,
-            stages=dict(self._stages),
+            stages=dict(self._timeline.stages),
             leg=self._last_leg_report,
             stats=self._last_stats,
             turns=self._turns.turns(),
             turn_times=self._turns.histograms(),
             recordings=list(self._recorder.reports),
             errors=list(self._errors),
-            answer_to_first_audio_ms=self._answer_to_first_audio_ms(),
+            answer_to_first_audio_ms=self._timeline.answer_to_first_audio_ms(),
         )
         self.emit(
             events.Ended, reason=ending.reason.value, detail=ending.detail, duration=duration, report=self._report
@@ -431,8 +431,8 @@ class Call:
         pcm = self._voice.next_frame(now) if self._voice is not None else None
         if pcm is None and self._mouth is not None:
             pcm = self._mouth(now)
-        if pcm is not None and "first_audio" not in self._stages:
-            self._stages["first_audio"] = time.monotonic() - self._began
+        if pcm is not None:
+            self._timeline.reach("first_audio")
         if self._voice is not None:
             self._voice.said(None if self._muted else pcm)
         self._recorder.ours(pcm, now)
@@ -443,17 +443,7 @@ class Call:
     def _advance(self, signal: Signal, stage: str | None = None) -> None:
         self.state = next_state(self.state, signal)
         if stage is not None:
-            self._stages.setdefault(stage, time.monotonic() - self._began)
-
-    def _answer_to_first_audio_ms(self) -> int | None:
-        if "first_audio" not in self._stages:
-            return None
-        return round((self._stages["first_audio"] - self._stages["answered"]) * 1000)
-
-    def _duration(self) -> float:
-        if "connected" not in self._stages:
-            return 0.0
-        return self._stages.get("ended", time.monotonic() - self._began) - self._stages["connected"]
+            self._timeline.reach(stage)
 
     def _let_go(self) -> None:
         """Keep what is known of the sound and not its decoders and queues: calls are remembered for long."""
@@ -479,7 +469,3 @@ class Call:
         if self._voice is None:
             raise NoSpeech(self.call_id)
         return self._voice
-
-
-def _now_ms() -> int:
-    return time.time_ns() // 1_000_000

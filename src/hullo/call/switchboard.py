@@ -3,7 +3,6 @@
 import asyncio
 import logging
 import secrets
-import time
 from collections import OrderedDict
 from collections.abc import AsyncIterator, Sequence
 from types import TracebackType
@@ -17,6 +16,7 @@ from hullo.call.limits import Limits
 from hullo.call.route import Dialed, Offered
 from hullo.call.states import CallState
 from hullo.call.status import CallStatus
+from hullo.call.timeline import now_ms
 from hullo.lines.line import Ending, EndReason, Line, LineStatus, Offer
 from hullo.speech.service import SpeechService
 
@@ -135,9 +135,10 @@ class Switchboard:
     def notice(self, line: str, kind: str, person: str | None, detail: str) -> None:
         """A line tells something that belongs to no call: `line.notice`."""
         self._notices += 1
-        now = time.time_ns() // 1_000_000
         self._publish(
-            LineNotice(call_id="", seq=self._notices, timestamp=now, line=line, kind=kind, person=person, detail=detail)
+            LineNotice(
+                call_id="", seq=self._notices, timestamp=now_ms(), line=line, kind=kind, person=person, detail=detail
+            )
         )
 
     def _line_for(self, to: str, name: str | None) -> Line:
