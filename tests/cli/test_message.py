@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner, Result
 
-from hullo.cli import app
+from hullo.cli import application
 from hullo.media.pcm import SAMPLE_RATE, Pcm
 from hullo.messages.encoder import MessageEncoder
 from tests.cli.test_commands import HULLO, QUICK
@@ -27,7 +27,9 @@ def source(tmp_path: Path) -> Path:
 
 
 def run(folder: Path, *arguments: str) -> Result:
-    return CliRunner().invoke(app, ["message", *arguments, "--folder", str(folder)], env={"COLUMNS": "200"})
+    return CliRunner().invoke(
+        application(["message"]), ["message", *arguments, "--folder", str(folder)], env={"COLUMNS": "200"}
+    )
 
 
 def succeeded(folder: Path, *arguments: str) -> str:

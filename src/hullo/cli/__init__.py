@@ -1,43 +1,50 @@
-"""The command `hullo`: one file a command."""
+"""The command `hullo`: one file a command, imported when that command is used."""
+
+import sys
+from collections.abc import Iterable
+from importlib import import_module
 
 import typer
 
-from hullo.cli.answer import answer
-from hullo.cli.call import call
-from hullo.cli.config import config
-from hullo.cli.contacts import contacts
-from hullo.cli.demo import demo
-from hullo.cli.doctor import doctor
-from hullo.cli.message import message
-from hullo.cli.rendezvous import rendezvous
-from hullo.cli.say import say
-from hullo.cli.serve import serve
-from hullo.cli.tail import tail
-from hullo.cli.telegram import telegram
-
-app = typer.Typer(
-    no_args_is_help=True,
-    add_completion=False,
-    pretty_exceptions_enable=False,
-    help="Real one-to-one voice calls: an agent or a person gets a phone line.",
+COMMANDS = (
+    "serve",
+    "call",
+    "answer",
+    "say",
+    "tail",
+    "contacts",
+    "message",
+    "telegram",
+    "rendezvous",
+    "doctor",
+    "demo",
+    "config",
 )
-app.command()(serve)
-app.command()(call)
-app.command()(answer)
-app.command()(say)
-app.command()(tail)
-app.command()(rendezvous)
-app.command()(doctor)
-app.command()(demo)
-app.add_typer(config, name="config")
-app.add_typer(contacts, name="contacts")
-app.add_typer(message, name="message")
-app.add_typer(telegram, name="telegram")
+"""In the order of the help. `hullo.cli.NAME` has a function of that name, or a group of commands (`typer.Typer`)."""
+
+
+def application(commands: Iterable[str] = COMMANDS) -> typer.Typer:
+    """The command line with these commands only; importing them all takes a second."""
+    app = typer.Typer(
+        no_args_is_help=True,
+        add_completion=False,
+        pretty_exceptions_enable=False,
+        help="Real one-to-one voice calls: an agent or a person gets a phone line.",
+    )
+    app.callback()(lambda: None)  # or else one command alone would lose its name
+    for name in commands:
+        command = getattr(import_module(f"hullo.cli.{name}"), name)
+        if isinstance(command, typer.Typer):
+            app.add_typer(command, name=name)
+        else:
+            app.command(name)(command)
+    return app
 
 
 def main() -> None:
     """Run the command line."""
+    wanted = [name for name in sys.argv[1:2] if name in COMMANDS]
     try:
-        app()
+        application(wanted or COMMANDS)()
     except KeyboardInterrupt:
         raise SystemExit(130) from None
