@@ -13,14 +13,15 @@ from hullo.service.rpc import Invalid, Request, RpcError
 logger = logging.getLogger(__name__)
 
 REQUEST_SECONDS = 20.0
-"""A request that is not done by then is given up; only files on a dead disk take that long."""
+"""A request that is not done by then is given up; only files on a dead disk and voices that hang take that long."""
 
 
 class Dispatcher:
-    """Carries out requests on one service, for any number of clients."""
+    """Carries out requests on one service, for any number of clients, each within `request_seconds`."""
 
-    def __init__(self, service: Service) -> None:
+    def __init__(self, service: Service, *, request_seconds: float = REQUEST_SECONDS) -> None:
         self._service = service
+        self._request_seconds = request_seconds
 
     async def answer(self, message: bytes) -> bytes | None:
         """Do what `message` asks, its requests in their order; None when nothing is to be answered. Never raises."""
@@ -51,7 +52,7 @@ class Dispatcher:
         if method is None:
             raise rpc.method_not_found(request.method, METHODS)
         try:
-            async with asyncio.timeout(REQUEST_SECONDS):
+            async with asyncio.timeout(self._request_seconds):
                 result = await method.invoke(self._service, request.params)
             return rpc.encode_result(request.answer_id, result)
         except RpcError:
