@@ -6,6 +6,10 @@ from hullo.call.report import CallReport, TurnTimes
 from hullo.demo.measure import Spread, Stretch
 
 
+MOST_WRONG = 0.25
+"""The share of words that the recogniser may get wrong before a turn counts as not heard; usually none is."""
+
+
 class DemoTurn(msgspec.Struct, frozen=True, kw_only=True):
     """One thing the caller said and what came back. `answer_ms` is taken from the caller's waveform."""
 
@@ -20,8 +24,8 @@ class DemoTurn(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def heard(self) -> bool:
-        """Whether the agent understood something that is mostly what was said."""
-        return bool(self.understood) and self.word_error_rate <= 0.5
+        """Whether the agent understood what was said."""
+        return bool(self.understood) and self.word_error_rate <= MOST_WRONG
 
     @property
     def answered(self) -> bool:
