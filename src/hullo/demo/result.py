@@ -5,7 +5,6 @@ import msgspec
 from hullo.call.report import CallReport, TurnTimes
 from hullo.demo.measure import Spread, Stretch
 
-
 MOST_WRONG = 0.25
 """The share of words that the recogniser may get wrong before a turn counts as not heard; usually none is."""
 
