@@ -18,10 +18,12 @@ if TYPE_CHECKING:
     from hullo.brain.chat import chat_brain as chat_brain
     from hullo.brain.command import CommandSettings as CommandSettings
     from hullo.brain.command import command_brain as command_brain
+    from hullo.call.bridge import bridge as bridge
     from hullo.call.call import Call as Call
     from hullo.call.errors import CallError as CallError
     from hullo.call.event_stream import EventsMissed as EventsMissed
     from hullo.call.event_stream import EventStream as EventStream
+    from hullo.call.events import Bridged as Bridged
     from hullo.call.events import CallEvent as CallEvent
     from hullo.call.events import Connected as Connected
     from hullo.call.events import Ended as Ended
@@ -75,10 +77,12 @@ _HOMES = {
     "hullo.brain.attendant": ("Attendant", "AttendantSettings"),
     "hullo.brain.chat": ("ChatSettings", "chat_brain"),
     "hullo.brain.command": ("CommandSettings", "command_brain"),
+    "hullo.call.bridge": ("bridge",),
     "hullo.call.call": ("Call",),
     "hullo.call.errors": ("CallError",),
     "hullo.call.event_stream": ("EventStream", "EventsMissed"),
     "hullo.call.events": (
+        "Bridged",
         "CallEvent",
         "Connected",
         "Ended",

@@ -327,3 +327,24 @@ async def test_without_engines_files_are_played_all_the_same(tmp_path: Path) -> 
 
 async def test_the_socket_is_for_its_owner_only(server: Running) -> None:
     assert stat.S_IMODE(server.path.stat().st_mode) == 0o600
+
+
+async def test_two_calls_are_bridged_and_end_together(server: Running, client: SocketClient) -> None:
+    one, other = await active_call(client), await active_call(client)
+    bridged = await client.result("call.bridge", {"call_id": one, "other_id": other})
+    assert bridged == {"call_id": one, "bridged_to": other}
+    assert [(await client.until("call.bridged"))["to"] for _ in range(2)] == [other, one]
+    assert (await client.result("call.status", {"call_id": other}))["bridged_to"] == one
+    unknown = await client.error("call.bridge", {"call_id": one, "other_id": "nobody"})
+    assert unknown["code"] == ErrorCode.UNKNOWN_CALL
+    assert (await client.error("call.listen", {"call_id": one, "enabled": True}))["code"] == ErrorCode.NO_SPEECH
+    server.line.legs[0].hang_up()
+    assert [(await client.until("call.ended"))["call_id"] for _ in range(2)] == [one, other]
+
+
+async def test_the_report_of_a_call_can_be_had_when_it_is_over(client: SocketClient) -> None:
+    call_id = await active_call(client)
+    assert (await client.error("call.report"))["code"] == ErrorCode.WRONG_STATE
+    await client.result("call.hangup")
+    ended = await client.until("call.ended")
+    assert await client.result("call.report", {"call_id": call_id}) == ended["report"]

@@ -35,7 +35,10 @@ class AttendantSettings:
 
 
 class Attendant:
-    """Answers every call of a switchboard, those it places too, until `run` is cancelled."""
+    """Answers every call of a switchboard, those it places too, until `run` is cancelled.
+
+    A call that is bridged, to a person or another call, it leaves alone as long as it is.
+    """
 
     def __init__(self, board: Switchboard, make: BrainMaker, settings: AttendantSettings) -> None:
         self._board = board
@@ -50,9 +53,13 @@ class Attendant:
             async for event in stream:
                 if isinstance(event, events.Ended):
                     known.discard(event.call_id)
-                elif event.call_id not in known:
+                elif event.call_id not in known and not self._is_for_a_person(event):
                     known.add(event.call_id)
                     tasks.create_task(self._attend(self._board.call(event.call_id), event))
+
+    def _is_for_a_person(self, event: events.CallEvent) -> bool:
+        """Whether an event tells of a call that a person holds, or of no call at all."""
+        return isinstance(event, events.LineNotice) or self._board.call(event.call_id).bridged_to is not None
 
     async def _attend(self, call: Call, first: events.CallEvent) -> None:
         if self._settings.accept and isinstance(first, events.Incoming):
@@ -104,15 +111,19 @@ class Conversation:
 
     async def run(self) -> None:
         """Until the call ends."""
-        if self._call.state is CallState.ACTIVE:  # it connected before its brain was there
+        ours = self._call.bridged_to is None
+        if self._call.state is CallState.ACTIVE and ours:  # it connected before its brain was there
             self._say(self._settings.greeting)
         async for event in self._stream:
             match event:
-                case events.Connected():
+                case events.Bridged(to=to):
+                    ours = to is None
+                    await self._give_up()
+                case events.Connected() if ours:
                     self._say(self._settings.greeting)
-                case events.Speech(text=text):
+                case events.Speech(text=text) if ours:
                     await self._heard(text)
-                case events.Unclear() if self._idle:
+                case events.Unclear() if ours and self._idle:
                     self._say(self._settings.unclear)
                 case events.Spoken(utterance_id=utterance_id, heard_text=text):
                     self._was_said(utterance_id, text)

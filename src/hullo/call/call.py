@@ -14,6 +14,7 @@ from hullo.call import events
 from hullo.call.errors import NoSpeech, WrongState
 from hullo.call.event_stream import EventStream
 from hullo.call.limits import Limits
+from hullo.call.patch import Patch
 from hullo.call.recorder import CallRecorder
 from hullo.call.report import CallReport
 from hullo.call.route import Route
@@ -84,6 +85,8 @@ class Call:
         self._turns = TurnLog()
         self._ears: list[Ear] = []
         self._mouth: Mouth | None = None
+        self._patch: Patch | None = None
+        self._listening = True
         self._recorder = CallRecorder(call_id)
         self._voice = (
             Voice(speech, self._turns, self.emit, self.note_error, self._heard_delay) if speech is not None else None
@@ -196,6 +199,43 @@ class Call:
         """Send what `mouth` gives whenever nothing is being spoken."""
         self._mouth = mouth
 
+    @property
+    def bridged_to(self) -> str | None:
+        """What the call is joined to in place of an agent, which keeps quiet then: a call's id, `page`; else None."""
+        return None if self._patch is None else self._patch.to
+
+    def connect(self, patch: Patch) -> None:
+        """Join the peer's sound to `patch`, in place of what it was joined to. Raises `WrongState`.
+
+        What is being spoken is interrupted, and the peer is not recognised any more unless `set_listening` says so:
+        this is between two people now.
+        """
+        self.check_live()
+        before, self._patch = self._patch, patch
+        if before is not None:
+            before.released(False)
+        self._listening = False
+        if self._voice is not None:
+            self._voice.interrupt()
+        self.emit(events.Bridged, to=patch.to)
+
+    def disconnect(self, to: str) -> None:
+        """Part the call from `to`, and have it as it was before; nothing if it is joined to something else."""
+        if self.bridged_to == to:
+            self._patch = None
+            self._listening = True
+            self.emit(events.Bridged, to=None)
+
+    def set_listening(self, enabled: bool) -> None:
+        """Whether what the peer says is recognised, and told as `call.speech`. Raises `WrongState`, `NoSpeech`."""
+        self._speaking_voice()
+        self._listening = enabled
+
+    def check_live(self) -> None:
+        """Raises `WrongState` if the call has ended."""
+        if self.state is CallState.ENDED:
+            raise WrongState(f"call {self.call_id} has ended", "start another call")
+
     def start_recording(self, path: str, transcript: str | None = None) -> None:
         """Record both sides into a stereo file, theirs right, ours left, until the call ends: `.wav` or `.opus`.
 
@@ -224,6 +264,11 @@ class Call:
         assert self._report is not None
         return self._report
 
+    @property
+    def report(self) -> CallReport | None:
+        """The report; None until the end."""
+        return self._report
+
     def status(self) -> CallStatus:
         """The call as it stands."""
         ending = self._ending if self.state is CallState.ENDED else None
@@ -234,10 +279,12 @@ class Call:
             line=self.line,
             peer=self.peer,
             direction=self.direction,
+            began=self._timeline.began_ms,
             duration=self._timeline.duration(),
             muted=self._muted,
             peer_muted=self._leg.peer_muted if self._leg is not None else None,
             verified=leg.verified,
+            bridged_to=self.bridged_to,
             recording=self._recorder.path,
             stats=self._leg.stats() if self._leg is not None else self._last_stats,
             leg=leg,
@@ -421,16 +468,19 @@ class Call:
     # The media tick.
 
     def _hear(self, pcm: Pcm, now: float) -> None:
-        if self._voice is not None:
+        if self._voice is not None and self._listening:
             self._voice.hear(pcm, now)
+        if self._patch is not None:
+            self._patch.ear(pcm, now)
         for ear in self._ears:
             ear(pcm, now)
         self._recorder.theirs(pcm, now)
 
     def _say(self, now: float) -> Pcm | None:
         pcm = self._voice.next_frame(now) if self._voice is not None else None
-        if pcm is None and self._mouth is not None:
-            pcm = self._mouth(now)
+        mouth = self._mouth if self._patch is None else self._patch.mouth
+        if pcm is None and mouth is not None:
+            pcm = mouth(now)
         if pcm is not None:
             self._timeline.reach("first_audio")
         if self._voice is not None:
@@ -451,6 +501,9 @@ class Call:
             self._last_leg_report, self._last_stats = self._leg.report(), self._leg.stats()
         self._leg = self._voice = self._mouth = None
         self._ears.clear()
+        patch, self._patch = self._patch, None
+        if patch is not None:
+            patch.released(True)
 
     def _heard_delay(self) -> float:
         """Roughly how long our sound takes to the peer's ear, in seconds: half the round trip and the peer's buffer."""
@@ -464,8 +517,7 @@ class Call:
         return voice
 
     def _speaking_voice(self) -> Voice:
-        if self.state is CallState.ENDED:
-            raise WrongState(f"call {self.call_id} has ended", "start another call")
+        self.check_live()
         if self._voice is None:
             raise NoSpeech(self.call_id)
         return self._voice

@@ -60,6 +60,13 @@ class PeerMuted(Event, frozen=True, kw_only=True, tag="call.peer_muted"):
     muted: bool
 
 
+class Bridged(Event, frozen=True, kw_only=True, tag="call.bridged"):
+    """The peer is joined to somebody else than an agent, who keeps quiet from now on; or, with null, no more."""
+
+    to: str | None
+    """The id of the other call, or `page` for a person at the page of `hullo web`."""
+
+
 class SpeechStarted(Event, frozen=True, kw_only=True, tag="call.speech_started"):
     """The peer has begun to speak."""
 
@@ -213,6 +220,7 @@ CallEvent: TypeAlias = (
     | Ringing
     | Connected
     | PeerMuted
+    | Bridged
     | SpeechStarted
     | SpeechEnded
     | Partial

@@ -11,8 +11,10 @@ from pathlib import PurePath
 from types import MappingProxyType
 from typing import Any
 
+from hullo.call.bridge import bridge as bridge_calls
 from hullo.call.call import Call
-from hullo.call.errors import CannotHear, CannotSpeak
+from hullo.call.errors import CannotHear, CannotSpeak, WrongState
+from hullo.call.report import CallReport
 from hullo.call.status import CallStatus
 from hullo.lines.direct.private.desk import DeskError
 from hullo.lines.line import LineStatus
@@ -20,10 +22,12 @@ from hullo.service import openrpc, rpc
 from hullo.service.errors import ErrorCode, domain_error
 from hullo.service.method import Contacts, Method, Service
 from hullo.service.params import (
+    BridgeParams,
     CallParams,
     ContactParams,
     HearingParams,
     InterruptibleParams,
+    ListenParams,
     ListParams,
     MuteParams,
     Nothing,
@@ -34,11 +38,13 @@ from hullo.service.params import (
     StartParams,
 )
 from hullo.service.results import (
+    BridgeResult,
     CallResult,
     ContactsResult,
     Health,
     HearingResult,
     InterruptibleResult,
+    ListenResult,
     MuteResult,
     PrepareResult,
     RecordResult,
@@ -187,6 +193,32 @@ async def record(service: Service, params: RecordParams) -> RecordResult:
     return RecordResult(call_id=call.call_id, path=path, recording=True)
 
 
+async def bridge(service: Service, params: BridgeParams) -> BridgeResult:
+    """Let the peers of two calls hear each other, in place of an agent, until one of the calls ends.
+
+    `call.bridged` is told of both; what was being spoken is interrupted, and nothing is recognised unless `call.listen`
+    says so.
+    """
+    call = _call(service, params.call_id)
+    bridge_calls(call, service.switchboard.call(params.other_id))
+    return BridgeResult(call_id=call.call_id, bridged_to=call.bridged_to)
+
+
+async def listen(service: Service, params: ListenParams) -> ListenResult:
+    """Recognise what the peer says, or leave it be: a conversation of two people is nobody else's unless they want."""
+    call = _call(service, params.call_id)
+    call.set_listening(params.enabled)
+    return ListenResult(call_id=call.call_id, enabled=params.enabled)
+
+
+async def report(service: Service, params: CallParams) -> CallReport:
+    """The report of a call that has ended lately, as `call.ended` told it."""
+    call = _call(service, params.call_id)
+    if call.report is None:
+        raise WrongState(f"call {call.call_id} has not ended", "wait for call.ended")
+    return call.report
+
+
 async def status(service: Service, params: CallParams) -> CallStatus:
     """One call, as it stands: also one that ended lately."""
     return _call(service, params.call_id).status()
@@ -275,6 +307,9 @@ _TABLE: tuple[Method[Any], ...] = (
         record,
         (*_ONE_CALL, ErrorCode.WRONG_STATE, ErrorCode.FILE_FAILED, ErrorCode.TOO_SLOW),
     ),
+    Method("call.bridge", BridgeParams, BridgeResult, bridge, (*_ONE_CALL, ErrorCode.WRONG_STATE)),
+    Method("call.listen", ListenParams, ListenResult, listen, (*_ONE_CALL, ErrorCode.NO_SPEECH)),
+    Method("call.report", CallParams, CallReport, report, (*_ONE_CALL, ErrorCode.WRONG_STATE)),
     Method("call.status", CallParams, CallStatus, status, _ONE_CALL),
     Method("call.list", ListParams, list[CallStatus], list_calls),
     Method("contact.list", Nothing, ContactsResult, list_contacts, (ErrorCode.NO_CONTACTS,)),

@@ -98,6 +98,20 @@ class MuteParams(msgspec.Struct, frozen=True):
     call_id: CallId = None
 
 
+class BridgeParams(msgspec.Struct, frozen=True):
+    """Which two calls."""
+
+    other_id: Annotated[str, Meta(description="The other call.")]
+    call_id: CallId = None
+
+
+class ListenParams(msgspec.Struct, frozen=True):
+    """Whether to recognise what the peer says, in which call."""
+
+    enabled: Annotated[bool, Meta(description="Whether `call.speech` is told of what the peer says.")]
+    call_id: CallId = None
+
+
 class InterruptibleParams(msgspec.Struct, frozen=True):
     """Whether the peer may interrupt, in which call."""
 

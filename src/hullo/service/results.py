@@ -60,6 +60,20 @@ class MuteResult(msgspec.Struct, frozen=True, kw_only=True):
     muted: bool
 
 
+class BridgeResult(msgspec.Struct, frozen=True, kw_only=True):
+    """The call, and what its peer talks to now."""
+
+    call_id: str
+    bridged_to: str | None
+
+
+class ListenResult(msgspec.Struct, frozen=True, kw_only=True):
+    """Whether what the peer says is recognised now."""
+
+    call_id: str
+    enabled: bool
+
+
 class InterruptibleResult(msgspec.Struct, frozen=True, kw_only=True):
     """Whether the peer interrupts by speaking now."""
 
