@@ -36,10 +36,10 @@ from hullo.lines.direct.messages import (
     encode_message,
     parse_message,
 )
-from hullo.lines.direct.offer import DirectOffer
 from hullo.lines.direct.people import People
 from hullo.lines.direct.rules import CallRules
 from hullo.lines.line import CallFailed, Ending, EndReason, LineStatus, OnOffer, OnRinging
+from hullo.lines.pending import PendingOffer
 from hullo.rtc.channel import AudioChannel
 from hullo.rtc.clock import MediaClock
 from hullo.rtc.parameters import IceOptions
@@ -155,7 +155,7 @@ class DirectLine:
         async def refuse(ending: Ending) -> None:
             await self._give_up(call, ending)
 
-        self._on_offer(DirectOffer(caller.person, call.over, answer, refuse))
+        self._on_offer(PendingOffer(caller.person, call.over, answer, refuse))
 
     async def _answer(self, call: DirectCall, offer: Offer) -> DirectLeg:
         try:

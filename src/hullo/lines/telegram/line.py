@@ -1,6 +1,7 @@
 """The Telegram line: one user account that calls and is called."""
 
 import asyncio
+import functools
 import logging
 import re
 import secrets
@@ -9,12 +10,12 @@ from collections import OrderedDict, deque
 from collections.abc import Callable
 
 from hullo.lines.line import CallFailed, Ending, EndReason, LegReport, LineStatus, OnOffer, OnRinging
+from hullo.lines.pending import PendingOffer
 from hullo.lines.telegram import endings
 from hullo.lines.telegram.call_signaling import Action, CallSignaling
 from hullo.lines.telegram.dh_config import DhConfigSource
 from hullo.lines.telegram.key_exchange import KeyExchangeError
 from hullo.lines.telegram.leg import TelegramLeg
-from hullo.lines.telegram.offer import TelegramOffer
 from hullo.lines.telegram.phone_call import TelegramCall
 from hullo.lines.telegram.port import (
     CallConfig,
@@ -182,7 +183,8 @@ class TelegramLine:
         signaling, actions = CallSignaling.incoming(requested, self._config, time.monotonic(), self._rating)
         call = self._begin(signaling, actions, user, _ignore_ring)
         if not await self._lost_to_glare(user, call):
-            on_offer(TelegramOffer(call, user.address, self._accept, self._close))
+            accept, close = functools.partial(self._accept, call), functools.partial(self._close, call)
+            on_offer(PendingOffer(user.address, call.over, accept, close))
 
     async def _caller(self, user_id: int) -> User:
         try:

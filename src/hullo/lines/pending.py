@@ -1,20 +1,22 @@
-"""An incoming direct call that rings here."""
+"""An incoming call that rings here and that nobody has answered yet."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
 
-from hullo.lines.direct.leg import DirectLeg
-from hullo.lines.line import CallFailed, Ending, EndReason
+from hullo.lines.line import CallFailed, Ending, EndReason, Leg
 
 
-class DirectOffer:
-    """See `hullo.lines.line.Offer`; `answer` and `refuse` are what the line does when it is told to."""
+class PendingOffer:
+    """See `hullo.lines.line.Offer`: `over` is done when the caller gives up or another device took the call.
+
+    `answer` and `refuse` are what the line does when it is told to; `answer` raises `CallFailed` if it came too late.
+    """
 
     def __init__(
         self,
         peer: str,
         over: asyncio.Future[Ending],
-        answer: Callable[[], Awaitable[DirectLeg]],
+        answer: Callable[[], Awaitable[Leg]],
         refuse: Callable[[Ending], Awaitable[None]],
     ) -> None:
         self._peer = peer
@@ -25,18 +27,18 @@ class DirectOffer:
 
     @property
     def peer(self) -> str:
-        """The caller, as the channel names people."""
+        """The caller, as the line names people."""
         return self._peer
 
-    async def accept(self) -> DirectLeg:
-        """Answer. Raises `CallFailed` when the caller has gone, or another device was faster."""
+    async def accept(self) -> Leg:
+        """Answer, once. Raises `CallFailed`."""
         if self._accepted:
             raise CallFailed(Ending(EndReason.ERROR, "this call was answered already"))
         self._accepted = True
         return await self._answer()
 
     async def reject(self, ending: Ending) -> None:
-        """Refuse; the caller learns of it only if the user declined, or is in another call."""
+        """Refuse; how much the caller learns of the reason is the line's affair."""
         await self._refuse(ending)
 
     async def withdrawn(self) -> Ending:
