@@ -18,7 +18,7 @@ from hullo.lines.direct.private.sessions import Sessions
 from hullo.lines.direct.private.vault import Vault
 from hullo.lines.line import Ending, EndReason, Offer
 from hullo.media.pcm import Pcm
-from hullo.rendezvous.directory import Directory
+from hullo.rendezvous.local_store import LocalStore
 from hullo.rendezvous.node import Node
 from hullo.rendezvous.server import PATH, RendezvousServer
 from hullo.rtc.clock import MediaClock
@@ -136,7 +136,7 @@ async def call(alice: DirectLine, offers: "asyncio.Queue[Offer]", to: str = "bob
 async def _two(folder: Path, case: Case) -> AsyncIterator[tuple[DirectLine, "asyncio.Queue[Offer]"]]:
     """Alice's line, and the calls that reach Bob."""
     offers: asyncio.Queue[Offer] = asyncio.Queue()
-    server = RendezvousServer(Node(Directory()))
+    server = RendezvousServer(Node(LocalStore()))
     async with (
         MediaClock() as clock,
         server.serve("127.0.0.1", 0) as port,
@@ -166,7 +166,7 @@ def line_of(vault: Vault, person: str, contact: str, port: int, ice: IceOptions,
     Sessions.create(vault, Device(person, "phone"))
     book = ContactBook(vault)
     book.add(contact)
-    channel = PrivateChannel(f"ws://127.0.0.1:{port}{PATH}", Sessions(vault, book), book)
+    channel = PrivateChannel([f"ws://127.0.0.1:{port}{PATH}"], Sessions(vault, book), book)
     return DirectLine(channel, book, clock=clock, ice=ice)
 
 

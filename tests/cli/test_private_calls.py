@@ -96,3 +96,10 @@ def test_a_rendezvous_that_could_be_reached_without_tls_does_not_start(tmp_path:
     refused = run("rendezvous", "--host", "0.0.0.0", "--data", str(tmp_path / "rendezvous.db"))
     assert refused.returncode == 1
     assert "no TLS" in refused.stderr
+
+
+def test_a_node_whose_redis_is_not_there_does_not_start() -> None:
+    refused = run("rendezvous", "--redis", "unix:///nowhere/redis.sock")
+    assert refused.returncode == 1
+    assert "the Redis of --redis can't be reached" in refused.stderr
+    assert "no address of a Redis" in run("rendezvous", "--redis", "http://example.org").stderr

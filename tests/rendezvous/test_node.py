@@ -1,6 +1,8 @@
-"""What the rendezvous answers, without sockets or time."""
+"""What the rendezvous answers, without sockets; by itself without time too, and the same over a real Redis."""
 
+from collections.abc import AsyncIterator
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import msgspec
 import pytest
@@ -9,6 +11,7 @@ from hypothesis import strategies as st
 
 from hullo.lines.direct.private.identity import Identity
 from hullo.rendezvous.directory import Directory
+from hullo.rendezvous.local_store import LocalStore
 from hullo.rendezvous.node import LOW_PREKEYS, Connection, Kicked, Node
 from hullo.rendezvous.wire import (
     MAX_DEVICES,
@@ -32,8 +35,32 @@ from hullo.rendezvous.wire import (
     parse_server,
     signed_by_hello,
 )
+from tests.rendezvous.redis_server import redis_server
 
 HOST = "rendezvous.example"
+
+
+class Clock:
+    """Seconds that pass when a test says so."""
+
+    now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@pytest.fixture(params=["alone", pytest.param("redis", marks=pytest.mark.peer)])
+async def node(request: pytest.FixtureRequest) -> AsyncIterator[Node]:
+    """A node with nobody on it, by itself or over Redis."""
+    if request.param == "alone":
+        yield Node(LocalStore(clock=Clock()), clock=Clock())
+        return
+    from hullo.rendezvous.redis_store import RedisStore
+
+    with TemporaryDirectory() as folder, redis_server(Path(folder)) as redis:
+        store = RedisStore(redis.url)
+        yield Node(store)
+        await store.close()
 
 
 class Client:
@@ -43,22 +70,21 @@ class Client:
         self.heard: list[ServerMessage] = []
         self.person, self.device, self.identity = person, device, identity
         self.connection = Connection(HOST, remote, lambda data: self.heard.append(parse_server(data)))
-        self.now = 0.0
         self._node = node
         node.opened(self.connection)
         challenge = self.heard.pop()
         assert isinstance(challenge, Challenge)
         self.nonce = challenge.nonce
 
-    def say(self, message: ClientMessage) -> ServerMessage | None:
+    async def say(self, message: ClientMessage) -> ServerMessage | None:
         """The answer to a message."""
         del self.heard[:]
-        self._node.receive(self.connection, encode(message), self.now)
+        await self._node.receive(self.connection, encode(message))
         return self.heard[-1] if self.heard else None
 
-    def hello(self, *, host: str = HOST, signer: Identity | None = None) -> ServerMessage | None:
+    async def hello(self, *, host: str = HOST, signer: Identity | None = None) -> ServerMessage | None:
         signature = (signer or self.identity).sign(signed_by_hello(self.nonce, host, self.person, self.device))
-        return self.say(Hello(self.person, self.device, self.identity.public, signature))
+        return await self.say(Hello(self.person, self.device, self.identity.public, signature))
 
     def leave(self) -> None:
         self._node.closed(self.connection)
@@ -68,10 +94,10 @@ def keys(count: int = 3) -> PublishedKeys:
     return PublishedKeys(bytes(32), bytes(64), tuple(bytes([n + 1]) * 32 for n in range(count)))
 
 
-def joined(node: Node, person: str, identity: Identity | None = None, device: str = "phone") -> Client:
+async def joined(node: Node, person: str, identity: Identity | None = None, device: str = "phone") -> Client:
     client = Client(node, person, identity or Identity.new(), device)
-    assert isinstance(client.hello(), Welcome)
-    assert client.say(Publish(keys())) is None
+    assert isinstance(await client.hello(), Welcome)
+    assert await client.say(Publish(keys())) is None
     return client
 
 
@@ -79,87 +105,83 @@ def post(person: str, *devices: str, seconds: float = 60.0, everywhere: bool = T
     return Post(7, person, dict.fromkeys(devices, b"sealed"), seconds, everywhere)
 
 
-def test_the_first_key_has_the_name_and_another_one_is_refused() -> None:
-    node = Node(Directory())
-    joined(node, "alice").leave()
+async def test_the_first_key_has_the_name_and_another_one_is_refused(node: Node) -> None:
+    (await joined(node, "alice")).leave()
     thief = Client(node, "alice", Identity.new())
     with pytest.raises(Kicked, match="taken"):
-        thief.hello()
+        await thief.hello()
     assert isinstance(thief.heard[0], Refusal)
     assert node.online == 0
 
 
 @pytest.mark.parametrize("wrong", ["host", "signer", "nonce"])
-def test_who_does_not_have_the_key_is_refused(wrong: str) -> None:
-    node = Node(Directory())
+async def test_who_does_not_have_the_key_is_refused(node: Node, wrong: str) -> None:
     alice = Client(node, "alice", Identity.new())
     if wrong == "nonce":
         alice.nonce = bytes(32)
     with pytest.raises(Kicked, match="signature"):
-        alice.hello(
+        await alice.hello(
             host="elsewhere.example" if wrong == "host" else HOST, signer=Identity.new() if wrong == "signer" else None
         )
 
 
-def test_nothing_is_done_for_who_has_not_said_hello_and_rubbish_ends_a_connection() -> None:
-    node = Node(Directory())
+async def test_nothing_is_done_for_who_has_not_said_hello_and_rubbish_ends_a_connection(node: Node) -> None:
     stranger = Client(node, "alice", Identity.new())
     with pytest.raises(Kicked, match="unknown"):
-        stranger.say(Fetch(1, "bob"))
+        await stranger.say(Fetch(1, "bob"))
     with pytest.raises(Kicked, match="malformed"):
-        node.receive(stranger.connection, b"rubbish", 0.0)
+        await node.receive(stranger.connection, b"rubbish")
 
 
-def test_an_envelope_reaches_a_device_that_is_there_and_waits_for_one_that_is_away() -> None:
-    node = Node(Directory())
+async def test_an_envelope_reaches_a_device_that_is_there_and_waits_for_one_that_is_away() -> None:
+    clock = Clock()
+    node = Node(LocalStore(clock=clock), clock=clock)
     identity = Identity.new()
-    alice, bob = joined(node, "alice"), joined(node, "bob", identity)
-    assert alice.say(post("bob", "phone")) == Sent(7)
+    alice, bob = await joined(node, "alice"), await joined(node, "bob", identity)
+    assert await alice.say(post("bob", "phone")) == Sent(7)
     assert bob.heard == [Envelope("alice", "phone", b"sealed", 0.0)]
     bob.leave()
-    alice.now = 10.0
-    assert alice.say(post("bob", "phone")) == Sent(7)
+    clock.now = 10.0
+    assert await alice.say(post("bob", "phone")) == Sent(7)
     back = Client(node, "bob", identity)
-    back.now = 30.0
-    assert back.hello() == Envelope("alice", "phone", b"sealed", 20.0)
+    clock.now = 30.0
+    assert await back.hello() == Envelope("alice", "phone", b"sealed", 20.0)
     back.leave()
-    alice.now = 100.0
-    assert alice.say(post("bob", "phone")) == Sent(7)
+    clock.now = 100.0
+    assert await alice.say(post("bob", "phone")) == Sent(7)
     late = Client(node, "bob", identity)
-    late.now = 161.0
-    assert isinstance(late.hello(), Welcome)
+    clock.now = 161.0
+    assert isinstance(await late.hello(), Welcome)
 
 
-def test_the_sender_learns_of_devices_and_not_of_who_is_there() -> None:
-    node = Node(Directory())
+async def test_the_sender_learns_of_devices_and_not_of_who_is_there(node: Node) -> None:
     identity = Identity.new()
-    alice, phone, desk = joined(node, "alice"), joined(node, "bob", identity), joined(node, "bob", identity, "desk")
-    assert alice.say(post("bob", "phone", "old")) == Sent(7, missing=("desk",), gone=("old",))
-    assert alice.say(post("bob", "phone", everywhere=False)) == Sent(7)
-    here = alice.say(post("bob", "phone", "desk"))
+    alice, phone = await joined(node, "alice"), await joined(node, "bob", identity)
+    desk = await joined(node, "bob", identity, "desk")
+    assert await alice.say(post("bob", "phone", "old")) == Sent(7, missing=("desk",), gone=("old",))
+    assert await alice.say(post("bob", "phone", everywhere=False)) == Sent(7)
+    here = await alice.say(post("bob", "phone", "desk"))
     phone.leave()
     desk.leave()
-    assert alice.say(post("bob", "phone", "desk")) == here
-    answer = alice.say(post("nobody", "phone"))
+    assert await alice.say(post("bob", "phone", "desk")) == here
+    answer = await alice.say(post("nobody", "phone"))
     assert isinstance(answer, Refusal)
     assert answer.code == "unknown-person"
 
 
-def test_a_full_mailbox_is_told() -> None:
-    node = Node(Directory())
-    alice, bob = joined(node, "alice"), joined(node, "bob")
+async def test_a_full_mailbox_is_told(node: Node) -> None:
+    alice, bob = await joined(node, "alice"), await joined(node, "bob")
     bob.leave()
-    answers = [alice.say(post("bob", "phone")) for _ in range(33)]
+    answers = [await alice.say(post("bob", "phone")) for _ in range(33)]
     assert answers[-1] == Sent(7, full=("phone",))
     assert answers[-2] == Sent(7)
 
 
-def test_a_prekey_is_given_once_and_the_owner_is_asked_for_more() -> None:
-    node = Node(Directory())
-    alice, bob = joined(node, "alice"), joined(node, "bob")
+async def test_a_prekey_is_given_once_and_the_owner_is_asked_for_more(node: Node) -> None:
+    alice, bob = await joined(node, "alice"), await joined(node, "bob")
     given = []
     for _ in range(4):
-        answer = alice.say(Fetch(1, "bob"))
+        answer = await alice.say(Fetch(1, "bob"))
         assert isinstance(answer, Bundles)
         given.append(answer.bundles[0].prekey)
     assert sorted(given[:3], key=str) == sorted(keys().prekeys, key=str)
@@ -168,58 +190,55 @@ def test_a_prekey_is_given_once_and_the_owner_is_asked_for_more() -> None:
     assert LOW_PREKEYS > 3
 
 
-def test_nobody_empties_the_prekeys_of_another_quickly() -> None:
-    node = Node(Directory())
-    mallory, bob = joined(node, "mallory"), joined(node, "bob")
-    bob.say(Publish(keys(100)))
-    answers = [mallory.say(Fetch(1, "bob")) for _ in range(60)]
+async def test_nobody_empties_the_prekeys_of_another_quickly(node: Node) -> None:
+    mallory, bob = await joined(node, "mallory"), await joined(node, "bob")
+    await bob.say(Publish(keys(100)))
+    answers = [await mallory.say(Fetch(1, "bob")) for _ in range(60)]
     assert sum(isinstance(answer, Bundles) for answer in answers) == 20
     assert isinstance(answers[-1], Refusal)
-    assert isinstance(joined(node, "alice").say(Fetch(1, "bob")), Bundles)
+    assert isinstance(await (await joined(node, "alice")).say(Fetch(1, "bob")), Bundles)
 
 
-def test_a_flood_of_envelopes_is_refused() -> None:
-    node = Node(Directory())
-    mallory, bob = joined(node, "mallory"), joined(node, "bob")
-    answers = [mallory.say(post("bob", "phone", everywhere=False)) for _ in range(300)]
-    assert sum(isinstance(answer, Sent) for answer in answers) == 200
-    assert len(bob.heard) == 200
+async def test_a_flood_of_envelopes_is_refused(node: Node) -> None:
+    mallory, bob = await joined(node, "mallory"), await joined(node, "bob")
+    answers = [await mallory.say(post("bob", "phone", everywhere=False)) for _ in range(300)]
+    sent = sum(isinstance(answer, Sent) for answer in answers)
+    assert 200 <= sent < 250  # with a clock that runs, some more are allowed meanwhile
+    assert len(bob.heard) == sent
 
 
-def test_names_devices_and_connections_have_limits() -> None:
-    node = Node(Directory())
+async def test_names_devices_and_connections_have_limits(node: Node) -> None:
     identity = Identity.new()
     for number in range(MAX_DEVICES):
-        joined(node, "alice", identity, f"device{number}")
+        await joined(node, "alice", identity, f"device{number}")
     with pytest.raises(Kicked, match="taken"):
-        Client(node, "alice", identity, "one-more").hello()
+        await Client(node, "alice", identity, "one-more").hello()
     for number in range(19):
-        joined(node, f"name{number}")
+        await joined(node, f"name{number}")
     with pytest.raises(Kicked, match="rate"):
-        Client(node, "another", Identity.new()).hello()
-    assert isinstance(Client(node, "another", Identity.new(), remote="elsewhere").hello(), Welcome)
+        await Client(node, "another", Identity.new()).hello()
+    assert isinstance(await Client(node, "another", Identity.new(), remote="elsewhere").hello(), Welcome)
 
 
-def test_a_device_that_connects_again_replaces_itself() -> None:
-    node = Node(Directory())
+async def test_a_device_that_connects_again_replaces_itself(node: Node) -> None:
     identity = Identity.new()
-    before, alice = joined(node, "bob", identity), joined(node, "alice")
-    after = joined(node, "bob", identity)
+    before, alice = await joined(node, "bob", identity), await joined(node, "alice")
+    after = await joined(node, "bob", identity)
     assert isinstance(before.heard[-1], Refusal)
     before.leave()
-    alice.say(post("bob", "phone"))
+    await alice.say(post("bob", "phone"))
     assert isinstance(after.heard[-1], Envelope)
 
 
-def test_the_directory_outlives_the_process(tmp_path: Path) -> None:
+async def test_the_directory_outlives_the_process(tmp_path: Path) -> None:
     directory = Directory(tmp_path / "directory.db")
-    node = Node(directory)
-    joined(node, "bob")
+    node = Node(LocalStore(directory))
+    await joined(node, "bob")
     directory.close()
-    again = Node(Directory(tmp_path / "directory.db"))
+    again = Node(LocalStore(Directory(tmp_path / "directory.db")))
     with pytest.raises(Kicked, match="taken"):
-        Client(again, "bob", Identity.new()).hello()
-    answer = joined(again, "alice").say(Fetch(1, "bob"))
+        await Client(again, "bob", Identity.new()).hello()
+    answer = await (await joined(again, "alice")).say(Fetch(1, "bob"))
     assert isinstance(answer, Bundles)
     assert len(answer.bundles) == 1
 

@@ -5,15 +5,22 @@ import logging
 import signal
 import ssl
 import sys
+from collections.abc import AsyncIterator
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from hullo.cli.show import fail
 from hullo.rendezvous.directory import Directory
+from hullo.rendezvous.local_store import LocalStore
 from hullo.rendezvous.node import Node
 from hullo.rendezvous.server import PATH, RendezvousServer
+from hullo.rendezvous.store import Store, StoreUnavailable
+
+if TYPE_CHECKING:
+    from hullo.rendezvous.redis_store import RedisStore
 
 _LOOPBACK = ("127.0.0.1", "::1", "localhost")
 
@@ -22,6 +29,13 @@ def rendezvous(
     host: Annotated[str, typer.Option(help="address to listen on")] = "127.0.0.1",
     port: Annotated[int, typer.Option(help="port to listen on; 0 takes a free one")] = 8770,
     data: Annotated[Path, typer.Option(help="the file of names and public keys")] = Path("rendezvous.db"),
+    redis: Annotated[
+        str | None,
+        typer.Option(
+            help="a Redis that several nodes share instead: redis://host, rediss://host or unix:///path",
+            envvar="HULLO_RENDEZVOUS_REDIS",  # not seen by others, as the password in an argument is
+        ),
+    ] = None,
     certificate: Annotated[Path | None, typer.Option(help="TLS certificate chain (PEM)")] = None,
     key: Annotated[Path | None, typer.Option(help="the certificate's private key (PEM)")] = None,
     behind_proxy: Annotated[
@@ -29,7 +43,7 @@ def rendezvous(
     ] = False,
     max_connections: Annotated[int, typer.Option(help="devices that may be connected at once")] = 10_000,
 ) -> None:
-    """Run a rendezvous for private calls until SIGTERM or Ctrl-C.
+    """Run a rendezvous for private calls, or one node of it, until SIGTERM or Ctrl-C.
 
     It passes sealed envelopes on, keeps names and public keys, and logs nothing of who calls whom: docs/privacy.md.
     """
@@ -39,7 +53,9 @@ def rendezvous(
         fail(f"{host} can be reached from elsewhere, and there is no TLS", "give --certificate and --key")
     try:
         tls = _tls(certificate, key)
-        asyncio.run(_serve(host, port, data, tls, max_connections, behind_proxy))
+        asyncio.run(_serve(host, port, _opening(data, redis), tls, max_connections, behind_proxy))
+    except StoreUnavailable:
+        fail("the Redis of --redis can't be reached", "start it, or check its address and password")
     except OSError as error:
         fail(f"the rendezvous can't run: {error.strerror or error}")
 
@@ -52,18 +68,51 @@ def _tls(certificate: Path | None, key: Path | None) -> ssl.SSLContext | None:
     return context
 
 
+def _opening(data: Path, redis: str | None) -> AbstractAsyncContextManager[Store]:
+    if redis is None:
+        return _local(data)
+    try:
+        from hullo.rendezvous.redis_store import RedisStore
+    except ImportError:
+        fail("--redis needs one more package", "pip install 'hullo[nodes]'")
+    try:
+        return _shared(RedisStore(redis))
+    except ValueError as error:
+        fail(f"--redis is no address of a Redis: {error}")
+
+
+@asynccontextmanager
+async def _local(data: Path) -> AsyncIterator[Store]:
+    directory = Directory(data)
+    try:
+        yield LocalStore(directory)
+    finally:
+        directory.close()
+
+
+@asynccontextmanager
+async def _shared(store: "RedisStore") -> AsyncIterator[Store]:
+    try:
+        await store.check()
+        yield store
+    finally:
+        await store.close()
+
+
 async def _serve(
-    host: str, port: int, data: Path, tls: ssl.SSLContext | None, max_connections: int, behind_proxy: bool
+    host: str,
+    port: int,
+    opening: AbstractAsyncContextManager[Store],
+    tls: ssl.SSLContext | None,
+    max_connections: int,
+    behind_proxy: bool,
 ) -> None:
     logging.basicConfig(level="INFO", stream=sys.stderr, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     stopping = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stopping.set)
-    directory = Directory(data)
-    server = RendezvousServer(Node(directory), max_connections=max_connections, behind_proxy=behind_proxy)
-    try:
+    async with opening as store:
+        server = RendezvousServer(Node(store), max_connections=max_connections, behind_proxy=behind_proxy)
         async with server.serve(host, port, tls) as bound:
             print(f"{'wss' if tls else 'ws'}://{host}:{bound}{PATH}", flush=True)
             await stopping.wait()
-    finally:
-        directory.close()

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import msgspec
 
+from hullo.rendezvous.store import NotYours
 from hullo.rendezvous.wire import MAX_DEVICES, Bundle, PublishedKeys
 
 _SCHEMA = """
@@ -18,10 +19,6 @@ CREATE TABLE IF NOT EXISTS prekeys (
     person TEXT NOT NULL, device TEXT NOT NULL, prekey BLOB NOT NULL, PRIMARY KEY (person, device, prekey)
 ) WITHOUT ROWID;
 """
-
-
-class NotYours(Exception):
-    """A name is bound to another key, or has too many devices; the text says what to do."""
 
 
 class Directory:

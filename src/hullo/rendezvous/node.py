@@ -1,11 +1,12 @@
-"""One rendezvous: what it answers to each message of each device. No sockets, no clock."""
+"""One node of a rendezvous: what it answers to each message of each device. No sockets."""
 
+import asyncio
 import secrets
+import time
 from collections.abc import Callable
 
-from hullo.rendezvous.directory import Directory, NotYours
 from hullo.rendezvous.limits import Buckets
-from hullo.rendezvous.mailbox import Mailboxes
+from hullo.rendezvous.store import Limit, NotYours, Store, StoreUnavailable
 from hullo.rendezvous.wire import (
     VERSION,
     Bundles,
@@ -29,6 +30,12 @@ from hullo.rendezvous.wire import (
 
 LOW_PREKEYS = 20
 """A device with fewer left is asked for more."""
+STORE_RETRY = 0.5
+"""Seconds between two attempts to bring what waits in a store that can't be reached."""
+
+
+LATE_WAIT = 5.0
+"""Seconds that an envelope waits on whose device left while it was being fetched."""
 
 
 class Kicked(Exception):
@@ -45,6 +52,7 @@ class Connection:
         self.remote = remote
         self.person: str | None = None
         self.device = ""
+        self.identity = b""
         self._send = send
 
     def tell(self, message: ServerMessage) -> None:
@@ -53,21 +61,33 @@ class Connection:
 
 
 class Node:
-    """All connections of one process. Nothing of who calls whom is kept or logged."""
+    """All connections of one process. Nothing of who calls whom is kept or logged.
 
-    def __init__(self, directory: Directory, mailboxes: Mailboxes | None = None) -> None:
-        self._directory = directory
-        self._mailboxes = Mailboxes() if mailboxes is None else mailboxes
+    Addresses stay in here: a limit by address is each node's own. `clock` gives monotonic seconds.
+    """
+
+    def __init__(self, store: Store, *, clock: Callable[[], float] = time.monotonic) -> None:
+        self._store = store
+        self._clock = clock
         self._online: dict[tuple[str, str], Connection] = {}
         self._hellos = Buckets(rate=1.0, burst=60.0)
         self._names = Buckets(rate=20 / 3600, burst=20.0)
-        self._posts = Buckets(rate=20.0, burst=200.0)
-        self._fetches = Buckets(rate=0.5, burst=20.0)
+        self._due: dict[tuple[str, str], bool] = {}
+        """Devices whose mail is to be fetched; True if the store may have lost what it knew of them."""
+        self._something_due = asyncio.Event()
 
     @property
     def online(self) -> int:
         """Devices that are connected and known."""
         return len(self._online)
+
+    async def run(self) -> None:
+        """Bring what other nodes have for our devices, until cancelled."""
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self._store.run(self))
+            tasks.create_task(self._bring_mail())
+
+    # What connections tell
 
     def opened(self, connection: Connection) -> None:
         """A device has connected: it gets its challenge."""
@@ -80,8 +100,8 @@ class Node:
             if self._online.get(key) is connection:
                 del self._online[key]
 
-    def receive(self, connection: Connection, data: bytes, now: float) -> None:
-        """Take a message of a device. Raises `Kicked` when its connection must be closed."""
+    async def receive(self, connection: Connection, data: bytes) -> None:
+        """Take a message of a device, after the one before. Raises `Kicked` when its connection must be closed."""
         try:
             message = parse_client(data)
         except WireError as error:
@@ -89,82 +109,154 @@ class Node:
         if connection.person is None:
             if not isinstance(message, Hello):
                 raise self._kick(connection, "unknown", "say hello first")
-            self._greet(connection, message, now)
-            return
-        match message:
-            case Hello():
-                raise self._kick(connection, "malformed", "one connection is one device")
-            case Publish(keys):
-                self._directory.publish(connection.person, connection.device, keys)
-            case Fetch():
-                self._fetch(connection, message, now)
-            case Post():
-                self._post(connection, connection.person, message, now)
+            await self._greet(connection, message)
+        elif isinstance(message, Hello):
+            raise self._kick(connection, "malformed", "one connection is one device")
+        else:
+            await self._serve(connection, connection.person, message)
 
-    def _greet(self, connection: Connection, hello: Hello, now: float) -> None:
-        if not self._hellos.take(connection.remote, now):
+    async def _serve(self, connection: Connection, person: str, message: Publish | Fetch | Post) -> None:
+        try:
+            match message:
+                case Publish(keys):
+                    await self._store.publish(person, connection.device, keys)
+                case Fetch():
+                    await self._fetch(connection, message)
+                case Post():
+                    await self._post(connection, person, message)
+        except StoreUnavailable as error:
+            if isinstance(message, Publish):
+                self._look_at(person, connection.device, lost=True)
+            else:
+                self._refuse(connection, message.sequence, "unavailable", str(error))
+
+    async def _greet(self, connection: Connection, hello: Hello) -> None:
+        if not self._hellos.take(connection.remote, self._clock()):
             raise self._kick(connection, "rate", "too many connections from this address; try again in a minute")
         signed = signed_by_hello(connection.nonce, connection.host, hello.person, hello.device)
         if not is_signed(hello.identity, hello.signature, signed):
             raise self._kick(connection, "signature", "the signature does not show that the key is yours")
-        is_new = self._directory.identity(hello.person) is None
-        if is_new and not self._names.take(connection.remote, now):
-            raise self._kick(connection, "rate", "too many new names from this address; try again in an hour")
         try:
-            self._directory.register(hello.person, hello.device, hello.identity)
+            is_new = await self._store.identity(hello.person) is None
+            if is_new and not self._names.take(connection.remote, self._clock()):
+                raise self._kick(connection, "rate", "too many new names from this address; try again in an hour")
+            await self._store.register(hello.person, hello.device, hello.identity)
+            left = await self._store.prekeys_left(hello.person, hello.device)
         except NotYours as error:
             raise self._kick(connection, "taken", str(error)) from None
-        connection.person, connection.device = hello.person, hello.device
+        except StoreUnavailable as error:
+            raise self._kick(connection, "unavailable", str(error)) from None
+        self._welcome(connection, hello, left)
+        try:
+            await self._bring_waiting(hello.person, hello.device)
+        except StoreUnavailable:
+            self._look_at(hello.person, hello.device)
+
+    def _welcome(self, connection: Connection, hello: Hello, prekeys: int) -> None:
+        connection.person, connection.device, connection.identity = hello.person, hello.device, hello.identity
         replaced = self._online.get((hello.person, hello.device))
         self._online[hello.person, hello.device] = connection
         if replaced is not None:
             self._say_replaced(replaced)
-        connection.tell(Welcome(self._directory.prekeys_left(hello.person, hello.device)))
-        for envelope in self._mailboxes.take(hello.person, hello.device, now):
-            connection.tell(envelope)
+        connection.tell(Welcome(prekeys))
 
-    def _fetch(self, connection: Connection, fetch: Fetch, now: float) -> None:
-        devices = self._directory.devices(fetch.person)
+    async def _fetch(self, connection: Connection, fetch: Fetch) -> None:
+        devices = await self._store.devices(fetch.person)
         if not devices:
             self._refuse(connection, fetch.sequence, "unknown-person", f"nobody is called {fetch.person} here")
             return
         wanted = [device for device in devices if device in fetch.devices or not fetch.devices]
-        if not self._fetches.take((connection.person, fetch.person), now, len(wanted)):
+        if not await self._store.allows(Limit.FETCHES, f"{connection.person}:{fetch.person}", len(wanted)):
             self._refuse(connection, fetch.sequence, "rate", f"too many requests for keys of {fetch.person}; wait")
             return
-        bundles = [self._directory.bundle(fetch.person, device) for device in wanted]
+        bundles = [await self._store.bundle(fetch.person, device) for device in wanted]
         connection.tell(Bundles(fetch.sequence, tuple(bundle for bundle in bundles if bundle is not None)))
         for device in wanted:
-            self._ask_for_prekeys(fetch.person, device)
+            await self._ask_for_prekeys(fetch.person, device)
 
-    def _ask_for_prekeys(self, person: str, device: str) -> None:
+    async def _ask_for_prekeys(self, person: str, device: str) -> None:
+        left = await self._store.prekeys_left(person, device)
         owner = self._online.get((person, device))
-        left = self._directory.prekeys_left(person, device)
         if owner is not None and left < LOW_PREKEYS:
             self._tell(owner, LowPrekeys(left))
 
-    def _post(self, connection: Connection, sender: str, post: Post, now: float) -> None:
-        if not self._posts.take((sender, connection.device), now, len(post.envelopes)):
+    async def _post(self, connection: Connection, sender: str, post: Post) -> None:
+        if not await self._store.allows(Limit.POSTS, f"{sender}:{connection.device}", len(post.envelopes)):
             self._refuse(connection, post.sequence, "rate", "too many messages; wait a moment")
             return
-        devices = self._directory.devices(post.person)
+        devices = await self._store.devices(post.person)
         if not devices:
             self._refuse(connection, post.sequence, "unknown-person", f"nobody is called {post.person} here")
             return
         full = []
         for device, data in post.envelopes.items():
             envelope = Envelope(sender, connection.device, data, 0.0)
-            if device in devices and not self._bring(post.person, device, envelope, now, post.seconds):
+            if device in devices and not await self._bring(post.person, device, envelope, post.seconds):
                 full.append(device)
         missing = [device for device in devices if post.everywhere and device not in post.envelopes]
         gone = [device for device in post.envelopes if device not in devices]
         connection.tell(Sent(post.sequence, tuple(missing), tuple(gone), tuple(full)))
 
-    def _bring(self, person: str, device: str, envelope: Envelope, now: float, seconds: float) -> bool:
+    async def _bring(self, person: str, device: str, envelope: Envelope, seconds: float) -> bool:
         receiver = self._online.get((person, device))
         if receiver is not None and self._tell(receiver, envelope):
             return True
-        return seconds > 0 and self._mailboxes.put(person, device, envelope, now, seconds)
+        return await self._store.put(person, device, envelope, seconds)
+
+    # What the store tells
+
+    def mail_waits(self, person: str, device: str) -> None:
+        """See `Listener.mail_waits`."""
+        self._look_at(person, device)
+
+    def moved(self, person: str, device: str) -> None:
+        """See `Listener.moved`."""
+        before = self._online.pop((person, device), None)
+        if before is not None:
+            self._say_replaced(before)
+
+    def store_returned(self) -> None:
+        """See `Listener.store_returned`."""
+        for person, device in self._online:
+            self._look_at(person, device, lost=True)
+
+    def _look_at(self, person: str, device: str, *, lost: bool = False) -> None:
+        if (person, device) in self._online:
+            self._due[person, device] = lost or self._due.get((person, device), False)
+            self._something_due.set()
+
+    async def _bring_mail(self) -> None:
+        while True:
+            await self._something_due.wait()
+            self._something_due.clear()
+            while self._due:
+                key, lost = next(iter(self._due.items()))
+                del self._due[key]
+                try:
+                    if lost:
+                        await self._introduce(*key)
+                    await self._bring_waiting(*key)
+                except StoreUnavailable:
+                    self._look_at(*key, lost=lost)
+                    await asyncio.sleep(STORE_RETRY)
+
+    async def _introduce(self, person: str, device: str) -> None:
+        """Tell the store again who is here, for it may have forgotten."""
+        connection = self._online.get((person, device))
+        if connection is None:
+            return
+        try:
+            await self._store.register(person, device, connection.identity)
+        except NotYours as error:
+            self._tell(connection, Refusal("taken", str(error)))
+            return
+        await self._ask_for_prekeys(person, device)
+
+    async def _bring_waiting(self, person: str, device: str) -> None:
+        for envelope in await self._store.take(person, device):
+            await self._bring(person, device, envelope, LATE_WAIT)
+
+    # What devices are told
 
     def _tell(self, receiver: Connection, message: ServerMessage) -> bool:
         """False if it reads too slowly; it is away then."""

@@ -1,10 +1,9 @@
-"""The rendezvous on a WebSocket: connections in and out of one node."""
+"""One node of a rendezvous on a WebSocket: its connections in and out."""
 
 import asyncio
 import logging
 import ssl
-import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 
 from aiohttp import WSMsgType, web
@@ -24,10 +23,21 @@ CLOSE_DEADLINE = 2.0
 
 
 class RendezvousServer:
-    """Serves one node. `behind_proxy` takes the client's address from the proxy's X-Forwarded-For header."""
+    """Serves one node. `behind_proxy` takes the client's address from the proxy's X-Forwarded-For header.
 
-    def __init__(self, node: Node, *, max_connections: int = 10_000, behind_proxy: bool = False) -> None:
+    `routes` are served beside it.
+    """
+
+    def __init__(
+        self,
+        node: Node,
+        *,
+        max_connections: int = 10_000,
+        behind_proxy: bool = False,
+        routes: Sequence[web.AbstractRouteDef] = (),
+    ) -> None:
         self._node = node
+        self._routes = routes
         self._max_connections = max_connections
         self._behind_proxy = behind_proxy
         self._connections = 0
@@ -37,12 +47,16 @@ class RendezvousServer:
         """Listen until the end of the block; gives the port. Raises `OSError` when the address can't be used."""
         app = web.Application()
         app.router.add_get(PATH, self._websocket)
+        app.add_routes(self._routes)
         runner = web.AppRunner(app, access_log=None, shutdown_timeout=CLOSE_DEADLINE)
         await runner.setup()
         try:
             site = web.TCPSite(runner, host, port, ssl_context=tls)
             await site.start()
-            yield runner.addresses[0][1]
+            async with asyncio.TaskGroup() as tasks:
+                running = tasks.create_task(self._node.run(), name="rendezvous node")
+                yield runner.addresses[0][1]
+                running.cancel()
         finally:
             await runner.cleanup()
 
@@ -89,7 +103,7 @@ class RendezvousServer:
                 return
             if message.type is not WSMsgType.BINARY:
                 return
-            self._node.receive(connection, message.data, time.monotonic())
+            await self._node.receive(connection, message.data)
 
     def _remote(self, request: web.Request) -> str:
         forwarded = request.headers.get("X-Forwarded-For", "") if self._behind_proxy else ""

@@ -1,7 +1,7 @@
 """A rendezvous on loopback and devices that use it, for tests."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 
@@ -12,7 +12,7 @@ from hullo.lines.direct.private.channel import PrivateChannel
 from hullo.lines.direct.private.identity import Identity
 from hullo.lines.direct.private.sessions import Sessions
 from hullo.lines.direct.private.vault import Vault
-from hullo.rendezvous.directory import Directory
+from hullo.rendezvous.local_store import LocalStore
 from hullo.rendezvous.node import Node
 from hullo.rendezvous.server import PATH, RendezvousServer
 from hullo.rtc.clock import MediaClock
@@ -42,18 +42,13 @@ class Member(Side):
 
 
 class Town:
-    """A rendezvous, and devices that can be added to it; `own` is the vaults' directory."""
+    """A rendezvous at some addresses, and devices that can be added to it, with their vaults in `directory`."""
 
-    def __init__(self, node: Node, port: int, directory: Path, clock: MediaClock, stack: AsyncExitStack) -> None:
-        self.node = node
-        self.port = port
+    def __init__(self, urls: Sequence[str], directory: Path, clock: MediaClock, stack: AsyncExitStack) -> None:
+        self.urls = urls
         self.clock = clock
         self._directory = directory
         self._stack = stack
-
-    @property
-    def url(self) -> str:
-        return f"ws://127.0.0.1:{self.port}{PATH}"
 
     async def join(self, own: Device, *contacts: str, identity: Identity | None = None, vault: str = "") -> Member:
         """Start a device, with its own vault, that knows these people."""
@@ -71,7 +66,7 @@ class Town:
             for contact in contacts:
                 book.add(contact)
             sessions = Sessions(opened, book)
-            channel = PrivateChannel(self.url, sessions, book)
+            channel = PrivateChannel(self.urls, sessions, book)
             line = DirectLine(
                 channel, book, clock=self.clock, ice=IceOptions(consent=Consent(expiry=5.0)), patience=0.2
             )
@@ -91,10 +86,18 @@ class Town:
 @asynccontextmanager
 async def town(directory: Path, node: Node | None = None) -> AsyncIterator[Town]:
     """Run a rendezvous until the end of the block."""
-    node = node or Node(Directory())
-    async with (
-        MediaClock(freeze_gc=False) as clock,
-        RendezvousServer(node).serve("127.0.0.1", 0) as port,
-        AsyncExitStack() as stack,
-    ):
-        yield Town(node, port, directory, clock, stack)
+    node = node or Node(LocalStore())
+    async with RendezvousServer(node).serve("127.0.0.1", 0) as port, people([address(port)], directory) as here:
+        yield here
+
+
+@asynccontextmanager
+async def people(urls: Sequence[str], directory: Path) -> AsyncIterator[Town]:
+    """Devices that use a rendezvous which runs already."""
+    async with MediaClock(freeze_gc=False) as clock, AsyncExitStack() as stack:
+        yield Town(urls, directory, clock, stack)
+
+
+def address(port: int) -> str:
+    """Of a rendezvous on loopback."""
+    return f"ws://127.0.0.1:{port}{PATH}"

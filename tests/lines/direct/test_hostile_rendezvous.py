@@ -18,6 +18,7 @@ from hullo.lines.direct.private.identity import safety_number
 from hullo.lines.direct.private.sessions import Refused
 from hullo.lines.line import CallFailed, EndReason
 from hullo.rendezvous.directory import Directory
+from hullo.rendezvous.local_store import LocalStore
 from hullo.rendezvous.node import Connection, Node
 from hullo.rendezvous.wire import Bundle, Bundles, Envelope, Fetch, PublishedKeys, encode
 from tests.lines.direct.memory_channel import BYE, DEADLINE, answered
@@ -35,24 +36,24 @@ class HostileNode(Node):
     """Keeps a copy of everything, and treats envelopes and keys as the test wants."""
 
     def __init__(self) -> None:
-        super().__init__(Directory())
+        super().__init__(LocalStore())
         self.read: list[bytes] = []
         self.envelopes: list[tuple[str, str, Envelope]] = []
         self.deliver: Deliver = lambda envelope: [envelope]
         self.give: Callable[[Bundle], Bundle] = lambda bundle: bundle
 
-    def receive(self, connection: Connection, data: bytes, now: float) -> None:
+    async def receive(self, connection: Connection, data: bytes) -> None:
         self.read.append(data)
-        super().receive(connection, data, now)
+        await super().receive(connection, data)
 
-    def _bring(self, person: str, device: str, envelope: Envelope, now: float, seconds: float) -> bool:
+    async def _bring(self, person: str, device: str, envelope: Envelope, seconds: float) -> bool:
         self.envelopes.append((person, device, envelope))
         for each in self.deliver(envelope):
-            super()._bring(person, device, each, now, seconds)
+            await super()._bring(person, device, each, seconds)
         return True
 
-    def _fetch(self, connection: Connection, fetch: Fetch, now: float) -> None:
-        bundles = [self._directory.bundle(fetch.person, device) for device in self._directory.devices(fetch.person)]
+    async def _fetch(self, connection: Connection, fetch: Fetch) -> None:
+        bundles = [await self._store.bundle(fetch.person, device) for device in await self._store.devices(fetch.person)]
         given = tuple(self.give(bundle) for bundle in bundles if bundle is not None)
         connection.tell(Bundles(fetch.sequence, given))
 
@@ -314,7 +315,7 @@ async def test_prekeys_that_are_spent_or_given_twice_are_named_and_calls_go_on(t
 
 async def test_an_honest_rendezvous_asks_for_prekeys_when_somebody_takes_them(tmp_path: Path) -> None:
     directory = Directory()
-    async with town(tmp_path, Node(directory)) as here:
+    async with town(tmp_path, Node(LocalStore(directory))) as here:
         bob = await here.join(BOB)
         await until(lambda: directory.prekeys_left("bob", "phone") == 100)
         for number in range(82):

@@ -8,7 +8,7 @@ import pytest
 from hullo.lines.direct.channel import Device
 from hullo.lines.direct.private.identity import safety_number
 from hullo.lines.line import CallFailed, EndReason
-from hullo.rendezvous.directory import Directory
+from hullo.rendezvous.local_store import LocalStore
 from hullo.rendezvous.mailbox import Mailboxes
 from hullo.rendezvous.node import Node
 from tests.lines.direct.memory_channel import BYE, DEADLINE, answered
@@ -19,7 +19,7 @@ from tests.rtc.test_connection import until
 
 
 async def call(caller: Member, callee: Member) -> None:
-    legs = await answered(caller, callee)
+    legs = await answered(caller, callee, callee.sessions.own.person)
     await sound(*legs)
     assert legs[0].report().emoji == legs[1].report().emoji
     await hang_up(*legs)
@@ -65,7 +65,7 @@ async def test_all_devices_of_a_person_ring_also_a_new_one(tmp_path: Path) -> No
 
 async def test_who_comes_back_within_the_ring_time_rings(tmp_path: Path) -> None:
     boxes = Mailboxes()
-    async with town(tmp_path, Node(Directory(), boxes)) as here:
+    async with town(tmp_path, Node(LocalStore(mailboxes=boxes))) as here:
         alice = await here.join(ALICE, "bob")
         async with here.visiting(BOB, "alice"):
             pass
@@ -80,7 +80,7 @@ async def test_who_comes_back_within_the_ring_time_rings(tmp_path: Path) -> None
 
 async def test_a_caller_that_gave_up_meanwhile_is_a_missed_call(tmp_path: Path) -> None:
     boxes = Mailboxes()
-    async with town(tmp_path, Node(Directory(), boxes)) as here:
+    async with town(tmp_path, Node(LocalStore(mailboxes=boxes))) as here:
         alice = await here.join(ALICE, "bob")
         async with here.visiting(BOB, "alice"):
             pass
@@ -141,12 +141,13 @@ async def test_a_name_that_is_taken_is_said(tmp_path: Path) -> None:
 
 
 async def test_a_rendezvous_that_comes_back(tmp_path: Path) -> None:
-    async with town(tmp_path) as here:
+    node = Node(LocalStore())
+    async with town(tmp_path, node) as here:
         alice, bob = await here.join(ALICE, "bob"), await here.join(BOB, "alice")
         for member in (alice, bob):
             socket = member.channel._client._socket
             assert socket is not None
             await socket.close()
-        await until(lambda: not alice.line.status().ready or here.node.online < 2)
-        await until(lambda: alice.line.status().ready and bob.line.status().ready and here.node.online == 2)
+        await until(lambda: not alice.line.status().ready or node.online < 2)
+        await until(lambda: alice.line.status().ready and bob.line.status().ready and node.online == 2)
         await call(alice, bob)

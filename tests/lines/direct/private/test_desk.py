@@ -80,5 +80,8 @@ def test_keys_are_made_once_and_under_a_name(tmp_path: Path) -> None:
 )
 def test_a_rendezvous_that_cannot_be_used_is_said(rendezvous: str | None, words: str) -> None:
     with pytest.raises(ValueError, match=words):
-        DirectConfig(enabled=True, rendezvous=rendezvous)
-    assert DirectConfig(enabled=True, rendezvous="ws://127.0.0.1:8770/rendezvous").enabled
+        DirectConfig.model_validate({"enabled": True} | ({} if rendezvous is None else {"rendezvous": rendezvous}))
+    one = DirectConfig.model_validate({"enabled": True, "rendezvous": "ws://127.0.0.1:8770/rendezvous"})
+    assert one.rendezvous == ("ws://127.0.0.1:8770/rendezvous",)
+    nodes = ["wss://one.example/rendezvous", "wss://two.example/rendezvous"]
+    assert DirectConfig.model_validate({"enabled": True, "rendezvous": nodes}).rendezvous == tuple(nodes)

@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from hullo.lines.direct.channel import ChannelError, Device, Notice, OnMessage, OnNotice
 from hullo.lines.direct.private.book import ContactBook
@@ -30,13 +30,13 @@ class PrivateChannel:
     `prekeys-spent`, `rendezvous-rubbish`. Of the same kind and person at most one a second.
     """
 
-    def __init__(self, url: str, sessions: Sessions, book: ContactBook) -> None:
-        """`url` is that of the rendezvous: `wss://host/rendezvous`."""
+    def __init__(self, urls: Sequence[str], sessions: Sessions, book: ContactBook) -> None:
+        """`urls` are those of the nodes of one rendezvous: `wss://host/rendezvous`."""
         self.own = sessions.own
         self._sessions = sessions
         self._book = book
         self._client = RendezvousClient(
-            url,
+            urls,
             sessions.own,
             sessions.identity,
             on_envelope=self._arrived,

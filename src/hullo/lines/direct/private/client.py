@@ -1,10 +1,10 @@
-"""A device's connection to its rendezvous: kept up, with requests that wait for their answers."""
+"""A device's connection to a node of its rendezvous: kept up, with requests that wait for their answers."""
 
 import asyncio
 import itertools
 import logging
 import random
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
 from typing import Any, TypeVar
 
 import aiohttp
@@ -43,18 +43,30 @@ ANSWER_DEADLINE = 5.0
 HEARTBEAT = 20.0
 RETRY = (0.2, 30.0)
 """Seconds before the first and, doubled each time, before every later attempt to connect; spread by half."""
+"""Before the same node is asked again; another one is asked after the first of these."""
 REFUSED_RETRY = 30.0
 MAX_PENDING = 256
 
 Answer = TypeVar("Answer", Sent, Bundles)
 
 
+class _Refused(Exception):
+    """The server wants nothing of this device, for the reason `code`."""
+
+    def __init__(self, code: str, detail: str) -> None:
+        super().__init__(detail)
+        self.code = code
+
+
 class RendezvousClient:
-    """Keeps a connection. What the server sends unasked goes to `on_envelope` and, as a count, to `on_low_prekeys`."""
+    """Keeps a connection to one of `urls`, the nodes of one rendezvous; when it is lost, to the next.
+
+    What the server sends unasked goes to `on_envelope` and, as a count, to `on_low_prekeys`.
+    """
 
     def __init__(
         self,
-        url: str,
+        urls: Sequence[str],
         own: Device,
         identity: Identity,
         *,
@@ -62,7 +74,8 @@ class RendezvousClient:
         on_low_prekeys: Callable[[int], Coroutine[Any, Any, None]],
         on_rubbish: Callable[[str], None],
     ) -> None:
-        self._url = URL(url)
+        self._urls = [URL(url) for url in urls]
+        random.shuffle(self._urls)  # so that devices spread over the nodes
         self._own = own
         self._identity = identity
         self._on_envelope = on_envelope
@@ -80,11 +93,13 @@ class RendezvousClient:
     async def run(self) -> None:
         """Connect, and connect again, until cancelled."""
         timeout = aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_DEADLINE)
-        wait, longest = RETRY
+        shortest, longest = RETRY
+        failures = 0
         async with aiohttp.ClientSession(timeout=timeout) as session:
-            while True:
-                was_up = await self._connected(session)
-                wait = RETRY[0] if was_up else min(2 * wait, longest)
+            for url in itertools.cycle(self._urls):
+                failures = 0 if await self._connected(session, url) else failures + 1
+                rounds, within = divmod(failures, len(self._urls))
+                wait = shortest if within else min(shortest * 2**rounds, longest)
                 await asyncio.sleep(wait * random.uniform(0.5, 1.5))
 
     async def publish(self, keys: PublishedKeys) -> None:
@@ -99,12 +114,12 @@ class RendezvousClient:
         """Send envelopes to devices of a person, by name. Raises `ChannelError`."""
         return await self._ask(Post(next(self._sequences), person, envelopes, seconds, everywhere), Sent)
 
-    async def _connected(self, session: aiohttp.ClientSession) -> bool:
+    async def _connected(self, session: aiohttp.ClientSession, url: URL) -> bool:
         """One connection, from its beginning to its end; whether it came about."""
         try:
-            async with session.ws_connect(self._url, heartbeat=HEARTBEAT, max_msg_size=MAX_FRAME) as socket:
+            async with session.ws_connect(url, heartbeat=HEARTBEAT, max_msg_size=MAX_FRAME) as socket:
                 async with asyncio.timeout(CONNECT_DEADLINE):
-                    welcome = await self._greet(socket)
+                    welcome = await self._greet(socket, url.host_port_subcomponent or "")
                 self._socket, self._problem = socket, None
                 await self._read(socket, welcome)
             self._problem = "the rendezvous closed the connection; connecting again"
@@ -113,25 +128,25 @@ class RendezvousClient:
         except WireError as error:
             self._on_rubbish(str(error))
             self._problem = "the rendezvous does not speak as one; check its address"
-        except ChannelError as refused:
+        except _Refused as refused:
             self._problem = str(refused)
-            await asyncio.sleep(REFUSED_RETRY)
+            if refused.code != "unavailable":
+                await asyncio.sleep(REFUSED_RETRY)
         finally:
             was_up, self._socket = self._socket is not None, None
             self._fail_pending()
         return was_up
 
-    async def _greet(self, socket: aiohttp.ClientWebSocketResponse) -> Welcome:
+    async def _greet(self, socket: aiohttp.ClientWebSocketResponse, host: str) -> Welcome:
         challenge = await _next(socket)
         if not isinstance(challenge, Challenge) or challenge.version != VERSION:
             raise WireError(f"no challenge of version {VERSION}")
         person, device = self._own.person, self._own.device
-        host = self._url.host_port_subcomponent or ""
         signature = self._identity.sign(signed_by_hello(challenge.nonce, host, person, device))
         await socket.send_bytes(encode(Hello(person, device, self._identity.public, signature)))
         answer = await _next(socket)
         if isinstance(answer, Refusal):
-            raise ChannelError(f"the rendezvous refuses this device: {answer.detail}")
+            raise _Refused(answer.code, f"the rendezvous refuses this device: {answer.detail}")
         if not isinstance(answer, Welcome):
             raise WireError("no welcome")
         return answer
@@ -153,8 +168,8 @@ class RendezvousClient:
                 future = self._pending.get(sequence)
                 if future is not None and not future.done():
                     future.set_result(message)
-            case Refusal(detail=detail):
-                raise ChannelError(f"the rendezvous ends the connection: {detail}")
+            case Refusal(code=code, detail=detail):
+                raise _Refused(code, f"the rendezvous ends the connection: {detail}")
             case _:
                 raise WireError("a message out of turn")
 

@@ -44,7 +44,7 @@ def open_private(config: DirectConfig) -> Iterator[Private]:
         book = ContactBook(vault, strangers=config.strangers)
         sessions = Sessions(vault, book)
         desk = Desk(sessions.own, sessions.identity.public, book)
-        yield Private(PrivateChannel(config.rendezvous or "", sessions, book), book, desk)
+        yield Private(PrivateChannel(config.rendezvous, sessions, book), book, desk)
 
 
 def create_keys(config: DirectConfig, person: str, device: str) -> None:

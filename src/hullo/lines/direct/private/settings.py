@@ -5,7 +5,7 @@ from ipaddress import ip_address
 from pathlib import Path
 from typing import Annotated, Self, TypeAlias
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, model_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, model_validator
 from yarl import URL
 
 HomePath: TypeAlias = Annotated[Path, AfterValidator(Path.expanduser)]
@@ -17,6 +17,10 @@ def default_directory() -> Path:
     return (Path(home) if home else Path.home() / ".local" / "state") / "hullo" / "direct"
 
 
+def _listed(value: object) -> object:
+    return (value,) if isinstance(value, str) else value
+
+
 class DirectConfig(BaseModel):
     """Private calls between people. `hullo contacts init NAME` makes the keys; docs/privacy.md tells who sees what."""
 
@@ -26,8 +30,8 @@ class DirectConfig(BaseModel):
 
     enabled: bool = False
     """Whether the line is there."""
-    rendezvous: str | None = None
-    """The rendezvous server, such as `wss://example.org/rendezvous`."""
+    rendezvous: Annotated[tuple[str, ...], BeforeValidator(_listed)] = ()
+    """The rendezvous server, such as `wss://example.org/rendezvous`; of one with several nodes a list of them."""
     directory: HomePath = Field(default_factory=default_directory)
     """Keys, sessions and contacts of this device, encrypted."""
     passphrase: Annotated[SecretStr, Field(min_length=8)] | None = None
@@ -39,10 +43,10 @@ class DirectConfig(BaseModel):
 
     @model_validator(mode="after")
     def _fits_together(self) -> Self:
-        if self.enabled and self.rendezvous is None:
+        if self.enabled and not self.rendezvous:
             raise ValueError("rendezvous is missing: the address of a server that `hullo rendezvous` runs")
-        if self.rendezvous is not None:
-            _check(self.rendezvous)
+        for address in self.rendezvous:
+            _check(address)
         return self
 
 
