@@ -75,9 +75,15 @@ def test_two_people_call_each_other_with_nothing_but_a_rendezvous(tmp_path: Path
         alice, alices = person(tmp_path, "alice", url)
         bob, bobs = person(tmp_path, "bob", url)
         with open_private(bobs.direct) as private:
-            key = private.desk.own.key
+            invite, elsewhere = private.desk.own.invite, "hullo:bob@example.org/r#" + "A" * 43
+        assert invite is not None
+        assert invite in run("contacts", "me", "--config", bob).stdout
+        refused = run("contacts", "add", elsewhere, "--config", alice)
+        assert (refused.returncode, "another rendezvous" in refused.stderr) == (1, True)
+        added = run("contacts", "add", invite, "--config", alice)
+        assert (added.returncode, "not verified" in added.stdout) == (0, True), added.stderr
         with open_private(alices.direct) as private:
-            private.desk.change("bob", Change.ADD, key)
+            private.desk.change("bob", Change.VERIFY)
         with process("serve", "--config", bob, stream="stderr", until="ready"):
             added = run("contacts", "add", "alice", "--config", bob)  # asks the daemon, which holds the keys
             assert added.returncode == 0, added.stderr

@@ -14,6 +14,7 @@ from hullo.cli.config import configuration
 from hullo.cli.show import fail, json_line, out, plain
 from hullo.daemon_client import DaemonClient, DaemonError
 from hullo.lines.direct.private.desk import Change, DeskError
+from hullo.lines.direct.private.invite import InviteError, is_invite, parse_invite
 from hullo.lines.direct.private.opening import PrivateUnavailable, create_keys, open_private
 from hullo.lines.direct.private.vault import VaultError, VaultInUse
 from hullo.service.config import Config
@@ -59,22 +60,41 @@ def init(
 
 @contacts.command()
 def me(config: ConfigOption = None, as_json: JsonOption = False) -> None:
-    """Show your name and your key; who adds you with it need not compare safety numbers."""
+    """Show your name and your key, and the invite with which others add you."""
     own = _ask(configuration(config), "contact.list")["own"]
     if as_json:
         json_line(own)
     else:
         out.print(f"{plain(own['person'])} on {plain(own['device'])}: {own['key']}", soft_wrap=True)
+        if own["invite"] is not None:
+            out.print(f"your invite: {plain(own['invite'])}", soft_wrap=True)
 
 
 @contacts.command()
 def add(
-    name: Name,
+    name: Annotated[str, typer.Argument(help="the person's name at the rendezvous, or their invite")],
     key: Annotated[str | None, typer.Option(help="their key, handed over safely: they are verified then")] = None,
     config: ConfigOption = None,
 ) -> None:
-    """Make somebody a contact, so that you can call each other."""
-    _change(config, name, "add", key)
+    """Make somebody a contact, so that you can call each other.
+
+    With an invite only its key is taken for theirs. Compare the safety number, or say `verify` if they handed it over.
+    """
+    if not is_invite(name):
+        _change(config, name, "add", key)
+        return
+    settings = configuration(config)
+    try:
+        invite = parse_invite(name)
+    except InviteError as error:
+        fail(str(error))
+    if not {*invite.rendezvous} & {*settings.direct.rendezvous}:
+        fail(
+            f"{invite.person} is at another rendezvous, {', '.join(invite.rendezvous)}",
+            "both of you need the same: [direct] rendezvous",
+        )
+    _ask(settings, "contact.change", person=invite.person, change="add", key=invite.key.hex())
+    _change(config, invite.person, "unverify")
 
 
 @contacts.command()

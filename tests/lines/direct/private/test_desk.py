@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from hullo.lines.direct.private.desk import Change, Desk, DeskError
+from hullo.lines.direct.private.invite import Invite, parse_invite
 from hullo.lines.direct.private.opening import PrivateUnavailable, create_keys, open_private
 from hullo.lines.direct.private.settings import DirectConfig
 from tests.lines.direct.private.two import End, alice_and_bob
@@ -13,6 +14,18 @@ from tests.lines.direct.samples import ALICE, BOB
 
 def desk(end: End) -> Desk:
     return Desk(end.own, end.sessions.identity.public, end.book)
+
+
+def test_an_invite_names_the_rendezvous_once_there_is_one(tmp_path: Path) -> None:
+    config = DirectConfig(directory=tmp_path / "keys")
+    create_keys(config, "alice", "laptop")
+    with open_private(config) as private:
+        assert private.desk.own.invite is None
+        key = private.desk.own.key
+    with open_private(config.model_copy(update={"rendezvous": ("wss://example.org/r",)})) as private:
+        invite = private.desk.own.invite
+        assert invite is not None
+        assert parse_invite(invite) == Invite("alice", bytes.fromhex(key), ("wss://example.org/r",))
 
 
 def test_a_contact_that_is_added_with_a_key_is_verified_and_both_see_the_same_number(tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ import msgspec
 from hullo.lines.direct.channel import Device
 from hullo.lines.direct.private.book import ContactBook, Entry
 from hullo.lines.direct.private.identity import KEY_BYTES, safety_number
+from hullo.lines.direct.private.invite import Invite
 from hullo.rendezvous.wire import Person
 
 
@@ -29,11 +30,13 @@ class Change(StrEnum):
 
 
 class OwnKeys(msgspec.Struct, frozen=True, kw_only=True):
-    """Who we are: `key` is what others may add us with, in hex."""
+    """Who we are: `key` is what others may add us with, in hex, and `invite` the same with name and address."""
 
     person: str
     device: str
     key: str
+    invite: str | None = None
+    """None as long as no rendezvous is configured."""
 
 
 class ContactStatus(msgspec.Struct, frozen=True, kw_only=True):
@@ -50,11 +53,12 @@ class ContactStatus(msgspec.Struct, frozen=True, kw_only=True):
 class Desk:
     """Works on one device's contact book."""
 
-    def __init__(self, own: Device, identity: bytes, book: ContactBook) -> None:
+    def __init__(self, own: Device, identity: bytes, book: ContactBook, rendezvous: tuple[str, ...] = ()) -> None:
         """`identity` is our public key."""
         self._book = book
         self._identity = identity
-        self.own = OwnKeys(person=own.person, device=own.device, key=identity.hex())
+        invite = str(Invite(own.person, identity, rendezvous)) if rendezvous else None
+        self.own = OwnKeys(person=own.person, device=own.device, key=identity.hex(), invite=invite)
 
     def contacts(self) -> list[ContactStatus]:
         """Everybody who is known, by name."""

@@ -34,6 +34,8 @@ class Private:
     channel: "PrivateChannel"
     book: ContactBook
     desk: Desk
+    vault: Vault
+    """Further files of the same person, as the history of calls, are kept in there."""
 
 
 @contextmanager
@@ -43,8 +45,8 @@ def open_private(config: DirectConfig) -> Iterator[Private]:
     with _vault(config) as vault:
         book = ContactBook(vault, strangers=config.strangers)
         sessions = Sessions(vault, book)
-        desk = Desk(sessions.own, sessions.identity.public, book)
-        yield Private(PrivateChannel(config.rendezvous, sessions, book), book, desk)
+        desk = Desk(sessions.own, sessions.identity.public, book, config.rendezvous)
+        yield Private(PrivateChannel(config.rendezvous, sessions, book), book, desk, vault)
 
 
 def create_keys(config: DirectConfig, person: str, device: str) -> None:

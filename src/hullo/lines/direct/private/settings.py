@@ -46,11 +46,12 @@ class DirectConfig(BaseModel):
         if self.enabled and not self.rendezvous:
             raise ValueError("rendezvous is missing: the address of a server that `hullo rendezvous` runs")
         for address in self.rendezvous:
-            _check(address)
+            check_rendezvous(address)
         return self
 
 
-def _check(rendezvous: str) -> None:
+def check_rendezvous(rendezvous: str) -> None:
+    """Raises `ValueError` for what is no address of a rendezvous, or one without TLS."""
     url = URL(rendezvous)
     if url.scheme not in ("ws", "wss") or not url.host:
         raise ValueError("rendezvous is no address of a WebSocket, such as wss://example.org/rendezvous")
