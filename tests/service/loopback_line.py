@@ -75,6 +75,10 @@ class LoopbackOffer:
     async def reject(self, ending: Ending) -> None:
         self.rejected_with = ending
 
+    def withdraw(self, ending: Ending) -> None:
+        """The caller gives up, or somebody else has taken it."""
+        self._withdrawn.set_result(ending)
+
     async def withdrawn(self) -> Ending:
         return await asyncio.shield(self._withdrawn)
 

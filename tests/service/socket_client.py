@@ -12,6 +12,7 @@ from typing import Any, Self
 from hullo.call.limits import Limits
 from hullo.call.switchboard import Switchboard
 from hullo.service.framing import Deframer, Framing, frame
+from hullo.service.history import CallHistory
 from hullo.service.server import RpcServer
 from hullo.service.unix_socket import listening
 from hullo.speech.service import SpeechService
@@ -48,12 +49,15 @@ async def running(
     max_clients: int = 256,
     calls: int = 20,
     path: Path | None = None,
+    history: CallHistory | None = None,
 ) -> AsyncIterator[Running]:
     """A server that listens, at a path of its own if none is given, with a deadline for the whole test."""
     line = LoopbackLine()
     board = Switchboard([line], speech=speech, limits=Limits(calls=calls), answer=answer)
     with short_directory() as directory, listening(path or directory / "s") as listener:
-        async with asyncio.timeout(60), RpcServer(board, speech, max_clients=max_clients) as server, board:
+        kept = history or CallHistory(0)
+        server = RpcServer(board, speech, history=kept, max_clients=max_clients)
+        async with asyncio.timeout(60), server, kept.keeping(board), board:
             await server.listen(listener)
             yield Running(path or directory / "s", line, board, server)
 

@@ -28,7 +28,7 @@ from hullo.service.config_errors import ConfigError
 from hullo.service.daemon import ServeError, run
 print("noise on standard output" if "--stdio" not in sys.argv else "", end="")
 try:
-    run(load_config(pathlib.Path(sys.argv[1])), stdio="--stdio" in sys.argv)
+    run(load_config(pathlib.Path(sys.argv[1])), stdio="--stdio" in sys.argv, attached="--attached" in sys.argv)
 except (ConfigError, ServeError) as error:
     sys.exit(f"error: {error}")
 """
@@ -205,6 +205,30 @@ async def test_over_stdio_until_the_parent_closes(directory: Path) -> None:
         output, _ = await process.communicate()
         assert (process.returncode, output) == (0, b"")
     assert not (directory / "run").exists()
+
+
+async def test_attached_it_listens_at_its_socket_until_the_parent_has_gone(directory: Path) -> None:
+    async with daemon(configuration(directory), "--attached") as process:
+        assert process.stdin is not None
+        process.stdin.write(b"this counts for nothing\n")
+        async with await connect(directory, process) as client:
+            assert (await client.result("health"))["clients"] == 1
+        process.stdin.close()
+        output, _ = await process.communicate()
+        assert (process.returncode, output) == (0, b"noise on standard output")
+    assert not (directory / "run" / "s").exists()
+
+
+async def test_attached_to_a_file_it_says_that_this_can_not_be(directory: Path) -> None:
+    path = configuration(directory)
+    with path.open() as file:
+        process = await asyncio.create_subprocess_exec(
+            sys.executable, "-c", PROGRAM, str(path), "--attached", stdin=file, stderr=PIPE
+        )
+    async with asyncio.timeout(30):
+        _, errors = await process.communicate()
+    assert process.returncode == 1
+    assert b"--attached wants a pipe" in errors
 
 
 async def test_over_stdio_what_was_asked_before_the_end_is_answered(directory: Path) -> None:

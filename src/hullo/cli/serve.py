@@ -17,15 +17,20 @@ def serve(
     stdio: Annotated[
         bool, typer.Option("--stdio", help="serve the parent process on standard input and output instead of a socket")
     ] = False,
+    attached: Annotated[
+        bool, typer.Option("--attached", help="end with the program at the other end of standard input")
+    ] = False,
 ) -> None:
     """Take and place calls for gateways that speak JSON-RPC, until SIGTERM or Ctrl-C."""
+    if stdio and attached:
+        fail("--stdio ends with standard input anyway", "leave --attached out")
     if stdio and socket is not None:
         fail("--stdio and --socket are two ways to be reached", "give one of them")
     settings = configuration(config)
     if socket is not None:
         settings = _listening_at(settings, socket)
     try:
-        run(settings, stdio=stdio)
+        run(settings, stdio=stdio, attached=attached)
     except ServeError as error:
         fail(str(error))
 

@@ -104,6 +104,7 @@ class RtcLeg:
         return LegStats(
             packets_received=received.packets_received,
             packets_sent=stats.sent.packets,
+            bytes_sent=stats.sent.octets,
             packets_lost=received.packets_lost,
             packets_late=received.packets_late,
             packets_duplicate=received.packets_duplicate,

@@ -48,6 +48,8 @@ class LegStats(msgspec.Struct, frozen=True, kw_only=True):
 
     packets_received: int = 0
     packets_sent: int = 0
+    bytes_sent: int = 0
+    """Of Opus, without headers."""
     packets_lost: int = 0
     packets_late: int = 0
     packets_duplicate: int = 0

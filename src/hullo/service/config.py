@@ -57,6 +57,9 @@ class CallsConfig(Section):
     """Without any packet of the peer before the call is given up."""
     max_seconds: Seconds | None = None
     """A call is ended after this long; left out: never."""
+    history: Annotated[int, Field(ge=0, le=10_000)] = 500
+    """Ended calls that `history.list` shows. They are written to disk, encrypted, only where private calls are enabled;
+    otherwise they are forgotten when the daemon ends."""
 
     @model_validator(mode="after")
     def _in_order(self) -> Self:

@@ -25,12 +25,13 @@ from hullo.lines.telegram.account.session_file import SessionFileError
 from hullo.lines.telegram.line import TelegramLine
 from hullo.rtc.clock import MediaClock
 from hullo.service.config import BrowserConfig, Config, IceConfig, SpeechConfig
+from hullo.service.history import CallHistory
 from hullo.service.method import Contacts
 from hullo.service.metrics import Metrics
 from hullo.service.metrics_server import serving_metrics
 from hullo.service.secret_file import SecretError, read_key, read_secret
 from hullo.service.server import RpcServer
-from hullo.service.stdio import StdioError, open_stdio
+from hullo.service.stdio import StdioError, open_stdio, until_stdin_ends
 from hullo.service.unix_socket import SocketError, listening
 from hullo.speech.errors import SpeechError
 from hullo.speech.settings import SpeechSettings
@@ -60,20 +61,23 @@ class ServeError(Exception):
     """The daemon can't run; the message says why and what to do."""
 
 
-def run(config: Config, *, stdio: bool = False) -> None:
+def run(config: Config, *, stdio: bool = False, attached: bool = False) -> None:
     """Be the daemon of this process until it is told to stop. Raises `ServeError`.
 
     Serves the Unix socket of the configuration, or with `stdio` this process's parent on standard input and output.
+    With `attached` it serves the socket as long as standard input is open: as long as the program that started it runs.
     """
     _configure_logging(config.log.level)
-    asyncio.run(serve(config, stdio=stdio))
+    asyncio.run(serve(config, stdio=stdio, attached=attached))
 
 
-async def serve(config: Config, *, stdio: bool = False) -> None:
-    """The same within a running event loop: until SIGTERM, SIGINT, or with `stdio` the end of standard input."""
+async def serve(config: Config, *, stdio: bool = False, attached: bool = False) -> None:
+    """The same within a running event loop: until SIGTERM, SIGINT, or with either the end of standard input."""
     try:
         async with asyncio.timeout(None) as deadline, AsyncExitStack() as stack:
             stopping = stack.enter_context(_stop_signals(deadline))
+            if attached:
+                stack.enter_context(until_stdin_ends(stopping))
             streams = await open_stdio() if stdio else None
             server = await stack.enter_async_context(_service(config, stdio))
             if streams is not None:
@@ -101,16 +105,18 @@ async def _service(config: Config, stdio: bool) -> AsyncIterator[RpcServer]:
         board = exchange.switchboard
         for line in _lines(config, exchange.clock):
             board.add(line)
-        contacts = None
+        contacts = private = None
         if config.direct.enabled:
             private = stack.enter_context(open_private(config.direct))
             direct = _direct_line(config, private, exchange)
             board.add(direct)
             contacts = Contacts(private.desk, direct.missed)
+        history = CallHistory(config.calls.history, None if private is None else private.vault)
         await stack.enter_async_context(exchange)
         server = await stack.enter_async_context(
-            RpcServer(board, exchange.speech, contacts=contacts, max_clients=config.rpc.max_clients)
+            RpcServer(board, exchange.speech, contacts=contacts, history=history, max_clients=config.rpc.max_clients)
         )
+        await stack.enter_async_context(history.keeping(board))
         await stack.enter_async_context(board)
         make = config.brain.maker(read_key)
         if make is not None:

@@ -2,7 +2,7 @@
 
 import inspect
 from collections.abc import Awaitable, Callable, Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
 
 import msgspec
@@ -12,6 +12,7 @@ from hullo.lines.direct.actions import MissedCall
 from hullo.lines.direct.private.desk import Desk
 from hullo.service import rpc
 from hullo.service.errors import ErrorCode
+from hullo.service.history import CallHistory
 from hullo.speech.service import SpeechService
 
 P = TypeVar("P", bound=msgspec.Struct)
@@ -37,6 +38,7 @@ class Service:
     """Monotonic time."""
     contacts: Contacts | None = None
     """Of the direct line."""
+    history: CallHistory = field(default_factory=lambda: CallHistory(0))
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,6 +20,7 @@ from hullo.lines.direct.private.desk import DeskError
 from hullo.lines.line import LineStatus
 from hullo.service import openrpc, rpc
 from hullo.service.errors import ErrorCode, domain_error
+from hullo.service.history import PastCall
 from hullo.service.method import Contacts, Method, Service
 from hullo.service.params import (
     BridgeParams,
@@ -245,6 +246,17 @@ async def change_contact(service: Service, params: ContactParams) -> ContactsRes
     return _contacts_result(contacts)
 
 
+async def list_history(service: Service, params: Nothing) -> list[PastCall]:
+    """The calls that ended, the latest last: `[calls] history` of them at most."""
+    return service.history.calls()
+
+
+async def clear_history(service: Service, params: Nothing) -> list[PastCall]:
+    """Forget the calls that ended."""
+    service.history.clear()
+    return service.history.calls()
+
+
 async def list_lines(service: Service, params: Nothing) -> list[LineStatus]:
     """The lines, and whether they can place and take calls."""
     return service.switchboard.line_statuses()
@@ -320,6 +332,8 @@ _TABLE: tuple[Method[Any], ...] = (
         change_contact,
         (ErrorCode.NO_CONTACTS, ErrorCode.CONTACT_REFUSED),
     ),
+    Method("history.list", Nothing, list[PastCall], list_history),
+    Method("history.clear", Nothing, list[PastCall], clear_history),
     Method("line.list", Nothing, list[LineStatus], list_lines),
     Method("health", Nothing, Health, health),
     Method("rpc.discover", Nothing, dict[str, Any], discover),

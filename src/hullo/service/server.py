@@ -11,6 +11,7 @@ from hullo.call.switchboard import Switchboard
 from hullo.service.client import Client, turn_away
 from hullo.service.dispatcher import Dispatcher
 from hullo.service.errors import ErrorCode, domain_error
+from hullo.service.history import CallHistory
 from hullo.service.method import Contacts, Service
 from hullo.service.rpc import RpcError
 from hullo.service.unix_socket import is_allowed, peer_uid
@@ -33,6 +34,7 @@ class RpcServer:
         speech: SpeechService | None = None,
         *,
         contacts: Contacts | None = None,
+        history: CallHistory | None = None,
         max_clients: int = 256,
     ) -> None:
         self._switchboard = switchboard
@@ -43,6 +45,7 @@ class RpcServer:
                 clients=lambda: self.clients,
                 started=time.monotonic(),
                 contacts=contacts,
+                history=history or CallHistory(0),
             )
         )
         self._max_clients = max_clients

@@ -1,10 +1,14 @@
 """Standard input and output as the one client of a daemon that a gateway started as its child."""
 
 import asyncio
+import contextlib
 import os
 import socket
 import stat
+from collections.abc import Iterator
 from typing import BinaryIO
+
+_IGNORED_BYTES = 4096
 
 
 class StdioError(Exception):
@@ -23,6 +27,32 @@ async def open_stdio() -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
         os.close(stdout)
         return await asyncio.open_connection(sock=socket.socket(fileno=stdin))
     return await _pipes(os.fdopen(stdin, "rb", buffering=0), os.fdopen(stdout, "wb", buffering=0))
+
+
+@contextlib.contextmanager
+def until_stdin_ends(ended: asyncio.Event) -> Iterator[None]:
+    """Set `ended` at the end of standard input, as it comes when the program at its other end has gone.
+
+    What is read until then counts for nothing. Raises `StdioError` where it is a file.
+    """
+    loop = asyncio.get_running_loop()
+    stdin = _take(0)
+
+    def look() -> None:
+        if not os.read(stdin, _IGNORED_BYTES):
+            loop.remove_reader(stdin)
+            ended.set()
+
+    try:
+        loop.add_reader(stdin, look)
+    except OSError as error:
+        os.close(stdin)
+        raise StdioError("--attached wants a pipe: start the daemon from a program, or leave it out") from error
+    try:
+        yield
+    finally:
+        loop.remove_reader(stdin)
+        os.close(stdin)
 
 
 async def _pipes(stdin: BinaryIO, stdout: BinaryIO) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:

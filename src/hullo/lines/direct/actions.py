@@ -66,11 +66,12 @@ class Over(msgspec.Struct, frozen=True):
 
 
 class MissedCall(msgspec.Struct, frozen=True, kw_only=True):
-    """A call that nobody took: whose, when (Unix seconds), and why."""
+    """A call that nobody took: whose, when (Unix seconds), why, and whether it rang here."""
 
     person: str
     at: float
     why: str
+    rang: bool = True
 
 
 class Missed(msgspec.Struct, frozen=True):

@@ -180,14 +180,15 @@ class CallRules:
         age = max(wall - offer.sent_at / 1000, 0.0)
         if age * 1000 > offer.lifetime_ms:
             self._remember(offer.call_id)
-            return [_missed(caller.person, wall, f"it came {age:.0f} s late, or the clocks of the two devices differ")]
+            why = f"it came {age:.0f} s late, or the clocks of the two devices differ"
+            return [_missed(caller.person, wall, why, rang=False)]
         cleared, may_ring = self._clear_line(caller, offer)
         if not may_ring:
             return cleared
         if len(self._calls) >= self._most_calls:
             self._remember(offer.call_id)
             busy = Send(caller.person, caller.device, Busy(call_id=offer.call_id))
-            return [*cleared, busy, _missed(caller.person, wall, "we were in another call")]
+            return [*cleared, busy, _missed(caller.person, wall, "we were in another call", rang=False)]
         return [*cleared, *self._ring(caller, offer, now + offer.lifetime_ms / 1000 - age, wall)]
 
     def _ring(self, caller: Device, offer: Offer, deadline: float, wall: float) -> list[Action]:
@@ -325,5 +326,5 @@ class CallRules:
             self._ended.popitem(last=False)
 
 
-def _missed(person: str, wall: float, why: str) -> Missed:
-    return Missed(MissedCall(person=person, at=wall, why=why))
+def _missed(person: str, wall: float, why: str, *, rang: bool = True) -> Missed:
+    return Missed(MissedCall(person=person, at=wall, why=why, rang=rang))
