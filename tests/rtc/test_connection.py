@@ -176,3 +176,10 @@ def _with_fingerprint(description: TransportDescription, wrong: DtlsFingerprint)
         candidates=description.candidates,
         candidates_complete=True,
     )
+
+
+async def test_a_connection_that_is_given_up_before_it_gathers_binds_nothing() -> None:
+    connection = RtcConnection(controlling=True, setup=Setup.ACTPASS)
+    await connection.close()
+    await connection.gather()
+    assert connection.local_description().candidates == ()

@@ -106,7 +106,10 @@ class RtcConnection:
         """Bind sockets, which is done at once, and wait up to `wait` seconds for every ICE server to give something.
 
         With trickle `wait` is 0: candidates are told to `on_local_candidate` as they come, None after the last.
+        Nothing is bound any more once the connection is being closed.
         """
+        if self._closing is not None:
+            return
         self._gatherer.open_host_sockets()
         self._gathering = asyncio.create_task(self._ask_servers(), name="ice gathering")
         with suppress(TimeoutError):

@@ -76,6 +76,10 @@ class IceAgent(Connection):
 
     def add_local(self, candidate: Candidate, socket: StunSocket | None) -> None:
         """Take a gathered candidate; with its own socket (host, relay) it is paired with what is known of the peer."""
+        if self._closing:  # a relay that was allocated too late
+            if socket is not None:
+                socket.transport.close()
+            return
         self._local_candidates.append(candidate)
         if socket is not None:
             self._protocols.append(socket)
