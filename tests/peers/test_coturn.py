@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from aioice import stun
 
 from hullo.lines.browser.line import BrowserLine
 from hullo.rtc.adapter.udp import UdpTransport
@@ -62,6 +63,47 @@ async def test_a_wrong_password_or_an_unknown_certificate_is_said_and_gives_no_c
             warnings = [record.message for record in caplog.records if record.levelno == logging.WARNING]
             assert any(server.url in message for message in warnings)
             assert not any("wrong" in message for message in warnings)
+
+
+class Forgetful(asyncio.DatagramProtocol):
+    """In front of a TURN server: refuses whoever comes first as if an old allocation held its port, passes the rest."""
+
+    def __init__(self, server: tuple[str, int]) -> None:
+        self.refused: tuple[str, int] | None = None
+        self._server = server
+        self._client: tuple[str, int] | None = None
+
+    def connection_made(self, transport: Any) -> None:
+        self._transport = transport
+
+    def datagram_received(self, data: bytes, addr: tuple[str, int]) -> None:
+        if self.refused is None:
+            self.refused = addr
+        if addr == self._server:
+            assert self._client is not None
+            self._transport.sendto(data, self._client)
+        elif addr == self.refused:
+            request = stun.parse_message(data)
+            refusal = stun.Message(request.message_method, stun.Class.ERROR, transaction_id=request.transaction_id)
+            refusal.attributes["ERROR-CODE"] = (437, "Allocation Mismatch")
+            self._transport.sendto(bytes(refusal), addr)
+        else:
+            self._client = addr
+            self._transport.sendto(data, self._server)
+
+
+async def test_a_port_that_an_old_allocation_holds_is_left_for_another(tmp_path: Path) -> None:
+    async with coturn(tmp_path) as turn:
+        direct = turn.server("udp")
+        transport, forgetful = await asyncio.get_running_loop().create_datagram_endpoint(
+            lambda: Forgetful(direct.address), local_addr=(direct.address[0], 0)
+        )
+        host, port = transport.get_extra_info("sockname")
+        connection = await relayed(IceServer(f"turn:{host}:{port}", direct.username, direct.credential))
+        assert [candidate.type for candidate in connection.local_description().candidates] == ["relay"]
+        assert forgetful.refused is not None
+        await connection.close()
+        transport.close()
 
 
 async def test_closing_is_bounded_when_the_server_has_died(tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ import struct
 import time
 from typing import Any
 
-from aioice import turn
+from aioice import stun, turn
 from typing_extensions import override
 
 from hullo.rtc.adapter.stun import StunSocket
@@ -17,6 +17,9 @@ CHANNEL_REFRESH = 240
 
 FAREWELL = 1.0
 """Seconds that giving the allocation back may take."""
+
+_ALLOCATION_MISMATCH = 437
+_PORTS = 3
 
 
 class _TurnOverUdp(turn.TurnClientUdpProtocol):
@@ -68,7 +71,21 @@ class RelayTransport(turn.TurnTransport):
 
 
 async def allocate(server: IceServer, receiver: StunSocket) -> RelayTransport:
-    """Get a relayed address for `receiver`. Raises `OSError` or `TransactionError`; the caller has the deadline."""
+    """Get a relayed address for `receiver`. Raises `OSError` or `TransactionError`; the caller has the deadline.
+
+    A server that still has an allocation of our address and port, of a process that died, is asked again from another
+    port (RFC 8656 7.4).
+    """
+    for _ in range(_PORTS - 1):
+        try:
+            return await _allocate_from_some_port(server, receiver)
+        except stun.TransactionFailed as failure:
+            if failure.response.error_code != _ALLOCATION_MISMATCH:
+                raise
+    return await _allocate_from_some_port(server, receiver)
+
+
+async def _allocate_from_some_port(server: IceServer, receiver: StunSocket) -> RelayTransport:
     loop = asyncio.get_running_loop()
     host, port = server.address
     options = server.username, server.credential, turn.DEFAULT_ALLOCATION_LIFETIME, CHANNEL_REFRESH
