@@ -1,5 +1,6 @@
 """What the rendezvous answers, without sockets; by itself without time too, and the same over a real Redis."""
 
+import shutil
 from collections.abc import AsyncIterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -11,8 +12,10 @@ from hypothesis import strategies as st
 
 from hullo.lines.direct.private.identity import Identity
 from hullo.rendezvous.directory import Directory
+from hullo.rendezvous.keeping import Keeping
 from hullo.rendezvous.local_store import LocalStore
 from hullo.rendezvous.node import LOW_PREKEYS, Connection, Kicked, Node
+from hullo.rendezvous.storage import StorageLimits
 from hullo.rendezvous.wire import (
     MAX_DEVICES,
     Bundles,
@@ -26,8 +29,11 @@ from hullo.rendezvous.wire import (
     Publish,
     PublishedKeys,
     Refusal,
+    Reserve,
+    Reserved,
     Sent,
     ServerMessage,
+    Took,
     Welcome,
     WireError,
     encode,
@@ -248,3 +254,72 @@ def test_rubbish_is_one_typed_error(data: bytes) -> None:
     for parse in (parse_client, parse_server):
         with pytest.raises(WireError):
             parse(data)
+
+
+DAYS = 5 * 86_400.0
+
+
+async def test_a_letter_is_kept_until_it_is_taken(tmp_path: Path) -> None:
+    node = Node(LocalStore(), keeping=Keeping(tmp_path))
+    identity = Identity.new()
+    alice, bob = await joined(node, "alice"), await joined(node, "bob", identity)
+    assert await alice.say(post("bob", "phone", seconds=DAYS)) == Sent(7)
+    there = bob.heard[0]
+    assert isinstance(there, Envelope)
+    assert there.letter is not None
+    bob.leave()
+    await alice.say(post("bob", "phone", seconds=DAYS))
+    back = Client(node, "bob", identity)
+    await back.hello()
+    letters = {heard.letter for heard in back.heard if isinstance(heard, Envelope)}
+    assert there.letter in letters
+    assert len(letters) == 2
+    assert await back.say(Took((there.letter,))) is None
+    again = Client(node, "bob", identity)
+    await again.hello()
+    assert {heard.letter for heard in again.heard if isinstance(heard, Envelope)} == letters - {there.letter}
+
+
+async def test_a_letter_finds_a_device_at_another_node(tmp_path: Path) -> None:
+    """A store that two nodes share tells the other one, as Redis does."""
+    store, keeping = LocalStore(), Keeping(tmp_path)
+    here, there = Node(store, keeping=keeping), Node(store, keeping=keeping)
+    bob = await joined(there, "bob")
+    alice = await joined(here, "alice")
+    assert await alice.say(post("bob", "phone", seconds=DAYS)) == Sent(7)
+    there.mail_waits("bob", "phone")
+    await there._bring_waiting("bob", "phone")
+    assert isinstance(bob.heard[-1], Envelope)
+    assert bob.heard[-1].letter is not None
+
+
+async def test_a_rendezvous_without_storage_says_so() -> None:
+    node = Node(LocalStore())
+    alice = await joined(node, "alice")
+    await joined(node, "bob")
+    for refused in (await alice.say(post("bob", "phone", seconds=DAYS)), await alice.say(Reserve(3, 100))):
+        assert isinstance(refused, Refusal)
+        assert refused.code == "no-storage"
+
+
+async def test_room_for_a_file_is_given_to_known_devices_and_not_too_often(tmp_path: Path) -> None:
+    keeping = Keeping(tmp_path, StorageLimits(file=100))
+    node = Node(LocalStore(clock=Clock()), keeping=keeping)
+    alice = await joined(node, "alice")
+    answer = await alice.say(Reserve(3, 100))
+    assert isinstance(answer, Reserved)
+    assert keeping.storage.may_write(answer.file, answer.ticket)
+    refused = [await alice.say(Reserve(3, 101)) for _ in range(30)]
+    codes = [answer.code for answer in refused if isinstance(answer, Refusal)]
+    assert codes == [*["too-big"] * 29, "rate"]
+
+
+async def test_a_disk_that_refuses_is_told_and_ends_nothing(tmp_path: Path) -> None:
+    node = Node(LocalStore(), keeping=Keeping(tmp_path / "kept"))
+    alice = await joined(node, "alice")
+    await joined(node, "bob")
+    shutil.rmtree(tmp_path / "kept")
+    assert await alice.say(post("bob", "phone", seconds=DAYS)) == Sent(7, full=("phone",))
+    refused = await alice.say(Reserve(3, 100))
+    assert isinstance(refused, Refusal)
+    assert refused.code == "full"

@@ -14,9 +14,12 @@ import typer
 
 from hullo.cli.show import fail
 from hullo.rendezvous.directory import Directory
+from hullo.rendezvous.files import FileHandlers
+from hullo.rendezvous.keeping import Keeping
 from hullo.rendezvous.local_store import LocalStore
 from hullo.rendezvous.node import Node
 from hullo.rendezvous.server import PATH, RendezvousServer
+from hullo.rendezvous.storage import DAY, MIB, StorageLimits
 from hullo.rendezvous.store import Store, StoreUnavailable
 
 if TYPE_CHECKING:
@@ -36,6 +39,12 @@ def rendezvous(
             envvar="HULLO_RENDEZVOUS_REDIS",  # not seen by others, as the password in an argument is
         ),
     ] = None,
+    files: Annotated[Path, typer.Option(help="the folder of letters and sealed voice messages; nodes share it")] = Path(
+        "rendezvous.files"
+    ),
+    files_days: Annotated[float, typer.Option(min=0.01, max=30, help="days that a voice message is kept")] = 14,
+    files_per_device: Annotated[int, typer.Option(min=1, help="MiB for each device that sends some")] = 128,
+    files_total: Annotated[int, typer.Option(min=1, help="MiB for all of them")] = 4096,
     certificate: Annotated[Path | None, typer.Option(help="TLS certificate chain (PEM)")] = None,
     key: Annotated[Path | None, typer.Option(help="the certificate's private key (PEM)")] = None,
     behind_proxy: Annotated[
@@ -45,7 +54,8 @@ def rendezvous(
 ) -> None:
     """Run a rendezvous for private calls, or one node of it, until SIGTERM or Ctrl-C.
 
-    It passes sealed envelopes on, keeps names and public keys, and logs nothing of who calls whom: docs/privacy.md.
+    It passes sealed envelopes on, keeps sealed voice messages for a while, and names and public keys, and logs nothing
+    of who calls whom: docs/privacy.md.
     """
     if (certificate is None) != (key is None):
         fail("--certificate and --key belong together", "give both or none")
@@ -53,7 +63,9 @@ def rendezvous(
         fail(f"{host} can be reached from elsewhere, and there is no TLS", "give --certificate and --key")
     try:
         tls = _tls(certificate, key)
-        asyncio.run(_serve(host, port, _opening(data, redis), tls, max_connections, behind_proxy))
+        limits = StorageLimits(device=files_per_device * MIB, total=files_total * MIB, keep=files_days * DAY)
+        keeping = Keeping(files, limits)
+        asyncio.run(_serve(host, port, _opening(data, redis), keeping, tls, max_connections, behind_proxy))
     except StoreUnavailable:
         fail("the Redis of --redis can't be reached", "start it, or check its address and password")
     except OSError as error:
@@ -103,6 +115,7 @@ async def _serve(
     host: str,
     port: int,
     opening: AbstractAsyncContextManager[Store],
+    keeping: Keeping,
     tls: ssl.SSLContext | None,
     max_connections: int,
     behind_proxy: bool,
@@ -112,7 +125,12 @@ async def _serve(
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stopping.set)
     async with opening as store:
-        server = RendezvousServer(Node(store), max_connections=max_connections, behind_proxy=behind_proxy)
+        server = RendezvousServer(
+            Node(store, keeping=keeping),
+            max_connections=max_connections,
+            behind_proxy=behind_proxy,
+            routes=FileHandlers(keeping.storage).routes(PATH),
+        )
         async with server.serve(host, port, tls) as bound:
             print(f"{'wss' if tls else 'ws'}://{host}:{bound}{PATH}", flush=True)
             await stopping.wait()

@@ -5,9 +5,11 @@ import secrets
 import time
 from collections.abc import Callable
 
+from hullo.rendezvous.keeping import Keeping
 from hullo.rendezvous.limits import Buckets
 from hullo.rendezvous.store import Limit, NotYours, Store, StoreUnavailable
 from hullo.rendezvous.wire import (
+    LIVE_SECONDS,
     VERSION,
     Bundles,
     Challenge,
@@ -18,8 +20,10 @@ from hullo.rendezvous.wire import (
     Post,
     Publish,
     Refusal,
+    Reserve,
     Sent,
     ServerMessage,
+    Took,
     Welcome,
     WireError,
     encode,
@@ -63,11 +67,15 @@ class Connection:
 class Node:
     """All connections of one process. Nothing of who calls whom is kept or logged.
 
-    Addresses stay in here: a limit by address is each node's own. `clock` gives monotonic seconds.
+    Addresses stay in here: a limit by address is each node's own. `clock` gives monotonic seconds. Without `keeping`
+    nothing waits for longer than `LIVE_SECONDS`, and whoever asks is told so.
     """
 
-    def __init__(self, store: Store, *, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self, store: Store, *, keeping: Keeping | None = None, clock: Callable[[], float] = time.monotonic
+    ) -> None:
         self._store = store
+        self._keeping = keeping
         self._clock = clock
         self._online: dict[tuple[str, str], Connection] = {}
         self._hellos = Buckets(rate=1.0, burst=60.0)
@@ -115,7 +123,9 @@ class Node:
         else:
             await self._serve(connection, connection.person, message)
 
-    async def _serve(self, connection: Connection, person: str, message: Publish | Fetch | Post) -> None:
+    async def _serve(
+        self, connection: Connection, person: str, message: Publish | Fetch | Post | Took | Reserve
+    ) -> None:
         try:
             match message:
                 case Publish(keys):
@@ -124,10 +134,14 @@ class Node:
                     await self._fetch(connection, message)
                 case Post():
                     await self._post(connection, person, message)
+                case Reserve():
+                    await self._reserve(connection, person, message)
+                case Took(letters):
+                    self._took(person, connection.device, letters)
         except StoreUnavailable as error:
             if isinstance(message, Publish):
                 self._look_at(person, connection.device, lost=True)
-            else:
+            elif not isinstance(message, Took):
                 self._refuse(connection, message.sequence, "unavailable", str(error))
 
     async def _greet(self, connection: Connection, hello: Hello) -> None:
@@ -151,6 +165,9 @@ class Node:
             await self._bring_waiting(hello.person, hello.device)
         except StoreUnavailable:
             self._look_at(hello.person, hello.device)
+        if self._keeping is not None:
+            for letter in self._keeping.waiting(hello.person, hello.device):
+                connection.tell(letter)
 
     def _welcome(self, connection: Connection, hello: Hello, prekeys: int) -> None:
         connection.person, connection.device, connection.identity = hello.person, hello.device, hello.identity
@@ -188,6 +205,11 @@ class Node:
         if not devices:
             self._refuse(connection, post.sequence, "unknown-person", f"nobody is called {post.person} here")
             return
+        if post.seconds > LIVE_SECONDS and self._keeping is None:
+            self._refuse(
+                connection, post.sequence, "no-storage", "this rendezvous keeps nothing for those who are away"
+            )
+            return
         full = []
         for device, data in post.envelopes.items():
             envelope = Envelope(sender, connection.device, data, 0.0)
@@ -197,7 +219,25 @@ class Node:
         gone = [device for device in post.envelopes if device not in devices]
         connection.tell(Sent(post.sequence, tuple(missing), tuple(gone), tuple(full)))
 
+    async def _reserve(self, connection: Connection, sender: str, reserve: Reserve) -> None:
+        if self._keeping is None:
+            self._refuse(connection, reserve.sequence, "no-storage", "this rendezvous keeps no voice messages")
+        elif not await self._store.allows(Limit.RESERVATIONS, f"{sender}:{connection.device}", 1):
+            self._refuse(connection, reserve.sequence, "rate", "too many files; wait a moment")
+        else:
+            connection.tell(self._keeping.reserve(sender, connection.device, reserve))
+
+    def _took(self, person: str, device: str, letters: tuple[str, ...]) -> None:
+        if self._keeping is not None:
+            self._keeping.took(person, device, letters)
+
     async def _bring(self, person: str, device: str, envelope: Envelope, seconds: float) -> bool:
+        if self._keeping is not None and seconds > LIVE_SECONDS:
+            letter = self._keeping.put(person, device, envelope, seconds)
+            if letter is None:
+                return False
+            await self._bring(person, device, letter, LATE_WAIT)  # to whichever node has the device, if one has
+            return True
         receiver = self._online.get((person, device))
         if receiver is not None and self._tell(receiver, envelope):
             return True

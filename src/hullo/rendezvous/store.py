@@ -28,6 +28,8 @@ class Limit(Enum):
     """Envelopes, by sending device."""
     FETCHES = Rate(rate=0.5, burst=20.0)
     """Bundles of keys, by who asks and for whose."""
+    RESERVATIONS = Rate(rate=0.5, burst=30.0)
+    """Rooms for sealed files, by device."""
 
 
 class Listener(Protocol):

@@ -18,12 +18,21 @@ MAX_DEVICES = 8
 MAX_FRAME = 384 * 1024
 """Bytes of one WebSocket message: an envelope for each device of a person."""
 MAX_ENVELOPE = 40 * 1024
+LIVE_SECONDS = 60.0
+"""An envelope that may wait longer is a letter: it is kept on disk until its device has taken it."""
+MAX_KEEP = 30 * 86_400.0
+"""Seconds that a letter may wait."""
+MAX_TAKEN = 100
+"""Letters that are taken with one message."""
 
 Person: TypeAlias = Annotated[str, Meta(pattern=r"^[a-z0-9][a-z0-9._-]{0,31}$")]
 DeviceName: TypeAlias = Annotated[str, Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,31}$")]
 Key: TypeAlias = Annotated[bytes, Meta(min_length=32, max_length=32)]
 Signature: TypeAlias = Annotated[bytes, Meta(min_length=64, max_length=64)]
 Data: TypeAlias = Annotated[bytes, Meta(max_length=MAX_ENVELOPE)]
+LetterId: TypeAlias = Annotated[str, Meta(pattern=r"^[0-9]{13}-[0-9a-f]{16}$")]
+FileId: TypeAlias = Annotated[str, Meta(pattern=r"^[A-Za-z0-9_-]{43}$")]
+Ticket: TypeAlias = Annotated[str, Meta(pattern=r"^[0-9a-f]{64}$")]
 Sequence: TypeAlias = Annotated[int, Meta(ge=0, le=2**53)]
 
 
@@ -69,12 +78,13 @@ class Welcome(_Tagged, frozen=True, tag="welcome"):
 
 
 class Envelope(_Tagged, frozen=True, tag="envelope"):
-    """Somebody sent you this, `waited` seconds ago."""
+    """Somebody sent you this, `waited` seconds ago. A letter comes again until it is taken."""
 
     person: Person
     device: DeviceName
     data: Data
     waited: float
+    letter: LetterId | None = None
 
 
 class Bundles(_Tagged, frozen=True, tag="bundles"):
@@ -93,6 +103,15 @@ class Sent(_Tagged, frozen=True, tag="sent"):
     full: Annotated[tuple[DeviceName, ...], Meta(max_length=MAX_DEVICES)] = ()
 
 
+class Reserved(_Tagged, frozen=True, tag="reserved"):
+    """There is room for your file: write it with the ticket; whoever knows `file` may read it for `seconds`."""
+
+    sequence: Sequence
+    file: FileId
+    ticket: Ticket
+    seconds: float
+
+
 class LowPrekeys(_Tagged, frozen=True, tag="low-prekeys"):
     """Publish new prekeys: only so many are left."""
 
@@ -107,7 +126,7 @@ class Refusal(_Tagged, frozen=True, tag="refusal"):
     sequence: Sequence | None = None
 
 
-ServerMessage: TypeAlias = Challenge | Welcome | Envelope | Bundles | Sent | LowPrekeys | Refusal
+ServerMessage: TypeAlias = Challenge | Welcome | Envelope | Bundles | Sent | Reserved | LowPrekeys | Refusal
 
 
 # From the device
@@ -139,17 +158,30 @@ class Fetch(_Tagged, frozen=True, tag="fetch"):
 class Post(_Tagged, frozen=True, tag="post"):
     """Bring this to a person's devices; what can't be brought within `seconds` is thrown away.
 
-    With `everywhere` the answer says which devices of theirs are missing.
+    With more than `LIVE_SECONDS` it is a letter. With `everywhere` the answer says which devices of theirs are missing.
     """
 
     sequence: Sequence
     person: Person
     envelopes: Annotated[dict[DeviceName, Data], Meta(max_length=MAX_DEVICES)]
-    seconds: Annotated[float, Meta(ge=0, le=60)]
+    seconds: Annotated[float, Meta(ge=0, le=MAX_KEEP)]
     everywhere: bool
 
 
-ClientMessage: TypeAlias = Hello | Publish | Fetch | Post
+class Took(_Tagged, frozen=True, tag="took"):
+    """These letters need not be kept any longer."""
+
+    letters: Annotated[tuple[LetterId, ...], Meta(max_length=MAX_TAKEN)]
+
+
+class Reserve(_Tagged, frozen=True, tag="reserve"):
+    """Keep room for a sealed file of that many bytes."""
+
+    sequence: Sequence
+    size: Annotated[int, Meta(ge=1, le=2**40)]
+
+
+ClientMessage: TypeAlias = Hello | Publish | Fetch | Post | Took | Reserve
 
 _FROM_SERVER: msgspec.msgpack.Decoder[ServerMessage] = msgspec.msgpack.Decoder(ServerMessage)
 _FROM_CLIENT: msgspec.msgpack.Decoder[ClientMessage] = msgspec.msgpack.Decoder(ClientMessage)

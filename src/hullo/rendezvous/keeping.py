@@ -1,0 +1,58 @@
+"""What a rendezvous keeps on disk for those who are away: letters, and sealed files."""
+
+import logging
+from pathlib import Path
+
+import msgspec
+
+from hullo.rendezvous.letterbox import Letterbox
+from hullo.rendezvous.storage import Storage, StorageLimits, StorageRefused
+from hullo.rendezvous.wire import Envelope, Refusal, Reserve, Reserved
+
+logger = logging.getLogger(__name__)
+
+_DISK = "the disk of the rendezvous refuses it; try again later"
+
+
+class Keeping:
+    """One folder, which the nodes of a rendezvous share. Raises `OSError` if it can't be used."""
+
+    def __init__(self, folder: Path, limits: StorageLimits | None = None) -> None:
+        self.storage = Storage(folder, limits)
+        self._letters = Letterbox(folder)
+
+    def put(self, person: str, device: str, envelope: Envelope, seconds: float) -> Envelope | None:
+        """The envelope as a letter, on disk; None if there is no room."""
+        try:
+            letter = self._letters.put(person, device, envelope, seconds)
+        except OSError as error:
+            logger.error("a letter can't be kept: %s", error.strerror)
+            return None
+        return None if letter is None else msgspec.structs.replace(envelope, letter=letter)
+
+    def waiting(self, person: str, device: str) -> list[Envelope]:
+        """The letters that a device has not taken yet."""
+        try:
+            return self._letters.waiting(person, device)
+        except OSError as error:
+            logger.error("letters can't be read: %s", error.strerror)
+            return []
+
+    def took(self, person: str, device: str, letters: tuple[str, ...]) -> None:
+        """A device has taken some."""
+        for letter in letters:
+            try:
+                self._letters.remove(person, device, letter)
+            except OSError as error:
+                logger.error("a letter that was taken can't be removed: %s", error.strerror)
+
+    def reserve(self, person: str, device: str, reserve: Reserve) -> Reserved | Refusal:
+        """Room for a sealed file, or why there is none."""
+        try:
+            room = self.storage.reserve(person, device, reserve.size)
+        except StorageRefused as refused:
+            return Refusal(refused.code, str(refused), reserve.sequence)
+        except OSError as error:
+            logger.error("no room can be made for a file: %s", error.strerror)
+            return Refusal("full", _DISK, reserve.sequence)
+        return Reserved(reserve.sequence, room.file, room.ticket, room.keep)

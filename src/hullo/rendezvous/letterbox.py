@@ -1,0 +1,131 @@
+"""Letters: envelopes that are kept on disk for days, until the device that they are for has taken them.
+
+Each is encrypted under a key of its box, so that the disk without the folder's key file tells neither who writes nor to
+whom; what the letter says is encrypted by its sender in any case.
+"""
+
+import os
+import secrets
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Final
+
+import msgspec
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import ChaCha20Poly1305
+
+from hullo.rendezvous.storage_key import StorageKey
+from hullo.rendezvous.wire import Envelope
+
+MAX_WAITING: Final = 100
+"""Letters for one device; more are refused, and the sender is told."""
+MAX_BYTES: Final = 512 << 20
+"""For all devices together."""
+LOOK_EVERY: Final = 60.0
+"""Seconds between two looks through all boxes for what has expired, or was put there by another node."""
+
+_NONCE: Final = 12
+
+
+class Letterbox:
+    """The letters of all devices in one folder. Every method may raise `OSError`. `wall` is Unix time."""
+
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        max_waiting: int = MAX_WAITING,
+        max_bytes: int = MAX_BYTES,
+        wall: Callable[[], float] = time.time,
+    ) -> None:
+        self._key = StorageKey(folder)
+        self._folder = folder / "letters"
+        self._folder.mkdir(mode=0o700, exist_ok=True)
+        self._max_waiting = max_waiting
+        self._max_bytes = max_bytes
+        self._wall = wall
+        self._bytes = 0
+        self._next_look = 0.0
+
+    def put(self, person: str, device: str, envelope: Envelope, seconds: float) -> str | None:
+        """Keep a letter for that long; its id, or None if there is no room."""
+        now = self._look()
+        box = self._box(person, device)
+        box.mkdir(mode=0o700, exist_ok=True)
+        size = len(envelope.data)
+        if len(_letters(box)) >= self._max_waiting or self._bytes + size > self._max_bytes:
+            return None
+        letter = f"{int(now * 1000):013d}-{secrets.token_hex(8)}"
+        nonce = secrets.token_bytes(_NONCE)
+        sealed = nonce + self._cipher(person, device).encrypt(nonce, msgspec.msgpack.encode(envelope), letter.encode())
+        _write(box / f"{letter}.{int(now + seconds)}", sealed)
+        self._bytes += len(sealed)
+        return letter
+
+    def waiting(self, person: str, device: str) -> list[Envelope]:
+        """What a device has not taken yet, oldest first, with the ids to take it by."""
+        now = self._wall()
+        cipher = self._cipher(person, device)
+        found = []
+        for path in _letters(self._box(person, device)):
+            letter, _, expires = path.name.partition(".")
+            if int(expires) > now:
+                try:
+                    sealed = path.read_bytes()
+                    plain = cipher.decrypt(sealed[:_NONCE], sealed[_NONCE:], letter.encode())
+                    envelope = msgspec.msgpack.decode(plain, type=Envelope)
+                except (FileNotFoundError, InvalidTag, ValueError, msgspec.DecodeError):
+                    continue  # taken meanwhile, or damaged: the look through all boxes removes it when it expires
+                waited = max(now - int(letter[:13]) / 1000, 0.0)
+                found.append(msgspec.structs.replace(envelope, waited=waited, letter=letter))
+        return found
+
+    def remove(self, person: str, device: str, letter: str) -> None:
+        """A device has taken a letter; nothing if it is not there."""
+        for path in _letters(self._box(person, device)):
+            if path.name.partition(".")[0] == letter:
+                self._unlink(path)
+
+    def _box(self, person: str, device: str) -> Path:
+        return self._folder / self._key.derive("box", person, device).hex()[:32]
+
+    def _cipher(self, person: str, device: str) -> ChaCha20Poly1305:
+        return ChaCha20Poly1305(self._key.derive("letters", person, device))
+
+    def _look(self) -> float:
+        """Count all letters now and then, and throw away what has waited too long. Returns the time."""
+        now = self._wall()
+        if now >= self._next_look:
+            self._next_look = now + LOOK_EVERY
+            self._bytes = 0
+            for box in self._folder.iterdir():
+                for path in _letters(box):
+                    self._bytes += path.stat().st_size
+                    if int(path.name.partition(".")[2]) <= now:
+                        self._unlink(path)
+        return now
+
+    def _unlink(self, path: Path) -> None:
+        try:
+            size = path.stat().st_size
+            path.unlink()
+        except FileNotFoundError:
+            return
+        self._bytes -= size
+
+
+def _letters(box: Path) -> list[Path]:
+    """Oldest first."""
+    try:
+        return sorted(path for path in box.iterdir() if not path.name.endswith(".new"))
+    except FileNotFoundError:
+        return []
+
+
+def _write(path: Path, data: bytes) -> None:
+    draft = path.with_name(f"{path.name}.new")
+    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+    with os.fdopen(descriptor, "wb") as file:
+        file.write(data)
+    draft.replace(path)
