@@ -99,9 +99,9 @@ def test_a_new_start_goes_on_where_the_last_one_stopped(note: Note, tmp_path: Pa
     assert (tmp_path / "incoming").read_bytes() == sealed.read_bytes()
 
 
-def flips(rng: random.Random) -> Middleman:
+def flips(rng: random.Random, share: float = 0.4) -> Middleman:
     def change(_index: int, data: bytes) -> bytes:
-        if rng.random() < 0.4:
+        if rng.random() < share:
             at = rng.randrange(len(data))
             return data[:at] + bytes((data[at] ^ 1 << rng.randrange(8),)) + data[at + 1 :]
         return data
@@ -109,8 +109,8 @@ def flips(rng: random.Random) -> Middleman:
     return change
 
 
-def truncates(rng: random.Random) -> Middleman:
-    return lambda _index, data: data[: rng.randrange(len(data))] if rng.random() < 0.4 else data
+def truncates(rng: random.Random, share: float = 0.4) -> Middleman:
+    return lambda _index, data: data[: rng.randrange(len(data))] if rng.random() < share else data
 
 
 def loses(rng: random.Random) -> Middleman:

@@ -39,9 +39,10 @@ def rendezvous(
             envvar="HULLO_RENDEZVOUS_REDIS",  # not seen by others, as the password in an argument is
         ),
     ] = None,
-    files: Annotated[Path, typer.Option(help="the folder of letters and sealed voice messages; nodes share it")] = Path(
-        "rendezvous.files"
-    ),
+    files: Annotated[
+        Path | None,
+        typer.Option(help="the folder of letters and voice messages, shared by nodes; else beside --data"),
+    ] = None,
     files_days: Annotated[float, typer.Option(min=0.01, max=30, help="days that a voice message is kept")] = 14,
     files_per_device: Annotated[int, typer.Option(min=1, help="MiB for each device that sends some")] = 128,
     files_total: Annotated[int, typer.Option(min=1, help="MiB for all of them")] = 4096,
@@ -64,7 +65,7 @@ def rendezvous(
     try:
         tls = _tls(certificate, key)
         limits = StorageLimits(device=files_per_device * MIB, total=files_total * MIB, keep=files_days * DAY)
-        keeping = Keeping(files, limits)
+        keeping = Keeping(files or data.with_suffix(".files"), limits)
         asyncio.run(_serve(host, port, _opening(data, redis), keeping, tls, max_connections, behind_proxy))
     except StoreUnavailable:
         fail("the Redis of --redis can't be reached", "start it, or check its address and password")

@@ -11,8 +11,8 @@ from hullo.messages.waveform import LEVELS, pack
 VERSION: Final = 1
 CHUNK_BYTES: Final = 1 << 15
 """What a message is fetched in; the last chunk is shorter or not."""
-MAX_SIZE: Final = 1 << 26
-"""Bytes of a sealed message: 64 MiB, six hours at 24 kbit/s."""
+MAX_SIZE: Final = 20 << 20
+"""Bytes of a sealed message: 20 MiB, nearly two hours at 24 kbit/s; its envelope then fits into a message of a call."""
 
 _KEY: Final = 32
 _DIGEST: Final = 32

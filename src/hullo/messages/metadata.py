@@ -3,6 +3,7 @@
 import contextlib
 import os
 from datetime import datetime
+from enum import StrEnum
 from pathlib import Path
 
 import msgspec
@@ -10,6 +11,32 @@ import msgspec
 from hullo.media.pcm import SAMPLE_RATE
 from hullo.messages.errors import MessageError
 from hullo.messages.waveform import unpack
+
+
+class Direction(StrEnum):
+    """Where a message came from, or went."""
+
+    RECORDED = "recorded"
+    SENT = "sent"
+    RECEIVED = "received"
+
+
+class Delivery(StrEnum):
+    """How far a sent message has come."""
+
+    SENDING = "sending"
+    SENT = "sent"
+    """It waits for the peer."""
+    DELIVERED = "delivered"
+    """A device of the peer has it, and says so."""
+    HEARD = "heard"
+    """The peer has heard it, and says so."""
+    FAILED = "failed"
+
+    def reaches(self, other: "Delivery") -> bool:
+        """Whether this is farther than `other`: receipts come late, twice, and in another order."""
+        order = list(Delivery)
+        return self is not Delivery.FAILED and (other is Delivery.FAILED or order.index(self) > order.index(other))
 
 
 class VoiceMessageMetadata(msgspec.Struct, frozen=True, kw_only=True):
@@ -32,6 +59,21 @@ class VoiceMessageMetadata(msgspec.Struct, frozen=True, kw_only=True):
     heard: bool = False
     recovered: bool = False
     """The program that recorded it died, and it was finished later."""
+    direction: Direction = Direction.RECORDED
+    line: str | None = None
+    """Over which it was sent or received."""
+    peer: str | None = None
+    """To whom, or from whom, as the line writes it."""
+    peer_message_id: str | None = None
+    """The id of a received message with its sender."""
+    call_id: str | None = None
+    """Of the call in which it was left, for a message on the answering machine."""
+    delivery: Delivery | None = None
+    """Of a sent one."""
+    problem: str | None = None
+    """Why it could not be sent."""
+    transcript: str | None = None
+    """What is said in it, as far as it was recognised."""
 
     @property
     def levels(self) -> list[int]:

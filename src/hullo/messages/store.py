@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import msgspec
 
@@ -16,7 +16,7 @@ from hullo.media.pcm import SAMPLE_RATE
 from hullo.messages import metadata
 from hullo.messages.ending import end_stream
 from hullo.messages.errors import MessageError, NotPlayable
-from hullo.messages.metadata import VoiceMessageMetadata
+from hullo.messages.metadata import Direction, VoiceMessageMetadata
 from hullo.messages.sound import OggOpusSound
 from hullo.messages.waveform import WaveformMeter, pack
 
@@ -90,7 +90,10 @@ class MessageStore:
     def next_unheard(self, after: Path | None = None) -> StoredMessage | None:
         """The oldest finished message that has not been heard, of those that are newer than `after`."""
         for one in self.messages():
-            if one.metadata is not None and not one.metadata.heard and (after is None or one.path > after):
+            known = one.metadata
+            if known is None or known.heard or known.direction is Direction.SENT:
+                continue
+            if after is None or one.path > after:
                 return one
         return None
 
@@ -98,10 +101,46 @@ class MessageStore:
         """It need not be offered again. Raises `MessageError`."""
         known = metadata.load(message.path)
         if known is not None and not known.heard:
-            try:
-                metadata.save(message.path, msgspec.structs.replace(known, heard=True))
-            except OSError as error:
-                raise MessageError(f"{message.path} can't be marked as heard: {error.strerror}") from None
+            self.update(message.path, heard=True)
+
+    def update(self, path: Path, **changes: Any) -> StoredMessage:
+        """Change some of what is known of a finished message. Raises `MessageError`."""
+        known = metadata.load(path)
+        if known is None:
+            raise MessageError(f"{path} is not there any more")
+        return self.add(path, msgspec.structs.replace(known, **changes))
+
+    def add(self, path: Path, described: VoiceMessageMetadata) -> StoredMessage:
+        """A file in the folder is a message, and this is known of it. Raises `MessageError`."""
+        try:
+            metadata.save(path, described)
+        except OSError as error:
+            raise MessageError(f"{path} can't be described: {(error.strerror or str(error)).lower()}") from None
+        return StoredMessage(path=path, condition=Condition.FINISHED, metadata=described)
+
+    def by_id(self, message_id: str) -> StoredMessage | None:
+        """The message with exactly this id."""
+        return next((one for one in self.messages() if _id(one) == message_id), None)
+
+    def from_peer(self, line: str, peer: str, peer_message_id: str) -> StoredMessage | None:
+        """The message that somebody sent under an id of theirs."""
+        for one in self.messages():
+            known = one.metadata
+            if known is not None and (known.line, known.peer, known.peer_message_id) == (line, peer, peer_message_id):
+                return one
+        return None
+
+    def copy(self, message: StoredMessage, now: datetime, **changes: Any) -> StoredMessage:
+        """The same sound once more, under an id of its own. Raises `MessageError`."""
+        if message.metadata is None:
+            raise MessageError(f"{message.path.name} is not finished: hullo message recover")
+        path = self.new_path(now)
+        try:
+            os.link(message.path, path)  # a finished message is never written again
+        except OSError as error:
+            raise MessageError(f"{path} can't be made: {(error.strerror or str(error)).lower()}") from None
+        copied = msgspec.structs.replace(message.metadata, id=secrets.token_hex(8), created=now, **changes)
+        return self.add(path, copied)
 
     def recover(self) -> Iterator[Recovered]:
         """Finish every message whose recorder died; those that are being recorded are left alone."""

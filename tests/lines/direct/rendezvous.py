@@ -12,6 +12,7 @@ from hullo.lines.direct.private.channel import PrivateChannel
 from hullo.lines.direct.private.identity import Identity
 from hullo.lines.direct.private.sessions import Sessions
 from hullo.lines.direct.private.vault import Vault
+from hullo.rendezvous.files import FileHandlers
 from hullo.rendezvous.local_store import LocalStore
 from hullo.rendezvous.node import Node
 from hullo.rendezvous.server import PATH, RendezvousServer
@@ -56,9 +57,18 @@ class Town:
 
     @asynccontextmanager
     async def visiting(
-        self, own: Device, *contacts: str, identity: Identity | None = None, vault: str = "", ready: bool = True
+        self,
+        own: Device,
+        *contacts: str,
+        identity: Identity | None = None,
+        vault: str = "",
+        ready: bool = True,
+        url: str | None = None,
     ) -> AsyncIterator[Member]:
-        """The same, until the end of the block; without `ready` nobody waits until it is connected."""
+        """The same, until the end of the block; without `ready` nobody waits until it is connected.
+
+        `url` is another way to the rendezvous.
+        """
         with Vault(self._directory / (vault or f"{own.person}-{own.device}")) as opened:
             if opened.read("device") is None:
                 Sessions.create(opened, own, identity)
@@ -66,7 +76,7 @@ class Town:
             for contact in contacts:
                 book.add(contact)
             sessions = Sessions(opened, book)
-            channel = PrivateChannel(self.urls, sessions, book)
+            channel = PrivateChannel([url] if url else self.urls, sessions, book)
             line = DirectLine(
                 channel, book, clock=self.clock, ice=IceOptions(consent=Consent(expiry=5.0)), patience=0.2
             )
@@ -84,10 +94,11 @@ class Town:
 
 
 @asynccontextmanager
-async def town(directory: Path, node: Node | None = None) -> AsyncIterator[Town]:
+async def town(directory: Path, node: Node | None = None, files: FileHandlers | None = None) -> AsyncIterator[Town]:
     """Run a rendezvous until the end of the block."""
     node = node or Node(LocalStore())
-    async with RendezvousServer(node).serve("127.0.0.1", 0) as port, people([address(port)], directory) as here:
+    server = RendezvousServer(node, routes=files.routes(PATH) if files is not None else ())
+    async with server.serve("127.0.0.1", 0) as port, people([address(port)], directory) as here:
         yield here
 
 

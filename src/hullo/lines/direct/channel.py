@@ -1,6 +1,6 @@
 """What a messenger brings to have calls: a way to send opaque bytes to a person's devices, and to receive them."""
 
-from collections.abc import Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from typing import Protocol, TypeAlias
 
 import msgspec
@@ -20,6 +20,10 @@ class Device(msgspec.Struct, frozen=True, order=True):
 
 class ChannelError(Exception):
     """A message can't be sent; the text says why and what to do."""
+
+
+class ChannelRefused(ChannelError):
+    """The same would be refused again: it makes no sense to try it once more."""
 
 
 class Notice(msgspec.Struct, frozen=True, kw_only=True):
@@ -57,3 +61,40 @@ class SecureChannel(Protocol):
 
     def problem(self) -> str | None:
         """Why nothing can be sent at the moment, and what to do; None while all is well."""
+
+
+class Place(msgspec.Struct, frozen=True):
+    """Room for a sealed file: the id that it is read by, and the ticket to write it. Both are secrets."""
+
+    file: str
+    ticket: str
+
+
+class SealedFiles(Protocol):
+    """Storage for files that nobody there can read. All methods raise `ChannelError`."""
+
+    async def reserve(self, size: int) -> Place:
+        """Room for a file of that many bytes."""
+
+    async def received(self, place: Place) -> int:
+        """How much of it is there."""
+
+    async def append(self, place: Place, offset: int, blocks: AsyncIterator[bytes]) -> None:
+        """Write on at that offset. What came before an error is kept."""
+
+    def read(self, file: str, begin: int, end: int) -> AsyncGenerator[bytes, None]:
+        """The bytes from `begin` up to, without, `end`, in pieces of any size. Wrap it in `contextlib.aclosing`."""
+
+
+class PostalChannel(SecureChannel, Protocol):
+    """A channel that carries voice messages, too: it keeps messages for devices that are away, and sealed files."""
+
+    keeps_letters: bool
+    """Whether somebody here keeps what was posted; while nobody does, it waits where it is."""
+
+    @property
+    def files(self) -> SealedFiles:
+        """Where sealed files lie."""
+
+    async def post(self, person: str, data: bytes, *, device: str | None = None) -> None:
+        """As `send`, for devices that may be away for days."""

@@ -6,6 +6,7 @@ import secrets
 import time
 from collections import deque
 from collections.abc import Callable
+from typing import TypeAlias
 
 from hullo.lines.direct import endings
 from hullo.lines.direct.actions import (
@@ -25,6 +26,7 @@ from hullo.lines.direct.actions import (
 from hullo.lines.direct.call import OPUS_PAYLOAD_TYPE, DirectCall
 from hullo.lines.direct.channel import ChannelError, Device, Notice, OnNotice, SecureChannel
 from hullo.lines.direct.leg import DirectLeg
+from hullo.lines.direct.letters import Letter, is_letter, parse_letter
 from hullo.lines.direct.messages import (
     Candidates,
     Decline,
@@ -58,6 +60,9 @@ _LOOK_EVERY = 0.02
 
 PREFIX = "direct:"
 
+OnLetter: TypeAlias = Callable[[Device, Letter], None]
+"""Takes what a device says about voice messages; it is safe on disk when this returns."""
+
 
 class DirectLine:
     """See `hullo.lines.line.Line`. It knows people by the names that `channel` gives them, with or without `direct:`.
@@ -84,6 +89,8 @@ class DirectLine:
         self.missed: deque[MissedCall] = deque(maxlen=MAX_MISSED)
         """Calls that nobody took, the latest last."""
         self.notices: deque[Notice] = deque(maxlen=MAX_NOTICES)
+        self.on_letter: OnLetter = _ignore_letter
+        """Whoever keeps voice messages is told here, and sets `PostalChannel.keeps_letters`."""
         self._channel = channel
         self._people = people
         self._clock = clock
@@ -312,6 +319,9 @@ class DirectLine:
         if self._rules is None:
             return
         try:
+            if is_letter(data):
+                self.on_letter(sender, parse_letter(data))
+                return
             message = parse_message(data)
         except UnknownVersion as error:
             self._refuse_version(sender, error)
@@ -337,3 +347,4 @@ def _failed(detail: str) -> CallFailed:
 
 
 def _ignore_ring() -> None: ...
+def _ignore_letter(sender: Device, letter: Letter) -> None: ...

@@ -5,9 +5,10 @@ import logging
 import time
 from collections.abc import Iterable, Sequence
 
-from hullo.lines.direct.channel import ChannelError, Device, Notice, OnMessage, OnNotice
+from hullo.lines.direct.channel import ChannelError, ChannelRefused, Device, Notice, OnMessage, OnNotice, Place
 from hullo.lines.direct.private.book import ContactBook
 from hullo.lines.direct.private.client import RendezvousClient
+from hullo.lines.direct.private.files import RendezvousFiles
 from hullo.lines.direct.private.sessions import NoSession, Refused, Sessions
 from hullo.rendezvous.limits import Buckets
 from hullo.rendezvous.wire import Bundle, Envelope
@@ -16,6 +17,8 @@ logger = logging.getLogger(__name__)
 
 WAIT_SECONDS = 60.0
 """How long the rendezvous keeps an envelope for a device that is away: as long as a call rings."""
+KEEP_SECONDS = 14 * 86_400.0
+"""How long it keeps a letter."""
 LOW_PREKEYS = 20
 RENEW_EVERY = 30.0
 """Seconds between two new sessions with a device that uses one we do not have."""
@@ -24,7 +27,7 @@ _CONTROL, _MESSAGE = b"\0", b"\1"
 
 
 class PrivateChannel:
-    """See `hullo.lines.direct.channel.SecureChannel`. Every attack and mishap is told to `on_notice` by its kind:
+    """See `hullo.lines.direct.channel.PostalChannel`. Every attack and mishap is told to `on_notice` by its kind:
 
     `forged`, `replayed`, `malformed`, `stranger`, `flood`, `key-changed`, `unknown-session`, `prekeys-low`,
     `prekeys-spent`, `rendezvous-rubbish`. Of the same kind and person at most one a second.
@@ -43,6 +46,8 @@ class PrivateChannel:
             on_low_prekeys=self._prekeys_low,
             on_rubbish=lambda error: self._notice("rendezvous-rubbish", None, error),
         )
+        self.keeps_letters = False
+        self.files = RendezvousFiles(lambda: self._client.node, self._reserve)
         self._turn = asyncio.Lock()
         self._on_message: OnMessage = _ignore_message
         self._on_notice: OnNotice = _ignore_notice
@@ -60,7 +65,8 @@ class PrivateChannel:
         self._on_message, self._on_notice = on_message, on_notice
         self._book.on_notice = self._tell
         try:
-            await self._client.run()
+            async with self.files.open():
+                await self._client.run()
         finally:
             for task in self._renewing:
                 task.cancel()
@@ -68,29 +74,40 @@ class PrivateChannel:
 
     async def send(self, person: str, data: bytes, *, device: str | None = None) -> None:
         """Send to one device of a contact, or to all of them. Raises `ChannelError`."""
+        await self._checked(person, data, device, WAIT_SECONDS)
+
+    async def post(self, person: str, data: bytes, *, device: str | None = None) -> None:
+        """The same, for devices that may be away for days. Raises `ChannelError`."""
+        await self._checked(person, data, device, KEEP_SECONDS)
+
+    async def _reserve(self, size: int) -> Place:
+        room = await self._client.reserve(size)
+        return Place(room.file, room.ticket)
+
+    async def _checked(self, person: str, data: bytes, device: str | None, seconds: float) -> None:
         if not self._book.may_ring(person):
-            raise ChannelError(f"{person} is not among your contacts: hullo contacts add {person}")
+            raise ChannelRefused(f"{person} is not among your contacts: hullo contacts add {person}")
         try:
-            await self._send(person, _MESSAGE + data, (device,) if device else None)
+            await self._send(person, _MESSAGE + data, (device,) if device else None, seconds)
         except Refused as refused:
             self._notice(refused.kind, person, str(refused))
-            raise ChannelError(str(refused)) from None
+            raise ChannelRefused(str(refused)) from None
 
-    async def _send(self, person: str, message: bytes, devices: tuple[str, ...] | None) -> None:
+    async def _send(self, person: str, message: bytes, devices: tuple[str, ...] | None, seconds: float) -> None:
         everywhere = devices is None
         envelopes, unknown = await self._sealed(person, message, devices or self._book.devices(person))
         if unknown or (everywhere and not envelopes):
             envelopes |= await self._begun(person, message, unknown)
         if not envelopes:
-            raise ChannelError(f"{person} has no device at the rendezvous that can be called")
-        sent = await self._client.post(person, envelopes, seconds=WAIT_SECONDS, everywhere=everywhere)
+            raise ChannelRefused(f"{person} has no device at the rendezvous that can be called")
+        sent = await self._client.post(person, envelopes, seconds=seconds, everywhere=everywhere)
         self._book.forget_devices(person, sent.gone)
         if set(sent.full) == set(envelopes):
-            raise ChannelError(f"the mailbox of {person} at the rendezvous is full; call again in a minute")
+            raise ChannelRefused(f"the mailbox of {person} at the rendezvous is full; try again later")
         if sent.missing:
             further = await self._begun(person, message, sent.missing)
             if further:
-                await self._client.post(person, further, seconds=WAIT_SECONDS, everywhere=False)
+                await self._client.post(person, further, seconds=seconds, everywhere=False)
 
     async def _sealed(
         self, person: str, message: bytes, devices: Iterable[str]
@@ -137,24 +154,36 @@ class PrivateChannel:
     # What the rendezvous brings
 
     async def _arrived(self, envelope: Envelope) -> None:
+        if await self._read(envelope) and envelope.letter is not None:
+            try:
+                await self._client.took(envelope.letter)
+            except ChannelError as error:
+                logger.info("a letter will come again: %s", error)
+
+    async def _read(self, envelope: Envelope) -> bool:
+        """Whether it need not come again: it was read, or will never be readable."""
+        if envelope.letter is not None and not self.keeps_letters:
+            return False
         sender, now = Device(envelope.person, envelope.device), time.monotonic()
         if not self._floods.take(sender.person, now):
             self._notice("flood", sender.person, f"more messages in the name of {sender.person} than can be read")
-            return
+            return False
         if not self._book.may_ring(sender.person):
             self._notice("stranger", sender.person, f"{sender.person} is not among the contacts, or blocked")
-            return
+            return True
         try:
             async with self._turn:
                 message = await self._sessions.decrypt(sender, envelope.data)
         except Refused as refused:
-            self._notice(refused.kind, sender.person, str(refused))
+            if refused.kind != "replayed" or envelope.letter is None:  # a letter may come twice
+                self._notice(refused.kind, sender.person, str(refused))
             if refused.kind == "unknown-session" and self._renewals.take(sender, now):
                 self._renew(sender)
-            return
+            return True
         self._book.remember_device(sender.person, sender.device)
         if message[:1] == _MESSAGE:
             self._on_message(sender, message[1:])
+        return True
 
     def _renew(self, peer: Device) -> None:
         """The peer uses a session that is lost here; an empty message in a new one lets it know."""

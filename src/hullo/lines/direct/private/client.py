@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 import aiohttp
 from yarl import URL
 
-from hullo.lines.direct.channel import ChannelError, Device
+from hullo.lines.direct.channel import ChannelError, ChannelRefused, Device
 from hullo.lines.direct.private.identity import Identity
 from hullo.rendezvous.wire import (
     MAX_FRAME,
@@ -27,8 +27,11 @@ from hullo.rendezvous.wire import (
     Publish,
     PublishedKeys,
     Refusal,
+    Reserve,
+    Reserved,
     Sent,
     ServerMessage,
+    Took,
     Welcome,
     WireError,
     encode,
@@ -47,7 +50,10 @@ RETRY = (0.2, 30.0)
 REFUSED_RETRY = 30.0
 MAX_PENDING = 256
 
-Answer = TypeVar("Answer", Sent, Bundles)
+_FINAL = ("unknown-person", "no-storage", "quota", "full", "too-big")
+"""Codes of refusals that make no sense to be asked again at once."""
+
+Answer = TypeVar("Answer", Sent, Bundles, Reserved)
 
 
 class _Refused(Exception):
@@ -74,6 +80,8 @@ class RendezvousClient:
         on_low_prekeys: Callable[[int], Coroutine[Any, Any, None]],
         on_rubbish: Callable[[str], None],
     ) -> None:
+        self.node: URL | None = None
+        """The node that we are connected to, or were last."""
         self._urls = [URL(url) for url in urls]
         random.shuffle(self._urls)  # so that devices spread over the nodes
         self._own = own
@@ -114,13 +122,21 @@ class RendezvousClient:
         """Send envelopes to devices of a person, by name. Raises `ChannelError`."""
         return await self._ask(Post(next(self._sequences), person, envelopes, seconds, everywhere), Sent)
 
+    async def reserve(self, size: int) -> Reserved:
+        """Room for a sealed file. Raises `ChannelError`."""
+        return await self._ask(Reserve(next(self._sequences), size), Reserved)
+
+    async def took(self, letter: str) -> None:
+        """A letter need not be kept any longer. Raises `ChannelError`."""
+        await self._send(Took((letter,)))
+
     async def _connected(self, session: aiohttp.ClientSession, url: URL) -> bool:
         """One connection, from its beginning to its end; whether it came about."""
         try:
             async with session.ws_connect(url, heartbeat=HEARTBEAT, max_msg_size=MAX_FRAME) as socket:
                 async with asyncio.timeout(CONNECT_DEADLINE):
                     welcome = await self._greet(socket, url.host_port_subcomponent or "")
-                self._socket, self._problem = socket, None
+                self._socket, self._problem, self.node = socket, None, url
                 await self._read(socket, welcome)
             self._problem = "the rendezvous closed the connection; connecting again"
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
@@ -164,8 +180,8 @@ class RendezvousClient:
                 await self._on_envelope(message)
             case LowPrekeys(left):
                 await self._on_low_prekeys(left)
-            case Sent(sequence=sequence) | Bundles(sequence=sequence) | Refusal(sequence=int(sequence)):
-                future = self._pending.get(sequence)
+            case Sent() | Bundles() | Reserved() | Refusal(sequence=int()):
+                future = self._pending.get(message.sequence or 0)
                 if future is not None and not future.done():
                     future.set_result(message)
             case Refusal(code=code, detail=detail):
@@ -173,7 +189,7 @@ class RendezvousClient:
             case _:
                 raise WireError("a message out of turn")
 
-    async def _ask(self, message: Post | Fetch, kind: type[Answer]) -> Answer:
+    async def _ask(self, message: Post | Fetch | Reserve, kind: type[Answer]) -> Answer:
         if len(self._pending) >= MAX_PENDING:
             raise ChannelError("too many messages wait for the rendezvous")
         future = self._pending[message.sequence] = asyncio.get_running_loop().create_future()
@@ -187,7 +203,9 @@ class RendezvousClient:
             del self._pending[message.sequence]
         if isinstance(answer, kind):
             return answer
-        raise ChannelError(answer.detail if isinstance(answer, Refusal) else "the rendezvous answers another question")
+        if not isinstance(answer, Refusal):
+            raise ChannelError("the rendezvous answers another question")
+        raise (ChannelRefused if answer.code in _FINAL else ChannelError)(answer.detail)
 
     async def _send(self, message: ClientMessage) -> None:
         if self._socket is None:

@@ -1,0 +1,76 @@
+"""The courier of the direct line."""
+
+import asyncio
+
+from hullo.lines.direct.channel import Device, PostalChannel
+from hullo.lines.direct.letters import Letter, Receipt, VoiceMessage
+from hullo.lines.direct.line import PREFIX, DirectLine
+from hullo.messages.courier import TellEvent
+from hullo.messages.direct.fetching import Fetching
+from hullo.messages.direct.moving import Patience
+from hullo.messages.direct.receipts import Receipts
+from hullo.messages.direct.sending import Sending
+from hullo.messages.metadata import Delivery
+from hullo.messages.store import MessageStore, StoredMessage
+
+
+class DirectCourier:
+    """See `hullo.messages.courier.Courier`. Peers are the people that the channel names.
+
+    `delivered` and `heard` turn on the receipts that the peer gets.
+    """
+
+    def __init__(
+        self,
+        line: DirectLine,
+        channel: PostalChannel,
+        store: MessageStore,
+        tell: TellEvent,
+        *,
+        delivered: bool = True,
+        heard: bool = True,
+        patience: Patience = Patience(),  # noqa: B008  # frozen
+    ) -> None:
+        self.line = line.name
+        self._direct = line
+        self._channel = channel
+        self._receipts = Receipts(channel, store, patience, delivered=delivered, heard=heard)
+        self._sending = Sending(channel, store, tell, patience)
+        self._fetching = Fetching(line.name, channel, store, self._receipts, tell, patience)
+
+    def claims(self, to: str) -> bool:
+        """See `Courier.claims`."""
+        return self._direct.claims(to)
+
+    def address(self, to: str) -> str:
+        """See `Courier.address`."""
+        return to.removeprefix(PREFIX)
+
+    async def run(self) -> None:
+        """See `Courier.run`. The line must be running, too, or be started soon."""
+        self._direct.on_letter = self._arrived
+        self._channel.keeps_letters = True
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                for jobs in (self._receipts.jobs, self._sending.jobs, self._fetching.jobs):
+                    tasks.create_task(jobs.run())
+        finally:
+            self._channel.keeps_letters = False
+
+    async def send(self, message: StoredMessage) -> None:
+        """See `Courier.send`."""
+        await self._sending.begin(message)
+
+    def heard(self, message: StoredMessage) -> None:
+        """See `Courier.heard`."""
+        known = message.metadata
+        if known is not None and known.peer is not None and known.peer_message_id is not None:
+            self._receipts.owe(known.peer, known.peer_message_id, "heard")
+
+    def _arrived(self, sender: Device, letter: Letter) -> None:
+        match letter:
+            case VoiceMessage():
+                self._fetching.begin(sender, letter)
+            case Receipt():
+                delivery = Delivery.HEARD if letter.kind == "heard" else Delivery.DELIVERED
+                self._sending.came(letter.message_id, sender.person, delivery)

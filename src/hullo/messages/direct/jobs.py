@@ -1,0 +1,106 @@
+"""What is still to be sent, fetched or told, on disk, so that a new start goes on with it."""
+
+import asyncio
+import contextlib
+import hashlib
+import os
+from collections.abc import Awaitable, Callable, Iterator
+from pathlib import Path
+from typing import Generic, TypeVar
+
+import msgspec
+
+from hullo.messages.errors import MessageError
+
+JobT = TypeVar("JobT", bound=msgspec.Struct)
+
+
+class JobQueue(Generic[JobT]):
+    """Jobs by id, each in a file of its own that only we can read: they hold keys.
+
+    `work` is done for each, `at_once` at a time; when it returns, the job and its sealed file are removed. What is
+    not done when `run` is cancelled stays for the next start.
+    """
+
+    def __init__(
+        self, folder: Path, kind: type[JobT], work: Callable[[str, JobT], Awaitable[None]], *, at_once: int = 2
+    ) -> None:
+        self.folder = folder
+        self._kind = kind
+        self._work = work
+        self._room = asyncio.Semaphore(at_once)
+        self._tasks: asyncio.TaskGroup | None = None
+        self._known: set[str] = set()
+
+    def __len__(self) -> int:
+        return len(self._known)
+
+    def __contains__(self, job_id: str) -> bool:
+        return job_id in self._known or self._path(job_id).exists()
+
+    async def run(self) -> None:
+        """Work until cancelled."""
+        async with asyncio.TaskGroup() as self._tasks:
+            try:
+                for job_id, job in self._all():
+                    self._start(job_id, job)
+                await asyncio.Event().wait()
+            finally:
+                self._tasks = None
+
+    def add(self, job_id: str, job: JobT) -> None:
+        """One more job; without a running queue it waits on disk. Raises `MessageError` if the disk refuses it."""
+        self.save(job_id, job)
+        self._start(job_id, job)
+
+    def save(self, job_id: str, job: JobT) -> None:
+        """Keep how far a job has come. Raises `MessageError`."""
+        path = self._path(job_id)
+        draft = path.with_name(f"{path.name}.new")
+        try:
+            self.make_folder()
+            descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+            with os.fdopen(descriptor, "wb") as file:
+                file.write(msgspec.json.encode(job))
+                file.flush()
+                os.fsync(file.fileno())
+            draft.replace(path)
+        except OSError as error:
+            raise MessageError(f"{path} can't be written: {(error.strerror or str(error)).lower()}") from None
+
+    def make_folder(self) -> None:
+        """Raises `OSError`."""
+        self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+
+    def sealed(self, job_id: str) -> Path:
+        """Where the sealed file of a job is."""
+        return self.folder / f"{job_id}.sealed"
+
+    def _start(self, job_id: str, job: JobT) -> None:
+        if self._tasks is not None and job_id not in self._known:
+            self._known.add(job_id)
+            self._tasks.create_task(self._done(job_id, job), name=f"message {self.folder.name}")
+
+    async def _done(self, job_id: str, job: JobT) -> None:
+        try:
+            async with self._room:
+                await self._work(job_id, job)
+            for path in (self._path(job_id), self.sealed(job_id)):
+                with contextlib.suppress(OSError):  # the worst that can come of it is that it is done again
+                    path.unlink()
+        finally:
+            self._known.discard(job_id)
+
+    def _all(self) -> Iterator[tuple[str, JobT]]:
+        """Those on disk; one that can't be read is left out and stays."""
+        for path in sorted(self.folder.glob("*.job")):
+            with contextlib.suppress(OSError, msgspec.DecodeError):
+                yield path.stem, msgspec.json.decode(path.read_bytes(), type=self._kind)
+
+    def _path(self, job_id: str) -> Path:
+        return self.folder / f"{job_id}.job"
+
+
+def named_after(*parts: str) -> str:
+    """A job's id for what others have named: whatever they wrote, it is a good file name."""
+    return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:32]

@@ -1,0 +1,64 @@
+"""What the sender of a message is told: that it has come, and that it was heard."""
+
+import logging
+import time
+from typing import Final, Literal, TypeAlias
+
+import msgspec
+
+from hullo.lines.direct.channel import ChannelError, PostalChannel
+from hullo.lines.direct.letters import Receipt, encode_letter
+from hullo.messages.direct.jobs import JobQueue, named_after
+from hullo.messages.direct.moving import Patience, persist
+from hullo.messages.errors import MessageError
+from hullo.messages.store import MessageStore
+
+logger = logging.getLogger(__name__)
+
+TRIED_FOR: Final = 14 * 86_400.0
+"""Seconds after which a receipt that could not be sent is forgotten."""
+
+ReceiptKind: TypeAlias = Literal["delivered", "heard"]
+
+
+class ReceiptJob(msgspec.Struct, frozen=True, kw_only=True):
+    """Somebody is to be told what became of their message."""
+
+    person: str
+    message_id: str
+    kind: ReceiptKind
+    begun: float
+    """Unix time."""
+
+
+class Receipts:
+    """Sends receipts of the kinds that are switched on."""
+
+    def __init__(
+        self, channel: PostalChannel, store: MessageStore, patience: Patience, *, delivered: bool, heard: bool
+    ) -> None:
+        self._channel = channel
+        self._patience = patience
+        self._wanted = {"delivered": delivered, "heard": heard}
+        self.jobs = JobQueue(store.folder / "receipts", ReceiptJob, self._work)
+
+    def owe(self, person: str, message_id: str, kind: ReceiptKind) -> None:
+        """Tell them, now or as soon as that is possible."""
+        if not self._wanted[kind]:
+            return
+        job = ReceiptJob(person=person, message_id=message_id, kind=kind, begun=time.time())
+        try:
+            self.jobs.add(named_after(person, message_id, kind), job)
+        except MessageError as error:
+            logger.error("a receipt can't be sent: %s", error)
+
+    async def _work(self, job_id: str, job: ReceiptJob) -> None:
+        letter = encode_letter(Receipt(message_id=job.message_id, kind=job.kind))
+        while True:
+            try:
+                await persist(lambda: self._channel.post(job.person, letter), self._patience)
+                return
+            except ChannelError as error:
+                if self._patience.is_final(error) or time.time() - job.begun > TRIED_FOR:
+                    logger.info("a receipt was not sent: %s", error)
+                    return

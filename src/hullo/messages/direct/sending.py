@@ -1,0 +1,106 @@
+"""A message on its way out: sealed, laid into the storage, and told of in a letter."""
+
+import asyncio
+import logging
+import time
+
+import msgspec
+
+from hullo.lines.direct.channel import ChannelError, ChannelRefused, Place, PostalChannel
+from hullo.lines.direct.letters import MAX_ENVELOPE, VoiceMessage, encode_letter
+from hullo.messages.courier import TellEvent
+from hullo.messages.direct.jobs import JobQueue
+from hullo.messages.direct.moving import Patience, persist, upload
+from hullo.messages.envelope import VoiceMessageEnvelope
+from hullo.messages.errors import MessageError
+from hullo.messages.events import Came, Moving
+from hullo.messages.metadata import Delivery
+from hullo.messages.sealed import seal
+from hullo.messages.store import MessageStore, StoredMessage
+
+logger = logging.getLogger(__name__)
+
+
+class OutgoingJob(msgspec.Struct, frozen=True, kw_only=True):
+    """A sealed message; its id is that of the message."""
+
+    person: str
+    envelope: bytes
+    begun: float
+    """Unix time."""
+    place: Place | None = None
+    """Once there is room for it."""
+
+
+class Sending:
+    """Sends messages, each step on disk before the next one begins."""
+
+    def __init__(self, channel: PostalChannel, store: MessageStore, tell: TellEvent, patience: Patience) -> None:
+        self._channel = channel
+        self._store = store
+        self._tell = tell
+        self._patience = patience
+        self.jobs = JobQueue(store.folder / "outgoing", OutgoingJob, self._work)
+
+    async def begin(self, message: StoredMessage) -> None:
+        """Seal a message for the peer that its metadata name. Raises `MessageError`."""
+        known = message.metadata
+        if known is None or known.peer is None:
+            raise MessageError(f"{message.path.name} is for nobody")
+        try:
+            self.jobs.make_folder()
+        except OSError as error:
+            raise MessageError(f"{self.jobs.folder} can't be made: {(error.strerror or str(error)).lower()}") from None
+        envelope = (await asyncio.to_thread(seal, message.path, known, self.jobs.sealed(known.id))).encode()
+        if len(envelope) > MAX_ENVELOPE:
+            raise MessageError(f"{message.path.name} is too long to be sent")
+        self.jobs.add(known.id, OutgoingJob(person=known.peer, envelope=envelope, begun=time.time()))
+
+    def came(self, message_id: str, peer: str | None, delivery: Delivery, problem: str | None = None) -> None:
+        """A message of ours, to that peer if one is named, has come farther; nothing if it had come so far before."""
+        try:
+            message = self._store.by_id(message_id)
+            known = message.metadata if message is not None else None
+            if message is None or known is None or known.delivery is None or peer not in (None, known.peer):
+                return
+            if delivery is Delivery.FAILED or delivery.reaches(known.delivery):
+                changed = self._store.update(message.path, delivery=delivery, problem=problem)
+                self._tell(Came(changed, delivery))
+        except MessageError as error:
+            logger.error("what became of a message can't be noted: %s", error)
+
+    async def _work(self, job_id: str, job: OutgoingJob) -> None:
+        try:
+            await self._deliver(job_id, job)
+        except (ChannelError, MessageError, OSError) as error:
+            self.came(job_id, None, Delivery.FAILED, str(error))
+        else:
+            self.came(job_id, None, Delivery.SENT)
+
+    async def _deliver(self, job_id: str, job: OutgoingJob) -> None:
+        size = VoiceMessageEnvelope.decode(job.envelope).size
+        try:
+            place = await self._lay_down(job_id, job, size)
+        except ChannelRefused:
+            if job.place is None:
+                raise
+            place = await self._lay_down(job_id, msgspec.structs.replace(job, place=None), size)  # its room is gone
+        sent_at = round(job.begun * 1000)
+        letter = VoiceMessage(message_id=job_id, file=place.file, envelope=job.envelope, sent_at=sent_at)
+        await persist(lambda: self._channel.post(job.person, encode_letter(letter)), self._patience)
+
+    async def _lay_down(self, job_id: str, job: OutgoingJob, size: int) -> Place:
+        """The sealed file is in the storage, whole."""
+        place = job.place
+        if place is None:
+            place = await persist(lambda: self._channel.files.reserve(size), self._patience)
+            self.jobs.save(job_id, msgspec.structs.replace(job, place=place))
+        await upload(
+            self._channel.files,
+            place,
+            self.jobs.sealed(job_id),
+            size,
+            self._patience,
+            lambda there, whole: self._tell(Moving(job_id, job.person, there, whole)),
+        )
+        return place

@@ -1,0 +1,54 @@
+"""Letters: what two devices tell each other about voice messages."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from hullo.lines.direct.letters import (
+    Letter,
+    Receipt,
+    VoiceMessage,
+    encode_letter,
+    is_letter,
+    parse_letter,
+)
+from hullo.lines.direct.messages import MAX_MESSAGE, MediaReady, MessageError, UnknownVersion, encode_message
+from tests.lines.direct.samples import call_id
+
+MESSAGE = VoiceMessage(message_id="0123456789abcdef", file="f" * 43, envelope=bytes(range(256)) * 40, sent_at=1)
+RECEIPT = Receipt(message_id="0123456789abcdef", kind="heard")
+
+
+@pytest.mark.parametrize("letter", [MESSAGE, RECEIPT])
+def test_a_letter_comes_back_as_it_was(letter: Letter) -> None:
+    data = encode_letter(letter)
+    assert len(data) <= MAX_MESSAGE
+    assert is_letter(data)
+    assert parse_letter(data) == letter
+
+
+def test_what_is_about_calls_is_no_letter() -> None:
+    assert not is_letter(encode_message(MediaReady(call_id=call_id(1))))
+
+
+def test_a_later_version_is_told_from_rubbish() -> None:
+    data = encode_letter(RECEIPT).replace(b'"v":1', b'"v":2')
+    assert is_letter(data)
+    with pytest.raises(UnknownVersion):
+        parse_letter(data)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [(b'"heard"', b'"eaten"'), (b"0123456789abcdef", b"../../etc/passwd"), (b'"message_id"', b'"id"')],
+)
+def test_a_letter_that_makes_no_sense_is_refused(change: tuple[bytes, bytes]) -> None:
+    with pytest.raises(MessageError):
+        parse_letter(encode_letter(RECEIPT).replace(*change))
+
+
+@given(st.binary(max_size=200))
+def test_any_bytes_are_a_letter_or_one_typed_error(data: bytes) -> None:
+    is_letter(data)
+    with pytest.raises(MessageError):
+        parse_letter(data)
