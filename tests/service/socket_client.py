@@ -9,8 +9,11 @@ from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any, Self
 
+from hullo.audio.devices.devices import Devices
+from hullo.audio.processing import ProcessingSettings
 from hullo.call.limits import Limits
 from hullo.call.switchboard import Switchboard
+from hullo.service.audio_desk import AudioDesk
 from hullo.service.framing import Deframer, Framing, frame
 from hullo.service.history import CallHistory
 from hullo.service.server import RpcServer
@@ -19,6 +22,10 @@ from hullo.speech.service import SpeechService
 from tests.service.loopback_line import LoopbackLine
 
 Json = dict[str, Any]
+
+UNPROCESSED = ProcessingSettings(
+    echo_cancellation=False, noise_suppression=False, automatic_gain=False, high_pass=False
+)
 
 
 @contextlib.contextmanager
@@ -50,14 +57,16 @@ async def running(
     calls: int = 20,
     path: Path | None = None,
     history: CallHistory | None = None,
+    devices: Devices | None = None,
 ) -> AsyncIterator[Running]:
     """A server that listens, at a path of its own if none is given, with a deadline for the whole test."""
     line = LoopbackLine()
     board = Switchboard([line], speech=speech, limits=Limits(calls=calls), answer=answer)
     with short_directory() as directory, listening(path or directory / "s") as listener:
         kept = history or CallHistory(0)
-        server = RpcServer(board, speech, history=kept, max_clients=max_clients)
-        async with asyncio.timeout(60), server, kept.keeping(board), board:
+        audio = None if devices is None else AudioDesk(devices, board, processing=UNPROCESSED)
+        server = RpcServer(board, speech, history=kept, audio=audio, max_clients=max_clients)
+        async with asyncio.timeout(60), audio or contextlib.nullcontext(), server, kept.keeping(board), board:
             await server.listen(listener)
             yield Running(path or directory / "s", line, board, server)
 

@@ -131,7 +131,9 @@ def test_every_event_is_sent_as_described(kind: Any) -> None:
         "times": TurnTimes(end_of_speech_ms=1, recognition_ms=2), "utterance_id": "u", "first_audio_ms": 3,
         "heard_ms": 4, "heard_text": "h", "stats": LegStats(), "quiet_ms": 5, "gap_ms": 6, "component": "voice",
         "error": "e", "retryable": True, "muted": True, "emoji": ("🐶", "🍕", "🚀", "🎲"), "version": "13.0.0",
-        "paused_ms": 7, "word_timing": TimingSource.VOICE, "kind": "forged", "person": None, "detail": "d", "to": "page",
+        "paused_ms": 7, "word_timing": TimingSource.VOICE, "kind": "forged", "person": None, "detail": "d",
+        "to": "page", "microphones": (), "speakers": (), "microphone": None, "speaker": None, "microphone_dbfs": -40.0,
+        "speaker_dbfs": -30.5,
     }  # fmt: skip
     event = kind(**{name: samples[name] for name in kind.__struct_fields__ if name in samples})
     name = events.event_name(kind)

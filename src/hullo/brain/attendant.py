@@ -59,7 +59,7 @@ class Attendant:
 
     def _is_for_a_person(self, event: events.CallEvent) -> bool:
         """Whether an event tells of a call that a person holds, or of no call at all."""
-        return isinstance(event, events.LineNotice) or self._board.call(event.call_id).bridged_to is not None
+        return not event.call_id or self._board.call(event.call_id).bridged_to is not None
 
     async def _attend(self, call: Call, first: events.CallEvent) -> None:
         if self._settings.accept and isinstance(first, events.Incoming):

@@ -8,6 +8,7 @@ from typing import TypeAlias
 
 import msgspec
 
+from hullo.audio.devices.device import Device
 from hullo.call.report import CallReport, TurnTimes
 from hullo.lines.line import LegStats
 from hullo.speech.events import Cause
@@ -64,7 +65,7 @@ class Bridged(Event, frozen=True, kw_only=True, tag="call.bridged"):
     """The peer is joined to somebody else than an agent, who keeps quiet from now on; or, with null, no more."""
 
     to: str | None
-    """The id of the other call, or `page` for a person at the page of `hullo web`."""
+    """The id of the other call, `page` for a person at the page of `hullo web`, `handset` for one at this machine."""
 
 
 class SpeechStarted(Event, frozen=True, kw_only=True, tag="call.speech_started"):
@@ -215,6 +216,25 @@ class LineNotice(Event, frozen=True, kw_only=True, tag="line.notice"):
     detail: str
 
 
+class AudioChanged(Event, frozen=True, kw_only=True, tag="audio.changed"):
+    """Devices of this machine came or went, or the handset uses others. `call_id` is empty, as in `line.notice`."""
+
+    microphones: tuple[Device, ...]
+    speakers: tuple[Device, ...]
+    microphone: Device | None
+    """The one in use by the handset."""
+    speaker: Device | None
+    detail: str
+    """What happened, for people."""
+
+
+class AudioLevels(Event, frozen=True, kw_only=True, tag="audio.levels"):
+    """How loud microphone and speaker are, while `audio.levels` was asked for; -96.3 is silence."""
+
+    microphone_dbfs: float
+    speaker_dbfs: float
+
+
 CallEvent: TypeAlias = (
     Incoming
     | Ringing
@@ -237,9 +257,11 @@ CallEvent: TypeAlias = (
     | Error
     | Ended
     | LineNotice
+    | AudioChanged
+    | AudioLevels
 )
 
-DROPPABLE = (Quality, Partial, LineNotice)
+DROPPABLE = (Quality, Partial, LineNotice, AudioLevels)
 
 
 def event_name(event_type: type[Event]) -> str:

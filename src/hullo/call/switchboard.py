@@ -6,12 +6,12 @@ import secrets
 from collections import OrderedDict
 from collections.abc import AsyncIterator, Sequence
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 from hullo.call.call import Call
 from hullo.call.errors import CallRefused, UnknownCall
 from hullo.call.event_stream import EventStream
-from hullo.call.events import CallEvent, LineNotice
+from hullo.call.events import CallEvent, Event, LineNotice
 from hullo.call.limits import Limits
 from hullo.call.route import Dialed, Offered
 from hullo.call.states import CallState
@@ -53,7 +53,7 @@ class Switchboard:
         self._tasks: asyncio.TaskGroup | None = None
         self._line_tasks: list[asyncio.Task[None]] = []
         self._closing = False
-        self._notices = 0
+        self._told = 0
 
     def add(self, line: Line) -> None:
         """One more line; before the context is entered."""
@@ -134,12 +134,13 @@ class Switchboard:
 
     def notice(self, line: str, kind: str, person: str | None, detail: str) -> None:
         """A line tells something that belongs to no call: `line.notice`."""
-        self._notices += 1
-        self._publish(
-            LineNotice(
-                call_id="", seq=self._notices, timestamp=now_ms(), line=line, kind=kind, person=person, detail=detail
-            )
-        )
+        self.tell(LineNotice, line=line, kind=kind, person=person, detail=detail)
+
+    def tell(self, event_type: type[Event], **fields: Any) -> None:
+        """Make an event that belongs to no call and tell everybody: its `call_id` is empty."""
+        self._told += 1
+        event = event_type(call_id="", seq=self._told, timestamp=now_ms(), **fields)
+        self._publish(event)  # type: ignore[arg-type]
 
     def _line_for(self, to: str, name: str | None) -> Line:
         if name is not None:

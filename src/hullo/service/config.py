@@ -13,6 +13,7 @@ from typing import Annotated, Any, Literal, Self, TypeAlias
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, ValidationError, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, SettingsError
 
+from hullo.audio.settings import AudioConfig
 from hullo.brain.settings import BrainConfig
 from hullo.call.limits import Limits
 from hullo.lines.direct.private.settings import DirectConfig
@@ -318,6 +319,7 @@ class Config(BaseSettings):
     telegram: TelegramConfig = Field(default_factory=TelegramConfig)
     direct: DirectConfig = Field(default_factory=DirectConfig)
     brain: BrainConfig = BrainConfig()
+    audio: AudioConfig = AudioConfig()
     ice: IceConfig = IceConfig()
     rpc: RpcConfig = Field(default_factory=RpcConfig)
     metrics: MetricsConfig = MetricsConfig()

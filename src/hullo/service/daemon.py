@@ -11,8 +11,12 @@ from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any
 
+from hullo.audio.devices.devices import Devices
+from hullo.audio.devices.memory import default_choices_path
+from hullo.audio.settings import AudioConfig
 from hullo.brain.attendant import Attendant
 from hullo.call.exchange import Exchange
+from hullo.call.switchboard import Switchboard
 from hullo.lines.browser.guard import OpenToEverybody
 from hullo.lines.browser.line import BrowserLine
 from hullo.lines.direct.line import DirectLine
@@ -24,6 +28,7 @@ from hullo.lines.telegram.account.safety import CallSafety
 from hullo.lines.telegram.account.session_file import SessionFileError
 from hullo.lines.telegram.line import TelegramLine
 from hullo.rtc.clock import MediaClock
+from hullo.service.audio_desk import AudioDesk
 from hullo.service.config import BrowserConfig, Config, IceConfig, SpeechConfig
 from hullo.service.history import CallHistory
 from hullo.service.method import Contacts
@@ -113,8 +118,18 @@ async def _service(config: Config, stdio: bool) -> AsyncIterator[RpcServer]:
             contacts = Contacts(private.desk, direct.missed)
         history = CallHistory(config.calls.history, None if private is None else private.vault)
         await stack.enter_async_context(exchange)
+        audio = None
+        if config.audio.enabled:
+            audio = await stack.enter_async_context(_audio_desk(config.audio, board))
         server = await stack.enter_async_context(
-            RpcServer(board, exchange.speech, contacts=contacts, history=history, max_clients=config.rpc.max_clients)
+            RpcServer(
+                board,
+                exchange.speech,
+                contacts=contacts,
+                history=history,
+                audio=audio,
+                max_clients=config.rpc.max_clients,
+            )
         )
         await stack.enter_async_context(history.keeping(board))
         await stack.enter_async_context(board)
@@ -144,6 +159,13 @@ async def _running(work: Coroutine[Any, Any, None], name: str) -> AsyncIterator[
 def _speech_settings(config: SpeechConfig) -> SpeechSettings:
     # Without speech there is still the queue that plays files.
     return config.settings(read_key) if config.enabled else SpeechSettings(recogniser=None, voice=None)
+
+
+def _audio_desk(config: AudioConfig, board: Switchboard) -> AudioDesk:
+    devices = Devices(
+        config.backend, memory=default_choices_path(), fallback=config.fallback(), period=config.buffer_ms / 1000
+    )
+    return AudioDesk(devices, board, processing=config.processing(), push_to_talk=config.push_to_talk)
 
 
 def _lines(config: Config, clock: MediaClock) -> Iterator[Line]:

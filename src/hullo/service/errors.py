@@ -35,6 +35,8 @@ class ErrorCode(IntEnum):
     NO_CONTACTS = -32012, "This daemon has no private calls: [direct] is not enabled."
     CONTACT_REFUSED = -32013, "A contact can't be changed so."
     HEARING_FAILED = -32014, "The call can't be heard in the way that was asked for."
+    NO_AUDIO = -32015, "There is no sound on the daemon's machine, or [audio] is not enabled."
+    DEVICE_FAILED = -32016, "A microphone or a speaker is not there, is taken, or can't be used."
 
     @property
     def kind(self) -> str:

@@ -11,6 +11,7 @@ from hullo.call.switchboard import Switchboard
 from hullo.lines.direct.actions import MissedCall
 from hullo.lines.direct.private.desk import Desk
 from hullo.service import rpc
+from hullo.service.audio_desk import AudioDesk
 from hullo.service.errors import ErrorCode
 from hullo.service.history import CallHistory
 from hullo.speech.service import SpeechService
@@ -38,6 +39,8 @@ class Service:
     """Monotonic time."""
     contacts: Contacts | None = None
     """Of the direct line."""
+    audio: AudioDesk | None = None
+    """None where there is neither microphone nor speaker."""
     history: CallHistory = field(default_factory=lambda: CallHistory(0))
 
 

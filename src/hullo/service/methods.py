@@ -19,6 +19,7 @@ from hullo.call.status import CallStatus
 from hullo.lines.direct.private.desk import DeskError
 from hullo.lines.line import LineStatus
 from hullo.service import openrpc, rpc
+from hullo.service.audio_methods import AUDIO_METHODS
 from hullo.service.errors import ErrorCode, domain_error
 from hullo.service.history import PastCall
 from hullo.service.method import Contacts, Method, Service
@@ -52,6 +53,7 @@ from hullo.service.results import (
     SpeakResult,
     UtteranceResult,
 )
+from hullo.service.which_call import which_call as _call
 from hullo.speech.errors import SpeechError
 from hullo.speech.listening.hearing import HearingChange
 from hullo.speech.settings import SpeechSettings
@@ -334,6 +336,7 @@ _TABLE: tuple[Method[Any], ...] = (
     ),
     Method("history.list", Nothing, list[PastCall], list_history),
     Method("history.clear", Nothing, list[PastCall], clear_history),
+    *AUDIO_METHODS,
     Method("line.list", Nothing, list[LineStatus], list_lines),
     Method("health", Nothing, Health, health),
     Method("rpc.discover", Nothing, dict[str, Any], discover),
@@ -346,17 +349,6 @@ METHODS = MappingProxyType({method.name: method for method in _TABLE})
 @functools.cache
 def _document() -> dict[str, Any]:
     return openrpc.document(_TABLE)
-
-
-def _call(service: Service, call_id: str | None) -> Call:
-    """The call of that id, or the only live one."""
-    if call_id is not None:
-        return service.switchboard.call(call_id)
-    live = service.switchboard.live()
-    if len(live) == 1:
-        return live[0]
-    problem = f"{len(live)} calls are live" if live else "no call is live"
-    raise domain_error(ErrorCode.WHICH_CALL, f"which call? {problem}", "name it with call_id; call.list shows them")
 
 
 def _contacts(service: Service) -> Contacts:

@@ -8,6 +8,7 @@ from types import TracebackType
 from typing import Self
 
 from hullo.call.switchboard import Switchboard
+from hullo.service.audio_desk import AudioDesk
 from hullo.service.client import Client, turn_away
 from hullo.service.dispatcher import Dispatcher
 from hullo.service.errors import ErrorCode, domain_error
@@ -34,6 +35,7 @@ class RpcServer:
         speech: SpeechService | None = None,
         *,
         contacts: Contacts | None = None,
+        audio: AudioDesk | None = None,
         history: CallHistory | None = None,
         max_clients: int = 256,
     ) -> None:
@@ -45,6 +47,7 @@ class RpcServer:
                 clients=lambda: self.clients,
                 started=time.monotonic(),
                 contacts=contacts,
+                audio=audio,
                 history=history or CallHistory(0),
             )
         )
