@@ -36,7 +36,7 @@ fuzz: ## parsers against random input, longer than `make test` does
 	HYPOTHESIS_PROFILE=fuzz $(PYTEST) -q -m hypothesis tests
 
 bench: ## every benchmark, side by side with its peer
-	@scripts/bootstrap python chromium net sound voices
+	@scripts/bootstrap python chromium net redis sound voices
 	$(RUN)python -m bench
 
 clean: ## remove what the targets above made

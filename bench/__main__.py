@@ -18,6 +18,7 @@ from bench import (
     loss,
     messages,
     network,
+    nodes,
     rendezvous,
     speaking,
     telegram,
@@ -27,6 +28,7 @@ from bench import (
 from bench.child import ChildFailed
 from bench.ends.chromium import ChromiumMissing
 from bench.messages import FfmpegMissing
+from bench.nodes import RedisMissing
 from bench.result import RESULTS, Result
 from bench.telegram import PeerMissing
 from bench.turn_voices import VoiceMissing
@@ -43,6 +45,7 @@ BENCHMARKS: Mapping[str, Callable[[bool], Awaitable[Result]]] = {
     "direct": direct.run,
     "messages": messages.run,
     "rendezvous": rendezvous.run,
+    "nodes": nodes.run,
 }
 
 NEED_NETWORK = {"latency", "density", "telegram", "telegram_media"}
@@ -53,6 +56,7 @@ MISSING = (
     ChildFailed,
     ChromiumMissing,
     PeerMissing,
+    RedisMissing,
     VoiceMissing,
     FfmpegMissing,
 )

@@ -2,10 +2,11 @@
 
 import asyncio
 import tempfile
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from bench.ends.far_away import datagrams_late, late_proxy
 from bench.result import OURS, Result, Target, median, quantile
@@ -112,24 +113,37 @@ async def _calls(case: Case, count: int) -> list[SetUp]:
 
 
 async def call(alice: DirectLine, offers: "asyncio.Queue[Offer]", to: str = "bob") -> SetUp:
-    """Call somebody who answers at once, and hang up when both have confirmed that they hear."""
+    """Call somebody who answers at once, and hang up when both have confirmed that they hear.
+
+    Raises `CallFailed` and `TimeoutError`.
+    """
     loop = asyncio.get_running_loop()
     began = loop.time()
-    async with asyncio.timeout(DEADLINE):
-        dialing = asyncio.create_task(alice.dial(to, lambda: None))
-        offer = await offers.get()
+    dialing, ringing = asyncio.create_task(alice.dial(to, lambda: None)), asyncio.create_task(offers.get())
+    async with AsyncExitStack() as legs, asyncio.timeout(DEADLINE):
+        legs.push_async_callback(_given_up, dialing, ringing)
+        await asyncio.wait((dialing, ringing), return_when=asyncio.FIRST_COMPLETED)
+        if not ringing.done():
+            await dialing  # which has failed
+        offer = await ringing
         rang = loop.time() - began
         callee = await offer.accept()
         assert isinstance(callee, DirectLeg)
+        legs.push_async_callback(callee.close, BYE)
         callee.open(_deaf, _silent)
-        heard = asyncio.create_task(callee.connected())
         caller = await dialing
+        legs.push_async_callback(caller.close, BYE)
         caller.open(_deaf, _silent)
-        await asyncio.gather(caller.connected(), heard)
+        await asyncio.gather(caller.connected(), callee.connected())
         confirmed = loop.time() - began
         media = max(caller.report().stages["first_heard"], rang + callee.report().stages["first_heard"])
-        await asyncio.gather(caller.close(BYE), callee.close(BYE))
     return SetUp(media, confirmed)
+
+
+async def _given_up(*tasks: "asyncio.Task[Any]") -> None:
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
 
 
 @asynccontextmanager
@@ -145,7 +159,7 @@ async def _two(folder: Path, case: Case) -> AsyncIterator[tuple[DirectLine, "asy
     ):
         hers, his = (stack.enter_context(Vault(folder / name)) for name in ("alice", "bob"))
         lines = [
-            line_of(vault, person, contact, far, case.ice, clock)
+            line_of(vault, person, contact, [f"ws://127.0.0.1:{far}{PATH}"], case.ice, clock)
             for vault, person, contact in ((hers, "alice", "bob"), (his, "bob", "alice"))
         ]
         running = [asyncio.create_task(line.run(offers.put_nowait)) for line in lines]
@@ -161,12 +175,14 @@ async def _two(folder: Path, case: Case) -> AsyncIterator[tuple[DirectLine, "asy
             await asyncio.gather(*running, return_exceptions=True)
 
 
-def line_of(vault: Vault, person: str, contact: str, port: int, ice: IceOptions, clock: MediaClock) -> DirectLine:
-    """The line of a new person with one contact, over the rendezvous at a local port."""
+def line_of(
+    vault: Vault, person: str, contact: str, urls: Sequence[str], ice: IceOptions, clock: MediaClock
+) -> DirectLine:
+    """The line of a new person with one contact, over a rendezvous at these addresses."""
     Sessions.create(vault, Device(person, "phone"))
     book = ContactBook(vault)
     book.add(contact)
-    channel = PrivateChannel([f"ws://127.0.0.1:{port}{PATH}"], Sessions(vault, book), book)
+    channel = PrivateChannel(urls, Sessions(vault, book), book)
     return DirectLine(channel, book, clock=clock, ice=ice)
 
 

@@ -38,7 +38,7 @@ async def run(quick: bool) -> Result:
     """Connect the devices, then set up calls at the rate."""
     idle, seconds = (500, 15.0) if quick else (5000, 60.0)
     with tempfile.TemporaryDirectory() as folder:
-        async with _server(Path(folder)) as (process, url), AsyncExitStack() as stack:
+        async with server("--data", str(Path(folder) / "rendezvous.db")) as (process, url), AsyncExitStack() as stack:
             empty = process.memory_info().rss
             session = await stack.enter_async_context(aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0)))
             began = time.monotonic()
@@ -49,7 +49,7 @@ async def run(quick: bool) -> Result:
             await asyncio.sleep(5)
             cpu = process.cpu_percent()
             idling = [asyncio.create_task(_idle(socket)) for socket in sockets]
-            set_ups = await _calls(Path(folder), url.port or 0, seconds)
+            set_ups = await _calls(Path(folder), url, seconds)
             lost = sum(task.done() for task in idling)
             for task in idling:
                 task.cancel()
@@ -81,10 +81,11 @@ async def run(quick: bool) -> Result:
 
 
 @asynccontextmanager
-async def _server(folder: Path) -> AsyncIterator[tuple[psutil.Process, URL]]:
+async def server(*options: str) -> AsyncIterator[tuple[psutil.Process, URL]]:
+    """`hullo rendezvous` until the end of the block, and its address. Raises `ChildFailed`."""
     process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "hullo", "rendezvous", "--port", "0", "--behind-proxy",
-        "--data", str(folder / "rendezvous.db"), stdout=asyncio.subprocess.PIPE,
+        sys.executable, "-m", "hullo", "rendezvous", "--port", "0", "--behind-proxy", *options,
+        stdout=asyncio.subprocess.PIPE,
     )  # fmt: skip
     try:
         assert process.stdout is not None
@@ -94,7 +95,8 @@ async def _server(folder: Path) -> AsyncIterator[tuple[psutil.Process, URL]]:
             raise ChildFailed("hullo rendezvous did not start")
         yield psutil.Process(process.pid), URL(line.strip())
     finally:
-        process.terminate()
+        if process.returncode is None:
+            process.terminate()
         await process.wait()
 
 
@@ -103,18 +105,20 @@ async def _connect_all(session: aiohttp.ClientSession, url: URL, count: int) -> 
 
     async def one(number: int) -> aiohttp.ClientWebSocketResponse:
         async with places:
-            return await _connected(session, url, number)
+            return await connected(session, url, number, Identity.new())
 
     return list(await asyncio.gather(*(one(number) for number in range(count))))
 
 
-async def _connected(session: aiohttp.ClientSession, url: URL, number: int) -> aiohttp.ClientWebSocketResponse:
+async def connected(
+    session: aiohttp.ClientSession, url: URL, number: int, identity: Identity
+) -> aiohttp.ClientWebSocketResponse:
     """A device of a person of its own, from an address of its own."""
     address = f"10.{number >> 16}.{number >> 8 & 255}.{number & 255}"
     socket = await session.ws_connect(url, headers={"X-Forwarded-For": address})
     challenge = parse_server(await socket.receive_bytes())
     assert isinstance(challenge, Challenge)
-    identity, person = Identity.new(), f"idle{number}"
+    person = f"idle{number}"
     signed = signed_by_hello(challenge.nonce, url.host_port_subcomponent or "", person, "phone")
     await socket.send_bytes(encode(Hello(person, "phone", identity.public, identity.sign(signed))))
     if not isinstance(parse_server(await socket.receive_bytes()), Welcome):
@@ -128,19 +132,19 @@ async def _idle(socket: aiohttp.ClientWebSocketResponse) -> None:
         pass
 
 
-async def _calls(folder: Path, port: int, seconds: float) -> list[SetUp]:
+async def _calls(folder: Path, url: URL, seconds: float) -> list[SetUp]:
     """Calls at the rate, each pair one at a time, and each person every other one: more would count as a flood."""
     async with MediaClock() as clock, AsyncExitStack() as stack:
-        pairs: asyncio.Queue[_Pair] = asyncio.Queue()
+        pairs: asyncio.Queue[Pair] = asyncio.Queue()
         for number in range(PAIRS):
-            pairs.put_nowait(await stack.enter_async_context(_pair(folder, port, number, clock)))
+            pairs.put_nowait(await stack.enter_async_context(pair_of(folder, [str(url)], number, clock)))
 
         async def one() -> SetUp:
             pair = await pairs.get()
             try:
                 return await call(pair.lines[0], pair.offers, pair.names[1])
             finally:
-                pairs.put_nowait(_Pair(pair.lines[::-1], pair.names[::-1], pair.offers))
+                pairs.put_nowait(Pair(pair.lines[::-1], pair.names[::-1], pair.offers))
 
         for _ in range(PAIRS):  # sessions begin
             await one()
@@ -152,7 +156,7 @@ async def _calls(folder: Path, port: int, seconds: float) -> list[SetUp]:
 
 
 @dataclass(frozen=True)
-class _Pair:
+class Pair:
     """Two people who call each other in turns."""
 
     lines: Sequence[DirectLine]
@@ -161,20 +165,21 @@ class _Pair:
 
 
 @asynccontextmanager
-async def _pair(folder: Path, port: int, number: int, clock: MediaClock) -> AsyncIterator[_Pair]:
+async def pair_of(folder: Path, urls: Sequence[str], number: int, clock: MediaClock) -> AsyncIterator[Pair]:
+    """Two new people who know each other."""
     names = f"alice{number}", f"bob{number}"
     offers: asyncio.Queue[Offer] = asyncio.Queue()
     with Vault(folder / names[0]) as hers, Vault(folder / names[1]) as his:
         lines = [
-            line_of(hers, names[0], names[1], port, IceOptions(), clock),
-            line_of(his, names[1], names[0], port, IceOptions(), clock),
+            line_of(hers, names[0], names[1], urls, IceOptions(), clock),
+            line_of(his, names[1], names[0], urls, IceOptions(), clock),
         ]
         running = [asyncio.create_task(line.run(offers.put_nowait)) for line in lines]
         try:
             async with asyncio.timeout(DEADLINE):
                 while not all(line.status().ready for line in lines):  # noqa: ASYNC110  # nothing tells
                     await asyncio.sleep(0.01)
-            yield _Pair(lines, names, offers)
+            yield Pair(lines, names, offers)
         finally:
             for task in running:
                 task.cancel()
