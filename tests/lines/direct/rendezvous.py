@@ -45,8 +45,11 @@ class Member(Side):
 class Town:
     """A rendezvous at some addresses, and devices that can be added to it, with their vaults in `directory`."""
 
-    def __init__(self, urls: Sequence[str], directory: Path, clock: MediaClock, stack: AsyncExitStack) -> None:
+    def __init__(
+        self, urls: Sequence[str], directory: Path, ice: IceOptions, clock: MediaClock, stack: AsyncExitStack
+    ) -> None:
         self.urls = urls
+        self.ice = ice
         self.clock = clock
         self._directory = directory
         self._stack = stack
@@ -77,9 +80,7 @@ class Town:
                 book.add(contact)
             sessions = Sessions(opened, book)
             channel = PrivateChannel([url] if url else self.urls, sessions, book)
-            line = DirectLine(
-                channel, book, clock=self.clock, ice=IceOptions(consent=Consent(expiry=5.0)), patience=0.2
-            )
+            line = DirectLine(channel, book, clock=self.clock, ice=self.ice, patience=0.2)
             member = Member(line, book, channel, sessions)
             running = asyncio.create_task(line.run(member.offers.put_nowait))
             try:
@@ -103,10 +104,14 @@ async def town(directory: Path, node: Node | None = None, files: FileHandlers | 
 
 
 @asynccontextmanager
-async def people(urls: Sequence[str], directory: Path) -> AsyncIterator[Town]:
+async def people(
+    urls: Sequence[str],
+    directory: Path,
+    ice: IceOptions = IceOptions(consent=Consent(expiry=5.0)),  # noqa: B008  # frozen
+) -> AsyncIterator[Town]:
     """Devices that use a rendezvous which runs already."""
     async with MediaClock(freeze_gc=False) as clock, AsyncExitStack() as stack:
-        yield Town(urls, directory, clock, stack)
+        yield Town(urls, directory, ice, clock, stack)
 
 
 def address(port: int) -> str:
