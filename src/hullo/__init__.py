@@ -57,6 +57,8 @@ if TYPE_CHECKING:
     from hullo.lines.direct.channel import SecureChannel as SecureChannel
     from hullo.lines.direct.people import Contacts as Contacts
     from hullo.lines.direct.people import People as People
+    from hullo.lines.direct.private.errors import PrivateUnavailable as PrivateUnavailable
+    from hullo.lines.direct.private.settings import DirectConfig as DirectConfig
     from hullo.lines.line import EndReason as EndReason
     from hullo.lines.telegram.account.settings import TelegramConfig as TelegramConfig
     from hullo.messages.metadata import VoiceMessageMetadata as VoiceMessageMetadata
@@ -112,6 +114,8 @@ _HOMES = {
     "hullo.daemon_client": ("DaemonClient", "DaemonError"),
     "hullo.lines.direct.channel": ("ChannelError", "Device", "Notice", "SecureChannel"),
     "hullo.lines.direct.people": ("Contacts", "People"),
+    "hullo.lines.direct.private.errors": ("PrivateUnavailable",),
+    "hullo.lines.direct.private.settings": ("DirectConfig",),
     "hullo.lines.line": ("EndReason",),
     "hullo.lines.telegram.account.settings": ("TelegramConfig",),
     "hullo.messages.metadata": ("VoiceMessageMetadata",),

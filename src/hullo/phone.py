@@ -1,6 +1,7 @@
 """Everything that a process needs to call and be called, wired together."""
 
 import asyncio
+import contextlib
 from collections.abc import AsyncIterator, Collection, Iterator
 from contextlib import AsyncExitStack
 from types import TracebackType
@@ -15,6 +16,8 @@ from hullo.lines.browser.line import BrowserLine
 from hullo.lines.direct.channel import SecureChannel
 from hullo.lines.direct.line import DirectLine
 from hullo.lines.direct.people import Contacts, People
+from hullo.lines.direct.private.errors import PrivateUnavailable
+from hullo.lines.direct.private.settings import DirectConfig
 from hullo.lines.line import Line
 from hullo.lines.telegram.account.account import Account
 from hullo.lines.telegram.account.opening import LibraryMissing, open_account
@@ -38,8 +41,9 @@ class Phone:
     `listen` is the host and port where calls come in, or None for a phone that only calls others by that line.
     `telegram` adds an account that `hullo telegram login` has logged in. `answer` is `auto` to answer at once, or `ask`
     to let each incoming call ring until `Call.accept`. `speech` is None for calls that carry sound but recognise and
-    say nothing. `channel` is a messenger's secure channel for direct calls, and `people` whom its user knows. Entering
-    raises `SpeechError` when speech can't start, `OSError` when the address is taken, and `TelegramUnavailable`.
+    say nothing. `direct` adds private calls with the keys that `hullo contacts init` has made; or else `channel` is a
+    messenger's own secure channel for them, and `people` whom its user knows. Entering raises `SpeechError` when speech
+    can't start, `OSError` when the address is taken, `TelegramUnavailable` and `PrivateUnavailable`.
     """
 
     def __init__(
@@ -53,9 +57,12 @@ class Phone:
         speech: SpeechSettings | None = SpeechSettings(),  # noqa: B008  # frozen
         limits: Limits | None = None,
         ice: IceOptions = IceOptions(),  # noqa: B008  # frozen
+        direct: DirectConfig | None = None,
         channel: SecureChannel | None = None,
         people: People | None = None,
     ) -> None:
+        if direct is not None and channel is not None:
+            raise ValueError("direct calls go either over our own channel (direct=...) or over another (channel=...)")
         self._listen = listen
         self._telegram = telegram
         self._answer = answer
@@ -64,6 +71,7 @@ class Phone:
         self._speech = speech
         self._limits = limits
         self._ice = ice
+        self._direct = direct
         self._secure_channel = channel
         self._people = people or Contacts()
         self._stack = AsyncExitStack()
@@ -72,9 +80,12 @@ class Phone:
     async def __aenter__(self) -> Self:
         exchange = Exchange(self._speech, limits=self._limits, answer=self._answer)
         account = None if self._telegram is None else _open(self._telegram)
-        for line in self._lines(exchange, account):
-            exchange.switchboard.add(line)
         async with AsyncExitStack() as stack:
+            if self._direct is not None:
+                private = _private_line(self._direct, exchange, self._ice)
+                exchange.switchboard.add(stack.enter_context(private))
+            for line in self._lines(exchange, account):
+                exchange.switchboard.add(line)
             await stack.enter_async_context(exchange)
             self._switchboard = await stack.enter_async_context(exchange.switchboard)
             if account is not None:
@@ -119,6 +130,20 @@ class Phone:
         yield BrowserLine(host, port, clock=clock, token=self._token, origins=self._origins, ice=self._ice)
         if self._telegram is not None and account is not None:
             yield TelegramLine(account, CallSafety(self._telegram.rules()), clock=clock)
+
+
+@contextlib.contextmanager
+def _private_line(config: DirectConfig, exchange: Exchange, ice: IceOptions) -> Iterator[DirectLine]:
+    from hullo.lines.direct.private.opening import open_private  # most phones can do without
+    from hullo.lines.direct.private.vault import VaultError
+
+    try:
+        with open_private(config) as private:
+            yield DirectLine(
+                private.channel, private.book, clock=exchange.clock, ice=ice, on_notice=exchange.direct_notice
+            )
+    except VaultError as error:
+        raise PrivateUnavailable(str(error)) from error
 
 
 def _open(config: TelegramConfig) -> Account:

@@ -31,8 +31,8 @@ directory = "{folder}/direct"
 
 
 @contextmanager
-def process(*arguments: str, stream: str, until: str) -> Iterator[str]:
-    """Run a command until the end of the block; the line of its output that has `until` in it."""
+def process(*arguments: str, stream: str, until: str, ends: bool = False) -> Iterator[str]:
+    """Run a command until the end of the block, or until it `ends`; the line of its output that has `until` in it."""
     environment = {**os.environ, "COLUMNS": "200", "NO_COLOR": "1"}
     with subprocess.Popen(
         [*HULLO, *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment
@@ -44,7 +44,8 @@ def process(*arguments: str, stream: str, until: str) -> Iterator[str]:
             assert line, "the process ended before it was ready"
             yield line
         finally:
-            running.send_signal(signal.SIGINT)
+            if not ends:
+                running.send_signal(signal.SIGINT)
             running.communicate(timeout=QUICK)
             assert running.returncode == 0
 
@@ -90,6 +91,12 @@ def test_two_people_call_each_other_with_nothing_but_a_rendezvous(tmp_path: Path
             options = ("--no-speech", "--play", str(silence(tmp_path)), "--stay", "0", "--json")
             called = run("call", "bob", "--config", alice, *options)
             assert called.returncode == 0, called.stderr
+            assert (
+                "in use by another process" in run("answer", "--config", bob, "--no-speech").stderr
+            )  # it holds the keys
+        with process("answer", "--config", bob, "--no-speech", stream="stderr", until="waiting", ends=True):
+            answered = run("call", "bob", "--config", alice, *options)
+            assert '"call.connected"' in answered.stdout, answered.stderr
         events = [json.loads(line) for line in called.stdout.splitlines()]
         connected = next(event for event in events if event.get("type") == "call.connected")
         assert connected["verified"]

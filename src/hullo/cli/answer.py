@@ -11,6 +11,7 @@ from hullo.call import events
 from hullo.call.call import Call
 from hullo.cli.config import configuration
 from hullo.cli.conversation import (
+    UNAVAILABLE,
     JsonOption,
     PlayOption,
     RecordOption,
@@ -24,7 +25,6 @@ from hullo.cli.conversation import (
 )
 from hullo.cli.show import err, fail, plain
 from hullo.lines.browser.guard import OpenToEverybody
-from hullo.speech.errors import SpeechError
 
 
 def answer(
@@ -36,22 +36,33 @@ def answer(
     listen: Annotated[
         str | None, typer.Option(help="HOST:PORT where browsers and other hullos call, such as 127.0.0.1:8765")
     ] = None,
-    config: Annotated[Path | None, typer.Option(help="the TOML file with the Telegram account")] = None,
+    config: Annotated[Path | None, typer.Option(help="the TOML file; else the default one")] = None,
     as_json: JsonOption = False,
 ) -> None:
     """Wait for one call, answer it, say or play something, show what is heard, and print the report.
 
-    Answers at the Telegram account of the configuration, if that is enabled, and where --listen says. Ctrl-C hangs up.
+    Answers private calls and the Telegram account, where the configuration enables them, and where --listen says.
+    Ctrl-C hangs up.
     """
     task = Task(say or [], play or [], record, stay, speech, as_json)
     task.check()
-    telegram = configuration(config).telegram
-    if listen is None and not telegram.enabled:
-        fail("there is nothing to answer", "set [telegram] enabled = true (docs/telegram.md), or --listen HOST:PORT")
-    address = None if listen is None else _address(listen)
+    settings = configuration(config)
+    telegram = settings.telegram if settings.telegram.enabled else None
+    direct = settings.direct if settings.direct.enabled else None
+    if listen is None and telegram is None and direct is None:
+        hint = "enable [direct] (docs/privacy.md) or [telegram] (docs/telegram.md), or say --listen HOST:PORT"
+        fail("there is nothing to answer", hint)
+    phone = hullo.Phone(
+        listen=None if listen is None else _address(listen),
+        telegram=telegram,
+        direct=direct,
+        answer="ask",
+        ice=settings.ice.options(),
+        speech=task.settings(),
+    )
     try:
-        report = asyncio.run(_answer(address, telegram if telegram.enabled else None, task))
-    except (hullo.CallError, hullo.TelegramUnavailable, OpenToEverybody, SpeechError, OSError) as error:
+        report = asyncio.run(_answer(phone, task))
+    except (*UNAVAILABLE, OpenToEverybody) as error:
         fail(str(error), getattr(error, "hint", ""))
     conclude(report, task)
 
@@ -63,10 +74,8 @@ def _address(listen: str) -> tuple[str, int]:
     return host.strip("[]"), int(port)
 
 
-async def _answer(
-    listen: tuple[str, int] | None, telegram: hullo.TelegramConfig | None, task: Task
-) -> hullo.CallReport:
-    async with hullo.Phone(listen=listen, telegram=telegram, answer="ask", speech=task.settings()) as phone:
+async def _answer(phone: hullo.Phone, task: Task) -> hullo.CallReport:
+    async with phone:
         told = phone.events()
         waiting_at = [line.address for line in phone.switchboard.line_statuses() if line.address]
         err.print(f"[dim]waiting for a call to {plain(' or '.join(waiting_at))}; Ctrl-C ends this[/dim]")

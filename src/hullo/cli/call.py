@@ -1,8 +1,6 @@
 """`hullo call`: call somebody from the shell, without a daemon."""
 
 import asyncio
-import contextlib
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated
 
@@ -11,6 +9,7 @@ import typer
 import hullo
 from hullo.cli.config import configuration
 from hullo.cli.conversation import (
+    UNAVAILABLE,
     JsonOption,
     PlayOption,
     RecordOption,
@@ -22,11 +21,7 @@ from hullo.cli.conversation import (
     hold,
 )
 from hullo.cli.show import fail
-from hullo.lines.direct.private.opening import Private, PrivateUnavailable, open_private
-from hullo.lines.direct.private.settings import DirectConfig
-from hullo.lines.direct.private.vault import VaultError
 from hullo.lines.telegram.line import is_address
-from hullo.speech.errors import SpeechError
 
 
 def call(
@@ -52,39 +47,19 @@ def call(
     """
     task = Task(say or [], play or [], record, stay, speech, as_json)
     task.check()
+    settings = configuration(config)
     is_url, is_telegram = "://" in to, is_address(to)
-    telegram = configuration(config).telegram if is_telegram else None
-    direct = None if is_url or is_telegram else configuration(config).direct
+    telegram = settings.telegram if is_telegram else None
+    direct = settings.direct if settings.direct.enabled and not is_url and not is_telegram else None
+    phone = hullo.Phone(telegram=telegram, direct=direct, ice=settings.ice.options(), speech=task.settings())
     try:
-        with _private(direct) as private:
-            report = asyncio.run(_call(to, telegram, private, task))
-    except (
-        hullo.CallError,
-        hullo.TelegramUnavailable,
-        PrivateUnavailable,
-        SpeechError,
-        VaultError,
-        OSError,
-    ) as error:
+        report = asyncio.run(_call(phone, to, task))
+    except UNAVAILABLE as error:
         fail(str(error), getattr(error, "hint", ""))
     conclude(report, task)
 
 
-@contextlib.contextmanager
-def _private(direct: DirectConfig | None) -> Iterator[Private | None]:
-    """The keys and contacts of the direct line, where it is wanted and configured."""
-    if direct is None or not direct.enabled:
-        yield None
-        return
-    with open_private(direct) as private:
-        yield private
-
-
-async def _call(
-    to: str, telegram: hullo.TelegramConfig | None, private: Private | None, task: Task
-) -> hullo.CallReport:
-    channel = None if private is None else private.channel
-    people = None if private is None else private.book
-    async with hullo.Phone(telegram=telegram, channel=channel, people=people, speech=task.settings()) as phone:
+async def _call(phone: hullo.Phone, to: str, task: Task) -> hullo.CallReport:
+    async with phone:
         call = phone.dial(to)
         return await hold(call, call.events(), task)

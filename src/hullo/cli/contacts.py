@@ -14,8 +14,9 @@ from hullo.cli.config import configuration
 from hullo.cli.show import fail, json_line, out, plain
 from hullo.daemon_client import DaemonClient, DaemonError
 from hullo.lines.direct.private.desk import Change, DeskError
+from hullo.lines.direct.private.errors import PrivateUnavailable
 from hullo.lines.direct.private.invite import InviteError, is_invite, parse_invite
-from hullo.lines.direct.private.opening import PrivateUnavailable, create_keys, open_private
+from hullo.lines.direct.private.opening import create_keys, open_private
 from hullo.lines.direct.private.vault import VaultError, VaultInUse
 from hullo.service.config import Config
 

@@ -27,6 +27,9 @@ JsonOption: TypeAlias = Annotated[
     bool, typer.Option("--json", help="one JSON object a line: events, and the report at the end")
 ]
 
+UNAVAILABLE = (hullo.CallError, hullo.TelegramUnavailable, hullo.PrivateUnavailable, hullo.SpeechError, OSError)
+"""What keeps a call from coming about; each says what to do."""
+
 _WELL = (hullo.EndReason.HANGUP_BOT, hullo.EndReason.HANGUP_USER, hullo.EndReason.COMPLETED)
 
 

@@ -20,7 +20,8 @@ from hullo.call.switchboard import Switchboard
 from hullo.lines.browser.guard import OpenToEverybody
 from hullo.lines.browser.line import BrowserLine
 from hullo.lines.direct.line import DirectLine
-from hullo.lines.direct.private.opening import Private, PrivateUnavailable, open_private
+from hullo.lines.direct.private.errors import PrivateUnavailable
+from hullo.lines.direct.private.opening import Private, open_private
 from hullo.lines.direct.private.vault import VaultError
 from hullo.lines.line import Line
 from hullo.lines.telegram.account.opening import LibraryMissing, open_account

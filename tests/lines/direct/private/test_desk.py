@@ -5,8 +5,9 @@ from pathlib import Path
 import pytest
 
 from hullo.lines.direct.private.desk import Change, Desk, DeskError
+from hullo.lines.direct.private.errors import PrivateUnavailable
 from hullo.lines.direct.private.invite import Invite, parse_invite
-from hullo.lines.direct.private.opening import PrivateUnavailable, create_keys, open_private
+from hullo.lines.direct.private.opening import create_keys, open_private
 from hullo.lines.direct.private.settings import DirectConfig
 from tests.lines.direct.private.two import End, alice_and_bob
 from tests.lines.direct.samples import ALICE, BOB

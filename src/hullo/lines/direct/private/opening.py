@@ -10,6 +10,7 @@ import msgspec
 from hullo.lines.direct.channel import Device
 from hullo.lines.direct.private.book import ContactBook
 from hullo.lines.direct.private.desk import Desk
+from hullo.lines.direct.private.errors import PrivateUnavailable
 from hullo.lines.direct.private.settings import DirectConfig
 from hullo.lines.direct.private.vault import Vault
 from hullo.rendezvous.wire import DeviceName, Person
@@ -21,10 +22,6 @@ if find_spec("x3dh") is not None and find_spec("doubleratchet") is not None:
     HAS_PROTOCOLS = True
 else:
     HAS_PROTOCOLS = False
-
-
-class PrivateUnavailable(Exception):
-    """Private calls can't be had; the text says what to do."""
 
 
 @dataclass(frozen=True, slots=True)
