@@ -65,8 +65,9 @@ def rendezvous(
     try:
         tls = _tls(certificate, key)
         limits = StorageLimits(device=files_per_device * MIB, total=files_total * MIB, keep=files_days * DAY)
-        keeping = Keeping(files or data.with_suffix(".files"), limits)
-        asyncio.run(_serve(host, port, _opening(data, redis), keeping, tls, max_connections, behind_proxy))
+        folder = files or data.with_suffix(".files")
+        opening = _opening(data, redis)
+        asyncio.run(_serve(host, port, opening, folder, limits, tls, max_connections, behind_proxy))
     except StoreUnavailable:
         fail("the Redis of --redis can't be reached", "start it, or check its address and password")
     except OSError as error:
@@ -116,7 +117,8 @@ async def _serve(
     host: str,
     port: int,
     opening: AbstractAsyncContextManager[Store],
-    keeping: Keeping,
+    folder: Path,
+    limits: StorageLimits,
     tls: ssl.SSLContext | None,
     max_connections: int,
     behind_proxy: bool,
@@ -126,6 +128,7 @@ async def _serve(
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stopping.set)
     async with opening as store:
+        keeping = Keeping(folder, limits)
         server = RendezvousServer(
             Node(store, keeping=keeping),
             max_connections=max_connections,
