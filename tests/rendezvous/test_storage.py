@@ -124,3 +124,12 @@ def test_nothing_outside_the_folder_has_an_id(storage: Storage) -> None:
     for file in ("", "../key", "key", "x" * 1000):
         with pytest.raises(UnknownFile):
             storage.find(file)
+
+
+def test_what_others_put_into_the_folder_is_left_alone(storage: Storage, wall: Wall, tmp_path: Path) -> None:
+    file = stored(storage, "alice", b"sealed")
+    strange = tmp_path / "files" / "lost+found"
+    strange.mkdir()
+    wall.now += 2
+    assert storage.find(file).is_whole
+    assert strange.exists()

@@ -8,6 +8,7 @@ reserved it has a ticket to write it. What is in it is never looked at.
 import hashlib
 import hmac
 import os
+import re
 import secrets
 import time
 from collections.abc import Callable
@@ -22,6 +23,9 @@ DAY: Final = 86_400.0
 
 LOOK_EVERY: Final = 1.0
 """Seconds between two looks at the folder, where other nodes may have put something, or something has expired."""
+
+_NAME: Final = re.compile(r"[0-9a-f]{32}\.[0-9a-f]{16}\.\d+\.\d+")
+"""What is called otherwise (`lost+found`, `.nfs...`) is not ours."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -161,7 +165,11 @@ class Storage:
         now = self._wall()
         if now >= self._next_look:
             self._next_look = now + LOOK_EVERY
-            self._files = {path.name.partition(".")[0]: _parsed(path) for path in self._folder.iterdir()}
+            self._files = {
+                path.name.partition(".")[0]: _parsed(path)
+                for path in self._folder.iterdir()
+                if _NAME.fullmatch(path.name)
+            }
             for hashed in [hashed for hashed, stored in self._files.items() if self._is_over(stored, now)]:
                 self._files.pop(hashed).path.unlink(missing_ok=True)
         return now
