@@ -12,7 +12,7 @@ from hullo.brain.brain import Brain, BrainError, Message
 from hullo.call import events
 from hullo.call.call import Call
 from hullo.call.event_stream import EventStream
-from hullo.call.patch import Patch
+from hullo.call.patch import Passage, Patch
 from hullo.call.report import TurnTimes
 from hullo.call.switchboard import Switchboard
 from hullo.speech.service import SpeechService
@@ -205,9 +205,9 @@ async def test_whether_it_answers_incoming_calls_is_a_setting(accept: bool) -> N
 async def test_a_call_that_a_person_takes_over_is_left_alone_until_it_is_given_back() -> None:
     async with attended(AttendantSettings(greeting="Hello.")) as peer:
         await peer.until(events.Spoken)
-        peer.call.connect(Patch(to="page", ear=lambda pcm, now: None, mouth=lambda now: None, released=lambda _: None))
+        peer.call.connect(person := Patch(to="page", ear=Passage().ear, mouth=Passage().mouth, released=lambda _: None))
         peer.says("This is for a person.")
-        peer.call.disconnect("page")
+        peer.call.disconnect(person)
         peer.says("And this is for the agent.")
         await peer_is_asked(peer, 1)
         assert peer.contents() == ["assistant: Hello.", "user: And this is for the agent."]
@@ -230,12 +230,12 @@ async def test_a_call_that_a_person_places_and_a_notice_are_not_for_the_agent() 
         await asyncio.sleep(0)
         board.notice("loopback", "missed-call", "ann", "ann called")
         call = board.dial("loop:ann")
-        call.connect(Patch(to="page", ear=lambda pcm, now: None, mouth=lambda now: None, released=lambda _: None))
+        call.connect(person := Patch(to="page", ear=Passage().ear, mouth=Passage().mouth, released=lambda _: None))
         async for event in call.events():
             if isinstance(event, events.Connected):
                 break
         assert asked == []
-        call.disconnect("page")
+        call.disconnect(person)
         while not asked:
             await asyncio.sleep(0.01)
         assert asked == [call.call_id]

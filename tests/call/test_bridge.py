@@ -102,7 +102,7 @@ async def test_a_call_that_is_parted_from_what_it_was_not_joined_to_stays_as_it_
     async with switchboard(line) as board:
         call, _ = await incoming(line, board, "ann")
         call.connect(Patch(to="page", ear=Passage().ear, mouth=Passage().mouth, released=released.append))
-        call.disconnect("somebody else")
+        call.disconnect(Patch(to="page", ear=Passage().ear, mouth=Passage().mouth, released=released.append))
         assert call.bridged_to == "page"
         call.hangup()
         await call.wait_ended()

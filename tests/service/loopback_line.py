@@ -14,6 +14,7 @@ class LoopbackLeg:
 
     def __init__(self) -> None:
         self.frames_sent = 0
+        self.loudest = 0
         self.muted = False
         self.peer_muted: bool | None = None
         self.on_peer_muted: Callable[[bool], None] = lambda muted: None
@@ -26,8 +27,10 @@ class LoopbackLeg:
     async def _run(self, ear: Ear, mouth: Mouth) -> None:
         while True:
             ear(SILENCE, time.monotonic())
-            if mouth(time.monotonic()) is not None and not self.muted:
+            said = mouth(time.monotonic())
+            if said is not None and not self.muted:
                 self.frames_sent += 1
+                self.loudest = max(self.loudest, int(abs(said).max()))
             await asyncio.sleep(0.02)
 
     async def connected(self) -> None:

@@ -20,7 +20,11 @@ async def test_a_request_that_takes_too_long_is_given_up_and_the_next_one_is_don
         settings = hullo.SpeechSettings(recogniser=None, voice=base, voice_api_key=KEY)
         async with SpeechService(settings) as speech:
             service = Service(
-                switchboard=Switchboard([LoopbackLine()]), speech=speech, clients=lambda: 1, started=time.monotonic()
+                switchboard=Switchboard([LoopbackLine()]),
+                speech=speech,
+                clients=lambda: 1,
+                page=lambda: None,
+                started=time.monotonic(),
             )
             answer = await Dispatcher(service, request_seconds=0.2).answer(
                 b'[{"jsonrpc":"2.0","id":1,"method":"speech.prepare","params":{"texts":["Good morning."]}},'

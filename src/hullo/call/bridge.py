@@ -15,15 +15,15 @@ def bridge(one: Call, other: Call) -> None:
     one.check_live()
     other.check_live()
     forth, back = Passage(), Passage()
-    _join(one, other, forth, back)
-    _join(other, one, back, forth)
+    first = Patch(to=other.call_id, ear=forth.ear, mouth=back.mouth, released=lambda ended: let_go(ended, one))
+    second = Patch(to=one.call_id, ear=back.ear, mouth=forth.mouth, released=lambda ended: let_go(ended, other))
 
-
-def _join(call: Call, other: Call, out: Passage, into: Passage) -> None:
-    def released(ended: bool) -> None:
+    def let_go(ended: bool, by: Call) -> None:
+        rest, patch = (other, second) if by is one else (one, first)
         if ended:
-            other.end(Ending(EndReason.HANGUP_BOT, f"the call that this one was bridged to, {call.call_id}, ended"))
+            rest.end(Ending(EndReason.HANGUP_BOT, f"call {by.call_id}, which this one was bridged to, ended"))
         else:
-            other.disconnect(call.call_id)
+            rest.disconnect(patch)
 
-    call.connect(Patch(to=other.call_id, ear=out.ear, mouth=into.mouth, released=released))
+    one.connect(first)
+    other.connect(second)

@@ -219,9 +219,9 @@ class Call:
             self._voice.interrupt()
         self.emit(events.Bridged, to=patch.to)
 
-    def disconnect(self, to: str) -> None:
-        """Part the call from `to`, and have it as it was before; nothing if it is joined to something else."""
-        if self.bridged_to == to:
+    def disconnect(self, patch: Patch) -> None:
+        """Part the call from `patch`, and have it as it was before; nothing if it is joined to something else."""
+        if self._patch is patch:
             self._patch = None
             self._listening = True
             self.emit(events.Bridged, to=None)

@@ -163,20 +163,21 @@ class Switchboard:
                 f"{self._limits.calls} calls are live, the most allowed", "hang one up or raise [calls] max_calls"
             )
 
-    def _offered(self, line: Line, offer: Offer) -> None:
+    def _offered(self, line: Line, offer: Offer) -> str | None:
         assert self._tasks is not None
         try:
             self._check_room()
         except CallRefused as refused:
             logger.warning("an incoming call on line %s was turned away: %s", line.name, refused)
             self._tasks.create_task(self._turn_away(offer, Ending(EndReason.BUSY, str(refused))))
-            return
+            return None
         call = self._new_call(line, offer.peer, "incoming", Offered(offer, self._limits.ring))
         if self._answer == "auto":
             call.accept()
         self._start(call)
         for arrivals in self._incoming:
             arrivals.put_nowait(call)
+        return call.call_id
 
     async def _turn_away(self, offer: Offer, ending: Ending) -> None:
         async with asyncio.timeout(_REJECT_SECONDS):

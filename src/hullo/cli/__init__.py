@@ -15,6 +15,7 @@ COMMANDS = (
     "contacts",
     "message",
     "telegram",
+    "web",
     "rendezvous",
     "doctor",
     "demo",

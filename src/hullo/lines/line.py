@@ -159,7 +159,8 @@ class LineStatus(msgspec.Struct, frozen=True, kw_only=True):
 
 
 OnRinging = Callable[[], None]
-OnOffer = Callable[[Offer], None]
+OnOffer = Callable[[Offer], str | None]
+"""Takes an offer and gives the id of its call; None if it was turned away."""
 
 
 class Line(Protocol):

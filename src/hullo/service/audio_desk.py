@@ -73,6 +73,7 @@ class AudioDesk:
         self._board = board
         self._handset: Handset | None = None
         self._call: Call | None = None
+        self._patch: Patch | None = None
         self._tested: Microphone | None = None
         self._levels_until = 0.0
         self._telling: asyncio.Task[None] | None = None
@@ -126,8 +127,9 @@ class AudioDesk:
                 if self._handset is handset:
                     self._work(self._take_off)
 
+            self._patch = Patch(to=HANDSET, ear=handset.ear, mouth=handset.mouth, released=released)
             try:
-                call.connect(Patch(to=HANDSET, ear=handset.ear, mouth=handset.mouth, released=released))
+                call.connect(self._patch)
             except BaseException:  # the call ended meanwhile
                 await self._put_down()
                 raise
@@ -191,8 +193,9 @@ class AudioDesk:
     async def _put_down(self) -> None:
         handset, self._handset = self._handset, None
         call, self._call = self._call, None
-        if call is not None:
-            call.disconnect(HANDSET)
+        patch, self._patch = self._patch, None
+        if call is not None and patch is not None:
+            call.disconnect(patch)
         if handset is not None:
             await handset.__aexit__(None, None, None)
 

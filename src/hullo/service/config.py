@@ -27,6 +27,7 @@ from hullo.speech.errors import SpeechError
 from hullo.speech.interruption.decision import InterruptionSettings
 from hullo.speech.settings import SpeechSettings
 from hullo.speech.speaking.phrases import default_phrase_folder
+from hullo.web.settings import WebConfig
 
 Seconds: TypeAlias = Annotated[float, Field(gt=0, le=86_400, allow_inf_nan=False)]
 HomePath: TypeAlias = Annotated[Path, AfterValidator(Path.expanduser)]
@@ -318,6 +319,7 @@ class Config(BaseSettings):
     browser: BrowserConfig = BrowserConfig()
     telegram: TelegramConfig = Field(default_factory=TelegramConfig)
     direct: DirectConfig = Field(default_factory=DirectConfig)
+    web: WebConfig = Field(default_factory=WebConfig)
     brain: BrainConfig = BrainConfig()
     audio: AudioConfig = AudioConfig()
     ice: IceConfig = IceConfig()

@@ -6,7 +6,7 @@ import logging
 import signal
 import ssl
 import sys
-from collections.abc import AsyncIterator, Coroutine, Iterator
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any
@@ -23,18 +23,18 @@ from hullo.lines.direct.line import DirectLine
 from hullo.lines.direct.private.errors import PrivateUnavailable
 from hullo.lines.direct.private.opening import Private, open_private
 from hullo.lines.direct.private.vault import VaultError
-from hullo.lines.line import Line
 from hullo.lines.telegram.account.opening import LibraryMissing, open_account
 from hullo.lines.telegram.account.safety import CallSafety
 from hullo.lines.telegram.account.session_file import SessionFileError
 from hullo.lines.telegram.line import TelegramLine
 from hullo.rtc.clock import MediaClock
 from hullo.service.audio_desk import AudioDesk
-from hullo.service.config import BrowserConfig, Config, IceConfig, SpeechConfig
+from hullo.service.config import BrowserConfig, Config, SpeechConfig
 from hullo.service.history import CallHistory
 from hullo.service.method import Contacts
 from hullo.service.metrics import Metrics
 from hullo.service.metrics_server import serving_metrics
+from hullo.service.page import serving_page
 from hullo.service.secret_file import SecretError, read_key, read_secret
 from hullo.service.server import RpcServer
 from hullo.service.stdio import StdioError, open_stdio, until_stdin_ends
@@ -67,17 +67,21 @@ class ServeError(Exception):
     """The daemon can't run; the message says why and what to do."""
 
 
-def run(config: Config, *, stdio: bool = False, attached: bool = False) -> None:
+OnPage = Callable[[str], None]
+"""Told the address of the page of `[web]`, secret included, once it is served."""
+
+
+def run(config: Config, *, stdio: bool = False, attached: bool = False, on_page: OnPage | None = None) -> None:
     """Be the daemon of this process until it is told to stop. Raises `ServeError`.
 
     Serves the Unix socket of the configuration, or with `stdio` this process's parent on standard input and output.
     With `attached` it serves the socket as long as standard input is open: as long as the program that started it runs.
     """
     _configure_logging(config.log.level)
-    asyncio.run(serve(config, stdio=stdio, attached=attached))
+    asyncio.run(serve(config, stdio=stdio, attached=attached, on_page=on_page))
 
 
-async def serve(config: Config, *, stdio: bool = False, attached: bool = False) -> None:
+async def serve(config: Config, *, stdio: bool = False, attached: bool = False, on_page: OnPage | None = None) -> None:
     """The same within a running event loop: until SIGTERM, SIGINT, or with either the end of standard input."""
     try:
         async with asyncio.timeout(None) as deadline, AsyncExitStack() as stack:
@@ -85,7 +89,7 @@ async def serve(config: Config, *, stdio: bool = False, attached: bool = False) 
             if attached:
                 stack.enter_context(until_stdin_ends(stopping))
             streams = await open_stdio() if stdio else None
-            server = await stack.enter_async_context(_service(config, stdio))
+            server = await stack.enter_async_context(_service(config, stdio, on_page))
             if streams is not None:
                 server.serve(*streams).add_done_callback(lambda _: stopping.set())
             logger.info("ready")
@@ -103,14 +107,18 @@ async def serve(config: Config, *, stdio: bool = False, attached: bool = False) 
 
 
 @contextlib.asynccontextmanager
-async def _service(config: Config, stdio: bool) -> AsyncIterator[RpcServer]:
+async def _service(config: Config, stdio: bool, on_page: OnPage | None) -> AsyncIterator[RpcServer]:
     """Everything between the configuration and the first client. What others need comes first and goes last."""
     async with AsyncExitStack() as stack:
         listener = None if stdio else stack.enter_context(listening(config.rpc.socket))
         exchange = Exchange(_speech_settings(config.speech), limits=config.calls.limits(), answer=config.calls.answer)
         board = exchange.switchboard
-        for line in _lines(config, exchange.clock):
-            board.add(line)
+        browser = _browser_line(config, exchange.clock)
+        if config.browser.enabled or config.web.enabled:
+            board.add(browser)
+        if config.telegram.enabled:
+            account, safety = open_account(config.telegram), CallSafety(config.telegram.rules())
+            board.add(TelegramLine(account, safety, clock=exchange.clock))
         contacts = private = None
         if config.direct.enabled:
             private = stack.enter_context(open_private(config.direct))
@@ -132,6 +140,10 @@ async def _service(config: Config, stdio: bool) -> AsyncIterator[RpcServer]:
                 max_clients=config.rpc.max_clients,
             )
         )
+        page = None
+        if config.web.enabled:
+            tls = _tls(config.web.certificate, config.web.key)
+            page = await stack.enter_async_context(serving_page(config.web, board, browser, server, tls))
         await stack.enter_async_context(history.keeping(board))
         await stack.enter_async_context(board)
         make = config.brain.maker(read_key)
@@ -145,6 +157,10 @@ async def _service(config: Config, stdio: bool) -> AsyncIterator[RpcServer]:
         if listener is not None:
             await server.listen(listener)
             logger.info("listening at %s", config.rpc.socket)
+        if page is not None:
+            logger.info("page at %s", server.page)
+            if on_page is not None:
+                on_page(page)
         yield server
 
 
@@ -169,13 +185,6 @@ def _audio_desk(config: AudioConfig, board: Switchboard) -> AudioDesk:
     return AudioDesk(devices, board, processing=config.processing(), push_to_talk=config.push_to_talk)
 
 
-def _lines(config: Config, clock: MediaClock) -> Iterator[Line]:
-    if config.browser.enabled:
-        yield _browser_line(config.browser, config.ice, clock)
-    if config.telegram.enabled:
-        yield TelegramLine(open_account(config.telegram), CallSafety(config.telegram.rules()), clock=clock)
-
-
 def _direct_line(config: Config, private: Private, exchange: Exchange) -> DirectLine:
     return DirectLine(
         private.channel,
@@ -187,16 +196,18 @@ def _direct_line(config: Config, private: Private, exchange: Exchange) -> Direct
     )
 
 
-def _browser_line(config: BrowserConfig, ice: IceConfig, clock: MediaClock) -> BrowserLine:
+def _browser_line(config: Config, clock: MediaClock) -> BrowserLine:
+    """The line for browsers; if only the page of `[web]` needs it, it does not listen itself."""
+    browser = config.browser
     return BrowserLine(
-        config.host,
-        config.port,
+        browser.host if browser.enabled else None,
+        browser.port,
         clock=clock,
-        token=_token(config),
-        origins=config.allowed_origins,
-        ice=ice.options(),
-        tls=_tls(config.certificate, config.key),
-        dial_tokens={origin: token.get_secret_value() for origin, token in config.dial_tokens.items()},
+        token=_token(browser) if browser.enabled else None,
+        origins=browser.allowed_origins,
+        ice=config.ice.options(),
+        tls=_tls(browser.certificate, browser.key) if browser.enabled else None,
+        dial_tokens={origin: token.get_secret_value() for origin, token in browser.dial_tokens.items()},
     )
 
 

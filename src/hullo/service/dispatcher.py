@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+from collections.abc import Collection
 
 from hullo.call.errors import CallError
 from hullo.service import rpc
@@ -17,10 +18,16 @@ REQUEST_SECONDS = 20.0
 
 
 class Dispatcher:
-    """Carries out requests on one service, for any number of clients, each within `request_seconds`."""
+    """Carries out requests on one service, for any number of clients, each within `request_seconds`.
 
-    def __init__(self, service: Service, *, request_seconds: float = REQUEST_SECONDS) -> None:
+    With `only` it knows no other methods than those.
+    """
+
+    def __init__(
+        self, service: Service, only: Collection[str] = METHODS, *, request_seconds: float = REQUEST_SECONDS
+    ) -> None:
         self._service = service
+        self._methods = {name: METHODS[name] for name in only}
         self._request_seconds = request_seconds
 
     async def answer(self, message: bytes) -> bytes | None:
@@ -48,9 +55,9 @@ class Dispatcher:
 
     async def _carry_out(self, request: Request) -> bytes:
         """The response of a method that succeeds. Raises `RpcError` and nothing else."""
-        method = METHODS.get(request.method)
+        method = self._methods.get(request.method)
         if method is None:
-            raise rpc.method_not_found(request.method, METHODS)
+            raise rpc.method_not_found(request.method, self._methods)
         try:
             async with asyncio.timeout(self._request_seconds):
                 result = await method.invoke(self._service, request.params)

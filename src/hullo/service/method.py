@@ -35,6 +35,8 @@ class Service:
     speech: SpeechService | None
     clients: Callable[[], int]
     """How many are connected."""
+    page: Callable[[], str | None]
+    """Where the phone in the browser is served."""
     started: float
     """Monotonic time."""
     contacts: Contacts | None = None

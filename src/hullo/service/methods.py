@@ -276,6 +276,7 @@ async def health(service: Service, params: Nothing) -> Health:
         cpu_seconds=round(time.process_time(), 6),
         live_calls=len(service.switchboard.live()),
         clients=service.clients(),
+        page=service.page(),
         lines=lines,
         speech={role: "down" if pid is None else "running" for role, pid in hosts.items()},
     )

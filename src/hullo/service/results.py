@@ -106,5 +106,6 @@ class Health(msgspec.Struct, frozen=True, kw_only=True):
     cpu_seconds: Annotated[float, Meta(description="CPU time of the daemon's own process, without its speech hosts")]
     live_calls: int
     clients: int
+    page: Annotated[str | None, Meta(description="Where the phone in the browser is served, without its secret")]
     lines: list[LineStatus]
     speech: Annotated[dict[str, str], Meta(description="`running` or `down` for each speech host of our own")]

@@ -1,6 +1,7 @@
 """Secrets that stand in files of their own."""
 
 import os
+import secrets
 import stat
 from pathlib import Path
 
@@ -33,6 +34,20 @@ def read_secret(path: Path, *, shortest: int = _SHORTEST) -> str:
 def read_key(path: Path) -> str:
     """The same for a secret that somebody else made, of any length."""
     return read_secret(path, shortest=1)
+
+
+def own_secret(path: Path) -> str:
+    """The secret in `path`, which is made if it is not there, for its owner only. Raises `SecretError`."""
+    try:
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+    except FileExistsError:
+        return read_secret(path)
+    except OSError as error:
+        raise SecretError(f"{path} can't be made: {error.strerror}") from None
+    with os.fdopen(descriptor, "w") as file:
+        file.write(f"{secrets.token_urlsafe(32)}\n")
+    return read_secret(path)
 
 
 def _first_bytes(path: Path) -> bytes:

@@ -4,6 +4,7 @@ import asyncio
 import logging
 import socket
 import time
+from collections.abc import Collection
 from types import TracebackType
 from typing import Self
 
@@ -40,17 +41,19 @@ class RpcServer:
         max_clients: int = 256,
     ) -> None:
         self._switchboard = switchboard
-        self._dispatcher = Dispatcher(
-            Service(
-                switchboard=switchboard,
-                speech=speech,
-                clients=lambda: self.clients,
-                started=time.monotonic(),
-                contacts=contacts,
-                audio=audio,
-                history=history or CallHistory(0),
-            )
+        self._service = Service(
+            switchboard=switchboard,
+            speech=speech,
+            clients=lambda: self.clients,
+            page=lambda: self.page,
+            started=time.monotonic(),
+            contacts=contacts,
+            audio=audio,
+            history=history or CallHistory(0),
         )
+        self._dispatcher = Dispatcher(self._service)
+        self.page: str | None = None
+        """Where the phone in the browser is served."""
         self._max_clients = max_clients
         self._listeners: list[asyncio.Server] = []
         self._clients: set[asyncio.Task[None]] = set()
@@ -60,6 +63,10 @@ class RpcServer:
     def clients(self) -> int:
         """How many are being served."""
         return len(self._clients)
+
+    def dispatcher(self, only: Collection[str]) -> Dispatcher:
+        """What carries out those methods, for clients that come by another way."""
+        return Dispatcher(self._service, only)
 
     async def __aenter__(self) -> Self:
         self._tasks = await asyncio.TaskGroup().__aenter__()

@@ -49,6 +49,19 @@ def listening(path: Path) -> Iterator[socket.socket]:
                 path.unlink()
 
 
+def is_listening(path: Path) -> bool:
+    """Whether somebody listens at `path`, as far as one who may connect can tell."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
+        probe.setblocking(False)
+        try:
+            probe.connect(str(path))
+        except BlockingIOError:  # its queue is full
+            return True
+        except OSError:
+            return False
+    return True
+
+
 def peer_uid(connection: socket.socket) -> int:
     """The user at the other end of a connected Unix socket, as the kernel knows it. Raises `OSError`."""
     if sys.platform == "linux":

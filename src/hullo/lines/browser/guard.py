@@ -11,6 +11,8 @@ from hullo.lines.browser.problem import Problem
 
 ALLOWED_HEADERS = "Authorization, Content-Type"
 ALLOWED_METHODS = "POST, DELETE, OPTIONS"
+TOKEN_PROTOCOL = "token."
+"""A page can set no headers on a WebSocket: there the token comes as a subprotocol of this beginning."""
 
 
 class OpenToEverybody(ValueError):
@@ -65,8 +67,16 @@ class Guard:
         raise Problem(403, "wrong-origin", "pages of this origin may not call", "add the origin to the allowed ones")
 
     def _has_token(self, request: web.Request, token: str) -> bool:
-        scheme, _, given = request.headers.get(hdrs.AUTHORIZATION, "").partition(" ")
-        return scheme.lower() == "bearer" and hmac.compare_digest(given.strip().encode(), token.encode())
+        return hmac.compare_digest(_given_token(request).encode(), token.encode())
+
+
+def _given_token(request: web.Request) -> str:
+    scheme, _, given = request.headers.get(hdrs.AUTHORIZATION, "").partition(" ")
+    if scheme.lower() == "bearer":
+        return given.strip()
+    protocols = request.headers.get(hdrs.SEC_WEBSOCKET_PROTOCOL, "").split(",")
+    named = (protocol.strip() for protocol in protocols)
+    return next((name.removeprefix(TOKEN_PROTOCOL) for name in named if name.startswith(TOKEN_PROTOCOL)), "")
 
 
 def is_loopback(host: str) -> bool:

@@ -61,7 +61,7 @@ class BrowserLine:
         self._ice = ice
         self._tls = tls
         self._dial_tokens = dict(dial_tokens or {})
-        self._server = WhipServer(Guard(host or "127.0.0.1", token, origins), self._posted, self._deleted)
+        self._server = WhipServer(Guard(host or "127.0.0.1", token, origins), self._posted, self.hang_up)
         self._on_offer: OnOffer | None = None
         self._offers: set[BrowserOffer] = set()
         self._legs: dict[str, RtcLeg] = {}
@@ -98,7 +98,7 @@ class BrowserLine:
     async def run(self, on_offer: OnOffer) -> None:
         """Take incoming calls until cancelled. Raises `OSError` when the address cannot be listened at."""
         if self._host is None:
-            await asyncio.get_running_loop().create_future()
+            await self._take_calls(on_offer)
             return
         try:
             async with self._server.serve(self._host, self._port, self._tls) as port:
@@ -117,30 +117,39 @@ class BrowserLine:
             for offer in self._offers:
                 offer.refuse(Problem(*STOPPING))
 
-    async def _posted(self, call_id: str, offer: Offer, caller: str) -> str:
+    async def ring(self, resource: str, offer: Offer, caller: str) -> tuple[str | None, str]:
+        """Have an offer ring that came by other means; the id of its call and the SDP answer, once accepted.
+
+        `resource` is a name for the leg, for `hang_up`. Raises `Problem` once refused; cancelling withdraws the call.
+        """
         if self._on_offer is None:
             raise Problem(*STOPPING)
-        ringing = BrowserOffer(call_id, caller, offer, self._answer)
+        ringing = BrowserOffer(resource, caller, offer, self.answer)
         self._offers.add(ringing)
         try:
-            self._on_offer(ringing)
-            return await ringing.response()
+            call_id = self._on_offer(ringing)
+            return call_id, await ringing.response()
         finally:
             self._offers.discard(ringing)
 
-    def _deleted(self, call_id: str) -> bool:
-        leg = self._legs.get(call_id)
+    async def _posted(self, resource: str, offer: Offer, caller: str) -> str:
+        return (await self.ring(resource, offer, caller))[1]
+
+    def hang_up(self, resource: str) -> bool:
+        """The caller of that leg hung up; False if there is none."""
+        leg = self._legs.get(resource)
         if leg is not None:
             leg.hang_up(Ending(EndReason.HANGUP_USER, "the caller hung up"))
         return leg is not None
 
-    async def _answer(self, offer: Offer, call_id: str) -> tuple[RtcLeg, str]:
+    async def answer(self, offer: Offer, resource: str) -> tuple[RtcLeg, str]:
+        """Answer an offer, whatever becomes of it: a leg, and the SDP answer."""
         setup = offer.audio.transport.setup.answer()
         connection = RtcConnection(controlling=False, setup=setup, ice=self._ice)
         identity = StreamIdentity.random()
 
         async def forget() -> None:
-            self._legs.pop(call_id, None)
+            self._legs.pop(resource, None)
 
         try:
             connection.set_remote_description(offer.audio.transport)
@@ -150,7 +159,7 @@ class BrowserLine:
         except BaseException:
             await connection.close()
             raise
-        self._legs[call_id] = leg
+        self._legs[resource] = leg
         return leg, sdp
 
     def _channel(self, connection: RtcConnection, audio: AudioSection, identity: StreamIdentity) -> AudioChannel:

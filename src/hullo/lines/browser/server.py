@@ -4,11 +4,12 @@ import asyncio
 import logging
 import secrets
 import ssl
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 
 import msgspec
 from aiohttp import hdrs, web
+from aiohttp.typedefs import Handler, Middleware
 
 from hullo.lines.browser.client import MAX_BODY, SDP_TYPE
 from hullo.lines.browser.guard import Guard
@@ -46,7 +47,7 @@ class WhipServer:
     @asynccontextmanager
     async def serve(self, host: str, port: int, tls: ssl.SSLContext | None) -> AsyncIterator[int]:
         """Listen, and give the port. Raises `OSError` when the address is taken. Requests are cancelled at the end."""
-        app = web.Application(client_max_size=MAX_BODY, middlewares=[self._answer_errors])
+        app = web.Application(client_max_size=MAX_BODY, middlewares=[answering_problems(self._guard)])
         app.router.add_post("/call", self._post)
         app.router.add_delete("/call/{call_id}", self._delete)
         app.router.add_route(hdrs.METH_OPTIONS, "/call", self._preflight)
@@ -62,7 +63,7 @@ class WhipServer:
 
     async def _post(self, request: web.Request) -> web.Response:
         self._guard.check(request)
-        offer = await _read_offer(request)
+        offer = await read_offer(request)
         if self._ringing >= MAX_RINGING:
             raise Problem(503, "busy", f"{MAX_RINGING} calls are ringing already", "call again in a minute")
         call_id = secrets.token_urlsafe(16)
@@ -74,8 +75,7 @@ class WhipServer:
             raise Problem(504, "no-answer", "nobody answered", "call again later") from None
         finally:
             self._ringing -= 1
-        headers = {hdrs.LOCATION: f"/call/{call_id}", hdrs.CACHE_CONTROL: "no-store"}
-        return web.Response(status=201, text=answer, content_type=SDP_TYPE, headers=headers)
+        return created(answer, {hdrs.LOCATION: f"/call/{call_id}"})
 
     async def _delete(self, request: web.Request) -> web.Response:
         self._guard.check(request)
@@ -86,21 +86,34 @@ class WhipServer:
     async def _preflight(self, request: web.Request) -> web.Response:
         return web.Response(status=204)
 
+
+def answering_problems(guard: Guard) -> Middleware:
+    """The middleware that answers refusals as `Problem`s, and lets the pages that `guard` knows read the answers."""
+
     @web.middleware
-    async def _answer_errors(
-        self, request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
-    ) -> web.StreamResponse:
+    async def middleware(request: web.Request, handler: Handler) -> web.StreamResponse:
         try:
             response = await handler(request)
         except Problem as problem:
             response = _problem_response(problem)
         except web.HTTPException as refused:
             response = _problem_response(_from_aiohttp(refused))
-        response.headers.update(self._guard.cors_headers(request))
+        if not response.prepared:
+            response.headers.update(guard.cors_headers(request))
         return response
 
+    return middleware
 
-async def _read_offer(request: web.Request) -> Offer:
+
+def created(answer: str, headers: Mapping[str, str]) -> web.Response:
+    """The response to an offer that was answered."""
+    return web.Response(
+        status=201, text=answer, content_type=SDP_TYPE, headers={**headers, hdrs.CACHE_CONTROL: "no-store"}
+    )
+
+
+async def read_offer(request: web.Request) -> Offer:
+    """The SDP offer that was posted. Raises `Problem`."""
     if request.content_type != SDP_TYPE:
         raise Problem(415, "not-sdp", "the body is not declared as SDP", f"send Content-Type: {SDP_TYPE}")
     try:

@@ -1,0 +1,60 @@
+"""The phone in the browser as a part of the daemon: which of its methods a page may call, and its secret."""
+
+import contextlib
+import ssl
+from collections.abc import AsyncIterator
+
+from hullo.call.events import CallEvent, event_name
+from hullo.call.switchboard import Switchboard
+from hullo.lines.browser.line import BrowserLine
+from hullo.service import rpc
+from hullo.service.secret_file import own_secret
+from hullo.service.server import RpcServer
+from hullo.web.server import Address, PageServer
+from hullo.web.settings import WebConfig
+
+PAGE_METHODS = frozenset(
+    {
+        "call.accept",
+        "call.hangup",
+        "call.interrupt",
+        "call.list",
+        "call.listen",
+        "call.mute",
+        "call.reject",
+        "call.report",
+        "call.status",
+        "contact.list",
+        "health",
+        "line.list",
+    }
+)
+"""What a page may ask for: its own calls, and who can be called. No files, no contacts changed, no hosts prepared."""
+
+
+@contextlib.asynccontextmanager
+async def serving_page(
+    config: WebConfig, board: Switchboard, line: BrowserLine, server: RpcServer, tls: ssl.SSLContext | None
+) -> AsyncIterator[str]:
+    """Serve the page as long as the context lasts; gives its address, secret included.
+
+    Raises `SecretError`, and `OSError` when the address can't be listened at.
+    """
+    token = own_secret(config.token_file)
+    page = PageServer(
+        board,
+        line,
+        token=token,
+        answer=server.dispatcher(PAGE_METHODS).answer,
+        encode=encode,
+        max_pages=config.max_pages,
+    )
+    address = Address(host=config.host, port=config.port, tls=tls, origins=config.allowed_origins)
+    async with page.serve(address) as url:
+        server.page = url
+        yield f"{url}#{token}"
+
+
+def encode(event: CallEvent) -> bytes:
+    """An event as pages are told of it: like any other client."""
+    return rpc.encode_notification(event_name(type(event)), event)

@@ -1,0 +1,46 @@
+"""The section `[web]` of the configuration."""
+
+import os
+from pathlib import Path
+from typing import Annotated, Self, TypeAlias
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+
+HomePath: TypeAlias = Annotated[Path, AfterValidator(Path.expanduser)]
+
+
+def default_token_file() -> Path:
+    """`$XDG_STATE_HOME/hullo/web-token`, or `~/.local/state/hullo/web-token`."""
+    home = os.environ.get("XDG_STATE_HOME")
+    return (Path(home) if home else Path.home() / ".local" / "state") / "hullo" / "web-token"
+
+
+class WebConfig(BaseModel):
+    """The phone in the browser: a page to call and be called with. `hullo web` prints its address."""
+
+    model_config = ConfigDict(
+        extra="forbid", frozen=True, use_attribute_docstrings=True, hide_input_in_errors=True, str_strip_whitespace=True
+    )
+
+    enabled: bool = False
+    """Whether the daemon serves it; `hullo web` does in any case when no daemon runs."""
+    host: str = "127.0.0.1"
+    """Address to listen on. From another machine, browsers give the page a microphone only over HTTPS."""
+    port: Annotated[int, Field(ge=0, le=65_535)] = 8766
+    """Port to listen on; 0 takes a free one."""
+    token_file: HomePath = Field(default_factory=default_token_file)
+    """A file, readable by its owner only, with the secret that is in the page's address; made if it is not there."""
+    allowed_origins: list[str] = []
+    """Origins under which browsers see the page when a proxy is in front of it, such as `https://example.org`."""
+    certificate: HomePath | None = None
+    """TLS certificate chain (PEM) to serve HTTPS with."""
+    key: HomePath | None = None
+    """The certificate's private key (PEM)."""
+    max_pages: Annotated[int, Field(ge=1, le=1000)] = 16
+    """Pages that may be open at once."""
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> Self:
+        if (self.certificate is None) != (self.key is None):
+            raise ValueError("certificate and key belong together: set both or none")
+        return self

@@ -1,0 +1,259 @@
+// The call that this page is in: its leg, its microphone, and how it comes back when it was lost.
+
+import { Leg, Refused } from "./leg.js";
+import { sample, through } from "./quality.js";
+
+const HELD = "hullo.held";
+const RETRY_MS = 1_000;
+const RETRIES = 14; // the daemon waits 15 s for a page that is gone
+const SAMPLE_MS = 1_000;
+
+/** One call of this page. `reach` is "connecting", "connected", "shaky", "lost"; `callId` is null until it is known. */
+class Session {
+  callId = null;
+  leg = null;
+  reach = "connecting";
+  muted = false;
+  captions = false;
+  over = false;
+  hungUp = false;
+  samples = [];
+  expected = 0; // bridges that we asked for and were not told of yet
+
+  constructor(agent, again) {
+    this.agent = agent;
+    this.again = again;
+    this.startedAt = performance.now();
+  }
+}
+
+/** `onChange` is called when something is to be drawn, `onNotice` with what the person should know. */
+export class Phone {
+  session = null;
+  #token;
+  #timer = 0;
+
+  constructor({ token, rpc, calls, sound, far, onChange, onNotice, onRemote }) {
+    this.#token = token;
+    Object.assign(this, { rpc, calls, sound, far, onChange, onNotice, onRemote });
+  }
+
+  /** The call of the session as the daemon tells of it, if it is known. */
+  get call() {
+    return this.session?.callId ? this.calls.get(this.session.callId) : undefined;
+  }
+
+  get busy() {
+    return this.session !== null && !this.session.over;
+  }
+
+  callAgent() {
+    return this.#begin(new Session(true, () => this.callAgent()), "/calls");
+  }
+
+  callPerson(to) {
+    return this.#begin(new Session(false, () => this.callPerson(to)), `/calls?${new URLSearchParams({ to })}`);
+  }
+
+  /** Be the person in a call that is there: one that rings is answered, one of the agent is taken over. */
+  async take(id) {
+    const call = this.calls.get(id);
+    const rings = call?.status === "incoming";
+    const session = new Session(false, call ? () => this.callPerson(address(call)) : null);
+    session.callId = id;
+    const joined = await this.#begin(session, `/calls/${encodeURIComponent(id)}`);
+    if (joined && rings) await this.#ask("call.accept", { call_id: id });
+  }
+
+  /** Come back to the call that this tab held before it was loaded again. */
+  async resume() {
+    const id = sessionStorage.getItem(HELD);
+    const call = id && this.calls.get(id);
+    if (!this.busy && call && call.status !== "ended" && call.bridgedTo === "page") await this.take(id);
+  }
+
+  async hangUp() {
+    const session = this.session;
+    if (!session) return;
+    session.hungUp = true;
+    if (session.callId) await this.#ask("call.hangup", { call_id: session.callId });
+    if (!session.callId || session.agent) this.#finish(session);
+  }
+
+  async mute(muted) {
+    const session = this.session;
+    session.muted = muted;
+    this.onChange();
+    await session.leg?.mute(muted);
+    if (!session.agent && session.callId) await this.#ask("call.mute", { muted, call_id: session.callId });
+  }
+
+  async setCaptions(enabled) {
+    const session = this.session;
+    if (await this.#ask("call.listen", { enabled, call_id: session.callId })) session.captions = enabled;
+    this.onChange();
+  }
+
+  /** Go on with the microphone that is chosen now. */
+  async changeMicrophone() {
+    const session = this.session;
+    if (!session?.leg || session.over) return;
+    const stream = await this.sound.open();
+    await session.leg.use(stream, session.muted);
+    this.#watch(session, stream);
+    this.onChange();
+  }
+
+  /** Forget the call that is over. */
+  dismiss() {
+    if (this.session?.over) this.session = null;
+    this.onChange();
+  }
+
+  /** Told of every event, after the calls were. */
+  happened(event) {
+    const session = this.session;
+    if (!session || event.call_id !== session.callId || session.over) return;
+    if (event.type === "call.ended") this.#finish(session);
+    else if (event.type === "call.bridged" && !session.agent) this.#bridged(session, event);
+  }
+
+  /** Told when the calls were loaded anew, after a gap in which anything may have happened. */
+  caughtUp() {
+    const call = this.call;
+    if (this.busy && this.session.callId && (!call || call.status === "ended")) this.#finish(this.session);
+  }
+
+  async #begin(session, path) {
+    if (this.busy) {
+      this.onNotice("You are in a call: hang up first.");
+      return false;
+    }
+    this.session = session;
+    this.onChange();
+    try {
+      await this.#connect(session, path);
+      this.#timer = setInterval(() => this.#sample(session), SAMPLE_MS);
+    } catch (error) {
+      if (session !== this.session || session.over) return false;
+      this.session = null;
+      session.leg?.close();
+      this.onNotice(words(error));
+    }
+    this.onChange();
+    return this.session === session;
+  }
+
+  async #connect(session, path) {
+    const stream = await this.sound.open();
+    if (session.over) return stopStream(stream);
+    const leg = new Leg(stream, {
+      onRemote: (remote) => this.#heard(remote),
+      onState: (state) => leg === session.leg && this.#reached(session, state),
+    });
+    session.leg = leg;
+    this.#watch(session, stream);
+    session.expected += session.agent ? 0 : 1;
+    session.callId = (await leg.offer(path, this.#token)) || session.callId;
+    if (session.over) return leg.close();
+    if (session.muted) await leg.mute(true);
+    if (!session.agent) sessionStorage.setItem(HELD, session.callId);
+    if (this.call?.status === "ended") this.#finish(session);
+  }
+
+  async #heard(remote) {
+    this.far.srcObject = remote;
+    this.onRemote(remote);
+    await this.sound.route(this.far);
+    await this.far.play().catch(() => this.onNotice("Click anywhere to hear the call: the browser waits for that."));
+  }
+
+  /** When a microphone is unplugged the browser only ends its track. */
+  #watch(session, stream) {
+    stream.getAudioTracks()[0].onended = async () => {
+      try {
+        await this.changeMicrophone();
+        this.onNotice("Your microphone was unplugged; another one is used now.");
+      } catch (error) {
+        this.onNotice(words(error));
+      }
+    };
+  }
+
+  #reached(session, state) {
+    session.reach = state;
+    this.onChange();
+    if (state === "lost" && !session.over) this.#comeBack(session);
+  }
+
+  /** A person's call goes on without us for a while: join it again. An agent's call is this connection, and ends. */
+  async #comeBack(session) {
+    session.leg.close();
+    for (let tries = 0; tries < RETRIES && !session.over; tries += 1) {
+      if (!session.agent) {
+        try {
+          await this.#connect(session, `/calls/${encodeURIComponent(session.callId)}`);
+          return;
+        } catch (error) {
+          session.expected = 0;
+          if (error instanceof Refused && error.status === 409) break;
+        }
+      }
+      await new Promise((resolve) => setTimeout(resolve, RETRY_MS));
+    }
+    if (!session.over) this.#finish(session);
+  }
+
+  #bridged(session, event) {
+    if (event.to === "page" && session.expected > 0) {
+      session.expected -= 1;
+      return;
+    }
+    this.#finish(session);
+    this.session = null;
+    this.onNotice(event.to === "page" ? "The call goes on in another window." : "The call was connected to somebody else.");
+    this.onChange();
+  }
+
+  #finish(session) {
+    session.over = true;
+    clearInterval(this.#timer);
+    session.leg?.close();
+    this.far.srcObject = null;
+    sessionStorage.removeItem(HELD);
+    if (!session.callId && this.session === session) this.session = null;
+    this.onChange();
+  }
+
+  async #sample(session) {
+    if (session.over || session.reach !== "connected") return;
+    const stats = await session.leg.stats();
+    const at = (performance.now() - session.startedAt) / 1000;
+    const near = sample(stats, session.samples.at(-1)?.totals, at);
+    session.samples.push(session.agent ? near : through(near, this.call?.stats));
+    this.onChange();
+  }
+
+  async #ask(method, params) {
+    try {
+      await this.rpc.request(method, params);
+      return true;
+    } catch (error) {
+      this.onNotice(words(error));
+      return false;
+    }
+  }
+}
+
+/** What to dial to call the peer of a call back. */
+export function address(call) {
+  return call.line === "direct" && !call.peer.startsWith("direct:") ? `direct:${call.peer}` : call.peer;
+}
+
+function words(error) {
+  return error.hint ? `${error.message}\n${error.hint}` : error.message;
+}
+
+function stopStream(stream) {
+  for (const track of stream.getTracks()) track.stop();
+}

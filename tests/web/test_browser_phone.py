@@ -1,0 +1,214 @@
+"""The phone in the browser, in real Chromium, with real daemons: calls with the agent and between people."""
+
+import asyncio
+import socket
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+
+from hullo.lines.direct.private.desk import Change
+from hullo.lines.direct.private.opening import create_keys, open_private
+from hullo.service.config import load_config
+from tests.rtc.networks import with_an_address
+from tests.web.phone_page import PhonePage, chromium, program, speech_file, tone_file
+
+pytestmark = pytest.mark.peer
+
+CONFIG = """
+[rpc]
+socket = "{home}/s"
+[browser]
+enabled = false
+[web]
+port = {port}
+token_file = "{home}/token"
+"""
+AGENT = '[calls]\nanswer = "auto"\n[brain]\nkind = "echo"\ngreeting = "Good morning."\n'
+PERSON = '[speech]\nenabled = false\n[direct]\nenabled = true\nrendezvous = "{url}"\ndirectory = "{home}/direct"\n'
+
+
+def configuration(home: Path, more: str, port: int = 0) -> str:
+    home.mkdir(mode=0o700, exist_ok=True)
+    path = home / "hullo.toml"
+    path.write_text(CONFIG.format(home=home, port=port) + more)
+    return str(path)
+
+
+@asynccontextmanager
+async def agent(folder: Path, port: int = 0) -> AsyncIterator[str]:
+    """The address of the page of a daemon with an agent that repeats what it hears."""
+    async with program("web", "--config", configuration(folder, AGENT, port), until="#") as address:
+        yield address
+
+
+@asynccontextmanager
+async def alice_and_bob(folder: Path) -> AsyncIterator[tuple[str, str]]:
+    """The addresses of the pages of two people who know each other, and have nothing but a rendezvous."""
+    database = str(folder / "rendezvous.db")
+    async with program("rendezvous", "--port", "0", "--data", database, until="ws://") as url:
+        keys, files = {}, {}
+        for name in ("alice", "bob"):
+            home = folder / name
+            files[name] = configuration(home, PERSON.format(url=url, home=home))
+            direct = load_config(Path(files[name])).direct
+            create_keys(direct, name, "laptop")
+            with open_private(direct) as private:
+                keys[name] = private.desk.own.key
+        for name, other in (("alice", "bob"), ("bob", "alice")):
+            with open_private(load_config(Path(files[name])).direct) as private:
+                private.desk.change(other, Change.ADD, keys[other])
+        async with (
+            program("web", "--config", files["alice"], until="#") as alice,
+            program("web", "--config", files["bob"], until="#") as bob,
+        ):
+            yield alice, bob
+
+
+async def packets_of_agent(page: PhonePage) -> int:
+    """How many packets the page has sent, as the browser counts them."""
+    return int(
+        await page.page.evaluate("""async () => {
+            const stats = [...(await window.hulloPhone.session.leg.stats()).values()];
+            return stats.find(one => one.type === "outbound-rtp").packetsSent;
+        }""")
+    )
+
+
+def test_a_call_with_the_agent_is_transcribed_muted_and_reported(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        voice = speech_file(tmp_path / "voice.wav", "what is your name", pause=5.0)
+        async with agent(tmp_path) as address, chromium(voice) as context:
+            page = PhonePage(await context.new_page())
+            await page.open(address)
+            assert "#" not in page.page.url, "the secret stays in the address bar"
+            await page.sees("#no-recent", "No calls yet")
+            await page.page.click("#call-agent")
+            await page.sees("#transcript .agent", "Good morning.")
+            await page.sees("#transcript .you", "what is your name")
+            await page.sees("#transcript .agent", "You said: what is your name")
+            await page.sees("#grade", "Good")
+            await page.sees("#plot-delay canvas")
+            await page.page.keyboard.press("m")
+            await page.sees("#state", "you are muted")
+            await page.page.wait_for_timeout(300)
+            sent = await packets_of_agent(page)
+            await page.page.wait_for_timeout(700)
+            assert await packets_of_agent(page) == sent, "a muted page sends"
+            await page.page.click("#mute")
+            await page.sees("#state", "0:")
+            await page.page.wait_for_timeout(300)
+            assert await packets_of_agent(page) > sent
+            await page.page.click("#hangup")
+            await page.sees("#ended-title", "Call ended: Agent")
+            report = await page.text("#report")
+            assert "Answer time" in report
+            assert "Direct, host to" in report
+            await page.page.click("#done")
+            await page.sees("#recent", "Agent")
+            await page.page.reload()
+            await page.sees("#recent", "Agent")
+            assert page.errors == []
+
+    with_an_address(scenario)
+
+
+def test_microphone_and_speaker_are_chosen_and_remembered(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        tone = tone_file(tmp_path / "tone.wav", 440)
+        async with agent(tmp_path) as address, chromium(tone) as context:
+            page = PhonePage(await context.new_page())
+            await page.open(address)
+            await page.page.click("#open-settings")
+            await page.until("document.getElementById('microphone').options.length > 1")
+            await page.until("document.getElementById('level-test').ariaValueNow > -30")
+            await page.page.select_option("#microphone", index=1)
+            await page.page.select_option("#speaker", index=1)
+            chosen = [await page.page.locator(which).input_value() for which in ("#microphone", "#speaker")]
+            assert all(chosen)
+            await page.page.keyboard.press("Escape")
+            await page.page.reload()
+            await page.sees("#link", "Ready")
+            await page.page.click("#open-settings")
+            await page.until("document.getElementById('microphone').options.length > 1")
+            assert [await page.page.locator(which).input_value() for which in ("#microphone", "#speaker")] == chosen
+            assert page.errors == []
+
+    with_an_address(scenario)
+
+
+def test_two_people_call_each_other_from_their_pages(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        async with (
+            alice_and_bob(tmp_path) as (hers, his),
+            chromium(tone_file(tmp_path / "a.wav", 440)) as her_browser,
+            chromium(tone_file(tmp_path / "b.wav", 600)) as his_browser,
+        ):
+            alice, bob = PhonePage(await her_browser.new_page()), PhonePage(await his_browser.new_page())
+            await asyncio.gather(alice.open(hers), bob.open(his))
+            await alice.sees("#contacts", "bob")
+            await alice.sees("#contacts", "Verified")
+            await alice.page.click("text=Call >> nth=1")
+            await bob.sees("#ringing-title", "alice calls")
+            await bob.page.click("[data-do=answer]")
+            await asyncio.gather(alice.sees("#state", "Private call"), bob.sees("#state", "verified"))
+            assert await alice.text("#emoji b") == await bob.text("#emoji b") != ""
+            await asyncio.gather(alice.hears(600), bob.hears(440))
+
+            await bob.page.reload()  # he comes back to the call
+            await bob.sees("#state", "Private call")
+            await asyncio.gather(alice.hears(600), bob.hears(440))
+
+            await alice.page.click("#hangup")
+            await asyncio.gather(alice.sees("#ended-title", "bob"), bob.sees("#ended-title", "alice"))
+            await bob.sees("#ended-detail", "alice hung up")
+
+            await bob.page.click("#again")
+            await alice.page.click("#done")
+            await alice.page.click("[data-do=decline]")
+            await bob.sees("#ended-title", "Declined: alice")
+            assert alice.errors == bob.errors == []
+
+    with_an_address(scenario)
+
+
+def test_a_daemon_that_goes_and_comes_back(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        with socket.create_server(("127.0.0.1", 0)) as probe:
+            port = probe.getsockname()[1]
+        async with chromium(tone_file(tmp_path / "tone.wav", 440)) as context:
+            page = PhonePage(await context.new_page())
+            async with agent(tmp_path, port) as address:
+                await page.open(address)
+                await page.page.click("#call-agent")
+                await page.sees("#state", "0:0")
+            await page.sees("#link", "Trying again")
+            await page.sees("#ended-title", "Agent")
+            async with agent(tmp_path, port):
+                await page.sees("#link", "Ready")
+                await page.page.click("#again")
+                await page.sees("#state", "0:0")
+
+    with_an_address(scenario)
+
+
+def test_a_microphone_that_is_denied_and_a_page_without_its_secret_say_what_to_do(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        async with agent(tmp_path) as address, chromium(tone_file(tmp_path / "tone.wav", 440)) as context:
+            page = PhonePage(await context.new_page())
+            await page.page.goto(address.split("#")[0])
+            await page.sees("#notice", "Run hullo web")
+            await page.page.goto("about:blank")
+            await page.open(address)
+            await page.page.evaluate(
+                """() => {
+                  const denied = async () => { throw new DOMException("no", "NotAllowedError"); };
+                  navigator.mediaDevices.getUserMedia = denied;
+                }"""
+            )
+            await page.page.click("#call-agent")
+            await page.sees("#notice", "may not use the microphone")
+            await page.sees("#call-agent")
+
+    with_an_address(scenario)

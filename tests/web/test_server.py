@@ -1,0 +1,214 @@
+"""The server of the page: who may use it, and what for."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import aiohttp
+import pytest
+
+from hullo.call.call import Call
+from hullo.call.switchboard import Switchboard
+from hullo.lines.browser.line import BrowserLine
+from hullo.lines.line import EndReason
+from hullo.media.pcm import SILENCE
+from hullo.rtc.clock import MediaClock
+from hullo.service.page import PAGE_METHODS, encode
+from hullo.service.server import RpcServer
+from hullo.web.server import Address, PageServer
+from tests.service.loopback_line import LoopbackLine
+from tests.web.page_peer import PagePeer
+
+TOKEN = "a secret of this test"
+HEADERS = {"Authorization": f"Bearer {TOKEN}"}
+
+
+class Served:
+    """A page server with its address, and a loopback line beside the browser line."""
+
+    def __init__(self, url: str, board: Switchboard, line: LoopbackLine, http: aiohttp.ClientSession) -> None:
+        self.url = url.rstrip("/")
+        self.board = board
+        self.line = line
+        self.http = http
+
+    def socket(self, *, token: str = TOKEN, **headers: str) -> Any:
+        return self.http.ws_connect(f"{self.url}/rpc", protocols=("hullo", f"token.{token}"), headers=headers)
+
+    async def status_of(self, method: str, path: str, **more: Any) -> int:
+        async with self.http.request(method, f"{self.url}{path}", **more) as response:
+            return response.status
+
+
+@asynccontextmanager
+async def served(*, max_pages: int = 16, address: Address = Address(), answer: str = "ask") -> AsyncIterator[Served]:  # noqa: B008
+    async with asyncio.timeout(30), MediaClock(freeze_gc=False) as clock, aiohttp.ClientSession() as http:
+        browser, loopback = BrowserLine(None, clock=clock), LoopbackLine()
+        board = Switchboard([browser, loopback], answer=answer)
+        async with RpcServer(board) as server:
+            page = PageServer(
+                board,
+                browser,
+                token=TOKEN,
+                answer=server.dispatcher(PAGE_METHODS).answer,
+                encode=encode,
+                max_pages=max_pages,
+            )
+            async with page.serve(address) as url, board:
+                yield Served(url, board, loopback, http)
+
+
+async def ask(socket: aiohttp.ClientWebSocketResponse, method: str, **params: Any) -> Any:
+    await socket.send_str(json.dumps({"jsonrpc": "2.0", "id": method, "method": method, "params": params}))
+    return await until(socket, lambda message: message.get("id") == method)
+
+
+async def event(socket: aiohttp.ClientWebSocketResponse, name: str) -> Any:
+    return (await until(socket, lambda message: message.get("method") == name))["params"]
+
+
+async def until(socket: aiohttp.ClientWebSocketResponse, wanted: Any) -> Any:
+    while True:
+        message = json.loads(await socket.receive_str())
+        if wanted(message):
+            return message
+
+
+async def test_the_page_is_for_everybody_and_lets_nothing_else_in() -> None:
+    async with served() as page, page.http.get(page.url) as response:
+        assert response.status == 200
+        policy = response.headers["Content-Security-Policy"]
+        assert "default-src 'none'" in policy
+        assert "unsafe" not in policy
+        assert response.headers["X-Content-Type-Options"] == "nosniff"
+        text = await response.text()
+        assert "<script>" not in text
+        assert " style=" not in text
+        etag = {"If-None-Match": response.headers["ETag"]}
+        assert await page.status_of("GET", "/", headers=etag) == 304
+        assert await page.status_of("GET", "/js/../../server.py") == 404
+        assert await page.status_of("GET", "/uplot/uPlot.esm.js") == 200
+
+
+@pytest.mark.parametrize(
+    ("headers", "status"),
+    [
+        ({}, 401),
+        ({"Authorization": "Bearer something else"}, 401),
+        ({"Authorization": f"Basic {TOKEN}"}, 401),
+        ({**HEADERS, "Origin": "https://evil.example"}, 403),
+        (HEADERS, 426),
+    ],
+)
+async def test_nothing_is_done_without_the_secret_or_for_another_origin(headers: dict[str, str], status: int) -> None:
+    async with served() as page:
+        assert await page.status_of("GET", "/rpc", headers=headers) == status
+        if status != 426:
+            assert await page.status_of("POST", "/calls?to=loop:ann", headers=headers) == status
+            assert await page.status_of("POST", "/calls/some", headers=headers) == status
+        assert page.board.live() == []
+
+
+async def test_a_socket_needs_the_secret_and_its_own_origin() -> None:
+    async with served(address=Address(origins=["https://phone.example"])) as page:
+        for token, origin in (("wrong", page.url), (TOKEN, "https://evil.example")):
+            with pytest.raises(aiohttp.WSServerHandshakeError) as refused:
+                await page.socket(token=token, Origin=origin)
+            assert refused.value.status in (401, 403)
+        for origin in (page.url, "https://phone.example"):
+            async with page.socket(Origin=origin) as socket:
+                assert socket.protocol == "hullo"
+
+
+async def test_a_page_asks_and_is_told_but_only_what_is_for_pages() -> None:
+    async with served() as page, page.socket() as socket:
+        assert (await ask(socket, "health"))["result"]["status"] == "ok"
+        for method in ("call.record", "call.play", "contact.change", "call.start", "nonsense"):
+            assert (await ask(socket, method))["error"]["code"] == -32601
+        page.line.ring("ann")
+        assert (await event(socket, "call.incoming"))["peer"] == "ann"
+        await ask(socket, "call.reject")
+        assert (await event(socket, "call.ended"))["reason"] == "declined"
+
+
+async def test_a_message_that_is_too_long_costs_the_socket_and_nothing_else() -> None:
+    async with served() as page, page.socket() as socket:
+        await socket.send_str("x" * 100_000)
+        assert (await socket.receive()).type in (aiohttp.WSMsgType.CLOSE, aiohttp.WSMsgType.CLOSED)
+        async with page.socket() as other:
+            await ask(other, "health")
+
+
+async def test_only_so_many_pages() -> None:
+    async with served(max_pages=1) as page:
+        async with page.socket():
+            with pytest.raises(aiohttp.WSServerHandshakeError) as refused:
+                await page.socket()
+            assert refused.value.status == 503
+        async with asyncio.timeout(5):
+            while True:
+                try:
+                    async with page.socket():
+                        return
+                except aiohttp.WSServerHandshakeError:
+                    await asyncio.sleep(0.01)
+
+
+async def test_a_call_of_a_page_is_the_persons_from_its_first_moment() -> None:
+    async with served() as page, page.socket() as socket, PagePeer(page.http, page.url, TOKEN) as person:
+        call_id = await person.offer("/calls?to=loop:ann")
+        first = await until(socket, lambda message: message.get("method", "").startswith("call."))
+        assert (first["method"], first["params"]["to"]) == ("call.bridged", "page")
+        await event(socket, "call.connected")
+        await person.hears_something_of(page.line.legs[0])
+        await ask(socket, "call.hangup", call_id=call_id)
+        await person.ended()
+
+
+async def test_an_incoming_call_is_taken_and_goes_on_in_the_page_that_takes_it_next() -> None:
+    async with served() as page, page.socket() as socket, PagePeer(page.http, page.url, TOKEN) as one:
+        page.line.ring("ann")
+        call_id = (await event(socket, "call.incoming"))["call_id"]
+        await one.offer(f"/calls/{call_id}")
+        await ask(socket, "call.accept", call_id=call_id)
+        await event(socket, "call.connected")
+        async with PagePeer(page.http, page.url, TOKEN) as other:
+            await other.offer(f"/calls/{call_id}")
+            await one.ended()
+            assert page.board.call(call_id).bridged_to == "page"
+            page.board.live()[0].hangup()
+            await other.ended()
+
+
+async def test_the_call_of_a_page_that_is_gone_for_long_is_hung_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("hullo.web.calls.GRACE", 0.2)
+    async with served() as page, PagePeer(page.http, page.url, TOKEN) as person:
+        call = page.board.call(await person.offer("/calls?to=loop:ann"))
+        await person.leave()
+        report = await call.wait_ended()
+        assert report.ending.reason is EndReason.HANGUP_BOT
+        assert "was gone" in report.ending.detail
+
+
+async def test_a_page_calls_the_agent_over_the_browser_line() -> None:
+    async with served(answer="auto") as page, PagePeer(page.http, page.url, TOKEN) as person:
+        call: Call = page.board.call(await person.offer("/calls"))
+        assert (call.line, call.peer, call.bridged_to) == ("browser", "page", None)
+        call.set_mouth(lambda now: SILENCE)
+        call.hangup()
+        await person.ended()
+
+
+@pytest.mark.parametrize(
+    ("path", "status", "words"),
+    [
+        ("/calls?to=nowhere", 409, "no line knows"),
+        ("/calls/unknown", 409, "there is no call"),
+    ],
+)
+async def test_what_can_not_be_called_is_said(path: str, status: int, words: str) -> None:
+    async with served() as page, PagePeer(page.http, page.url, TOKEN) as person:
+        refused = await person.refused(path)
+        assert (refused.status, words in refused.detail, bool(refused.remedy)) == (status, True, True)
