@@ -2,18 +2,21 @@
 
 import asyncio
 import random
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import msgspec
 from yarl import URL
 
 from hullo.lines.direct.channel import Device
+from hullo.messages.courier import TellEvent
 from hullo.messages.direct.courier import DirectCourier
 from hullo.messages.direct.moving import Patience
 from hullo.messages.events import MessageEvent, Moving
+from hullo.messages.messenger import Messenger
 from hullo.messages.metadata import Delivery, Direction, VoiceMessageMetadata
 from hullo.messages.store import MessageStore, StoredMessage
 from hullo.rendezvous.directory import Directory
@@ -23,6 +26,7 @@ from hullo.rendezvous.local_store import LocalStore
 from hullo.rendezvous.node import Node
 from hullo.rendezvous.server import PATH
 from hullo.rendezvous.storage import Storage, StorageLimits
+from hullo.speech.service import SpeechService
 from tests.lines.direct.memory_channel import DEADLINE
 from tests.lines.direct.rendezvous import Member, Town, town
 
@@ -126,13 +130,32 @@ class Office:
         """Somebody's desk, until the end of the block; a second time it is as it was left."""
         async with self.town.visiting(own, contact, ready=False, url=url) as member:
             desk = Desk(member, self._root / f"messages-{own.person}", patience, receipts)
-            running = asyncio.create_task(desk.courier.run())
-            try:
+            async with running(desk.courier.run()):
                 yield desk
-            finally:
-                running.cancel()
-                results = await asyncio.gather(running, return_exceptions=True)
-                assert isinstance(results[0], asyncio.CancelledError), results
+
+    @asynccontextmanager
+    async def messenger(
+        self, own: Device, contact: str, tell: TellEvent, speech: SpeechService | None = None
+    ) -> AsyncIterator[Messenger]:
+        """Somebody's messages as a daemon has them, until the end of the block."""
+        async with self.town.visiting(own, contact, ready=False) as member:
+            store = MessageStore(self._root / f"messages-{own.person}")
+            found = Messenger(store, tell, speech=speech)
+            found.add(lambda store, tell: DirectCourier(member.line, member.channel, store, tell, patience=QUICK))
+            async with running(found.run()):
+                yield found
+
+
+@asynccontextmanager
+async def running(work: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
+    """Something that runs until the end of the block, and must not end before."""
+    task = asyncio.create_task(work)
+    try:
+        yield
+    finally:
+        task.cancel()
+        results = await asyncio.gather(task, return_exceptions=True)
+        assert isinstance(results[0], asyncio.CancelledError), results
 
 
 MakeFiles = Callable[[Storage], FileHandlers]

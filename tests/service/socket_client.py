@@ -5,7 +5,7 @@ import contextlib
 import json
 import shutil
 import tempfile
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 from typing import Any, Self
 
@@ -13,6 +13,7 @@ from hullo.audio.devices.devices import Devices
 from hullo.audio.processing import ProcessingSettings
 from hullo.call.limits import Limits
 from hullo.call.switchboard import Switchboard
+from hullo.messages.messenger import Messenger
 from hullo.service.audio_desk import AudioDesk
 from hullo.service.framing import Deframer, Framing, frame
 from hullo.service.history import CallHistory
@@ -58,6 +59,7 @@ async def running(
     path: Path | None = None,
     history: CallHistory | None = None,
     devices: Devices | None = None,
+    messages: Callable[[Switchboard], Messenger] | None = None,
 ) -> AsyncIterator[Running]:
     """A server that listens, at a path of its own if none is given, with a deadline for the whole test."""
     line = LoopbackLine()
@@ -65,7 +67,8 @@ async def running(
     with short_directory() as directory, listening(path or directory / "s") as listener:
         kept = history or CallHistory(0)
         audio = None if devices is None else AudioDesk(devices, board, processing=UNPROCESSED)
-        server = RpcServer(board, speech, history=kept, audio=audio, max_clients=max_clients)
+        messenger = None if messages is None else messages(board)
+        server = RpcServer(board, speech, history=kept, audio=audio, messages=messenger, max_clients=max_clients)
         async with asyncio.timeout(60), audio or contextlib.nullcontext(), server, kept.keeping(board), board:
             await server.listen(listener)
             yield Running(path or directory / "s", line, board, server)

@@ -3,6 +3,7 @@
 import json
 import re
 import typing
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,8 @@ from referencing.jsonschema import DRAFT7
 from hullo.call import events
 from hullo.call.report import TurnTimes
 from hullo.lines.line import LegStats
+from hullo.messages.info import MessageInfo
+from hullo.messages.metadata import Direction
 from hullo.service import openrpc
 from hullo.service.errors import ErrorCode, errors_as_markdown
 from hullo.service.methods import METHODS
@@ -123,6 +126,20 @@ async def test_live_results_and_notifications_are_as_described(tmp_path: Path) -
         await told("call.connected")
 
 
+MESSAGE = MessageInfo(
+    message_id="m",
+    path="/m.ogg",
+    direction=Direction.RECEIVED,
+    line="direct",
+    peer="p",
+    created=datetime(2026, 1, 1, tzinfo=UTC),
+    duration=1.5,
+    size=9,
+    waveform=(0, 31),
+    heard=False,
+)
+
+
 @pytest.mark.parametrize("kind", [kind for kind in typing.get_args(events.CallEvent) if kind is not events.Ended])
 def test_every_event_is_sent_as_described(kind: Any) -> None:
     samples: dict[str, Any] = {
@@ -133,8 +150,11 @@ def test_every_event_is_sent_as_described(kind: Any) -> None:
         "error": "e", "retryable": True, "muted": True, "emoji": ("🐶", "🍕", "🚀", "🎲"), "version": "13.0.0",
         "paused_ms": 7, "word_timing": TimingSource.VOICE, "kind": "forged", "person": None, "detail": "d",
         "to": "page", "microphones": (), "speakers": (), "microphone": None, "speaker": None, "microphone_dbfs": -40.0,
-        "speaker_dbfs": -30.5,
+        "speaker_dbfs": -30.5, "message_id": "m", "message": MESSAGE, "received": 5, "size": 9, "recording_id": "r",
+        "state": "recording", "elapsed": 1.5, "remaining": 298.5, "level_dbfs": -20.0,
     }  # fmt: skip
+    if kind is events.MessageFailed:
+        samples["direction"] = Direction.RECEIVED
     event = kind(**{name: samples[name] for name in kind.__struct_fields__ if name in samples})
     name = events.event_name(kind)
     sent = json.loads(encode_notification(name, event))

@@ -11,6 +11,8 @@ import msgspec
 from hullo.audio.devices.device import Device
 from hullo.call.report import CallReport, TurnTimes
 from hullo.lines.line import LegStats
+from hullo.messages.info import MessageInfo
+from hullo.messages.metadata import Direction
 from hullo.speech.events import Cause
 from hullo.speech.speaking.wording import TimingSource
 
@@ -235,6 +237,74 @@ class AudioLevels(Event, frozen=True, kw_only=True, tag="audio.levels"):
     speaker_dbfs: float
 
 
+class MessageReceived(Event, frozen=True, kw_only=True, tag="message.received"):
+    """A voice message has come, or was left on the answering machine. `call_id` is empty, as in `line.notice`."""
+
+    message_id: str
+    line: str | None
+    peer: str | None
+    transcript: str | None
+    """What is said in it; null if it was not recognised."""
+    message: MessageInfo
+
+
+class MessageSent(Event, frozen=True, kw_only=True, tag="message.sent"):
+    """A voice message of ours waits for its peer."""
+
+    message_id: str
+    message: MessageInfo
+
+
+class MessageDelivered(Event, frozen=True, kw_only=True, tag="message.delivered"):
+    """A device of the peer has a message of ours, and says so."""
+
+    message_id: str
+    message: MessageInfo
+
+
+class MessageHeard(Event, frozen=True, kw_only=True, tag="message.heard"):
+    """The peer has heard a message of ours, and says so."""
+
+    message_id: str
+    message: MessageInfo
+
+
+class MessageFailed(Event, frozen=True, kw_only=True, tag="message.failed"):
+    """A message could not be sent, or one that somebody sent can't be had."""
+
+    message_id: str
+    """Ours, or for one that was to come its sender's."""
+    direction: Direction
+    line: str | None
+    peer: str | None
+    detail: str
+
+
+class MessageProgress(Event, frozen=True, kw_only=True, tag="message.progress"):
+    """So many bytes of a message are there, on its way out or in."""
+
+    message_id: str
+    """Ours, or for one that comes its sender's."""
+    peer: str
+    received: int
+    size: int
+
+
+class MessageRecording(Event, frozen=True, kw_only=True, tag="message.recording"):
+    """How a message that is being recorded here stands, several times a second."""
+
+    recording_id: str
+    state: str
+    """`recording`, `paused`, `full` (nothing more is taken) or `broken` (the disk, or the microphone)."""
+    elapsed: float
+    """Seconds."""
+    remaining: float
+    """Seconds until it is full."""
+    level_dbfs: float
+    detail: str | None = None
+    """What is wrong."""
+
+
 CallEvent: TypeAlias = (
     Incoming
     | Ringing
@@ -259,9 +329,16 @@ CallEvent: TypeAlias = (
     | LineNotice
     | AudioChanged
     | AudioLevels
+    | MessageReceived
+    | MessageSent
+    | MessageDelivered
+    | MessageHeard
+    | MessageFailed
+    | MessageProgress
+    | MessageRecording
 )
 
-DROPPABLE = (Quality, Partial, LineNotice, AudioLevels)
+DROPPABLE = (Quality, Partial, LineNotice, AudioLevels, MessageProgress, MessageRecording)
 
 
 def event_name(event_type: type[Event]) -> str:

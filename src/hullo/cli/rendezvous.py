@@ -41,7 +41,9 @@ def rendezvous(
     ] = None,
     files: Annotated[
         Path | None,
-        typer.Option(help="the folder of letters and voice messages, shared by nodes; else beside --data"),
+        typer.Option(
+            help="the folder of letters and voice messages: else beside --data; with --redis else none are kept"
+        ),
     ] = None,
     files_days: Annotated[float, typer.Option(min=0.01, max=30, help="days that a voice message is kept")] = 14,
     files_per_device: Annotated[int, typer.Option(min=1, help="MiB for each device that sends some")] = 128,
@@ -65,7 +67,7 @@ def rendezvous(
     try:
         tls = _tls(certificate, key)
         limits = StorageLimits(device=files_per_device * MIB, total=files_total * MIB, keep=files_days * DAY)
-        folder = files or data.with_suffix(".files")
+        folder = data.with_suffix(".files") if files is None and redis is None else files  # nodes must share it
         opening = _opening(data, redis)
         asyncio.run(_serve(host, port, opening, folder, limits, tls, max_connections, behind_proxy))
     except StoreUnavailable:
@@ -117,7 +119,7 @@ async def _serve(
     host: str,
     port: int,
     opening: AbstractAsyncContextManager[Store],
-    folder: Path,
+    folder: Path | None,
     limits: StorageLimits,
     tls: ssl.SSLContext | None,
     max_connections: int,
@@ -128,12 +130,12 @@ async def _serve(
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stopping.set)
     async with opening as store:
-        keeping = Keeping(folder, limits)
+        keeping = None if folder is None else Keeping(folder, limits)
         server = RendezvousServer(
             Node(store, keeping=keeping),
             max_connections=max_connections,
             behind_proxy=behind_proxy,
-            routes=FileHandlers(keeping.storage).routes(PATH),
+            routes=() if keeping is None else FileHandlers(keeping.storage).routes(PATH),
         )
         async with server.serve(host, port, tls) as bound:
             print(f"{'wss' if tls else 'ws'}://{host}:{bound}{PATH}", flush=True)

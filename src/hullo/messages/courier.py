@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import Protocol, TypeAlias
 
 from hullo.messages.events import MessageEvent
-from hullo.messages.store import StoredMessage
+from hullo.messages.store import MessageStore, StoredMessage
 
 TellEvent: TypeAlias = Callable[[MessageEvent], None]
 
@@ -30,3 +30,7 @@ class Courier(Protocol):
 
     def heard(self, message: StoredMessage) -> None:
         """Somebody here has heard a message that was received."""
+
+
+MakeCourier: TypeAlias = Callable[[MessageStore, TellEvent], Courier]
+"""Makes the courier of a line, for messages in that folder."""

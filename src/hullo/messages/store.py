@@ -118,6 +118,17 @@ class MessageStore:
             raise MessageError(f"{path} can't be described: {(error.strerror or str(error)).lower()}") from None
         return StoredMessage(path=path, condition=Condition.FINISHED, metadata=described)
 
+    def delete(self, message: StoredMessage) -> str:
+        """Remove a message; its id. Raises `MessageError` if the disk refuses it."""
+        if message.condition is Condition.RECORDING:
+            raise MessageError(f"{message.path.name} is being recorded")
+        try:
+            message.path.unlink()
+            metadata.sidecar(message.path).unlink(missing_ok=True)
+        except OSError as error:
+            raise MessageError(f"{message.path} can't be removed: {(error.strerror or str(error)).lower()}") from None
+        return _id(message)
+
     def by_id(self, message_id: str) -> StoredMessage | None:
         """The message with exactly this id."""
         return next((one for one in self.messages() if _id(one) == message_id), None)

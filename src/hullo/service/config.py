@@ -18,6 +18,7 @@ from hullo.brain.settings import BrainConfig
 from hullo.call.limits import Limits
 from hullo.lines.direct.private.settings import DirectConfig
 from hullo.lines.telegram.account.settings import TelegramConfig
+from hullo.messages.settings import MessagesConfig, VoicemailConfig
 from hullo.rtc.parameters import IceOptions, IceServer, IceServerError
 from hullo.service.config_errors import ENV_PREFIX, ConfigError, Source, explain, unknown_variables
 from hullo.service.unix_socket import default_socket_path
@@ -322,6 +323,8 @@ class Config(BaseSettings):
     web: WebConfig = Field(default_factory=WebConfig)
     brain: BrainConfig = BrainConfig()
     audio: AudioConfig = AudioConfig()
+    messages: MessagesConfig = Field(default_factory=MessagesConfig)
+    voicemail: VoicemailConfig = VoicemailConfig()
     ice: IceConfig = IceConfig()
     rpc: RpcConfig = Field(default_factory=RpcConfig)
     metrics: MetricsConfig = MetricsConfig()

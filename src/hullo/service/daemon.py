@@ -27,10 +27,16 @@ from hullo.lines.telegram.account.opening import LibraryMissing, open_account
 from hullo.lines.telegram.account.safety import CallSafety
 from hullo.lines.telegram.account.session_file import SessionFileError
 from hullo.lines.telegram.line import TelegramLine
+from hullo.messages.courier import MakeCourier
+from hullo.messages.errors import MessageError
+from hullo.messages.messenger import Messenger
+from hullo.messages.settings import MessagesConfig
+from hullo.messages.store import MessageStore
 from hullo.rtc.clock import MediaClock
 from hullo.service.audio_desk import AudioDesk
 from hullo.service.config import BrowserConfig, Config, SpeechConfig
 from hullo.service.history import CallHistory
+from hullo.service.message_news import tell
 from hullo.service.method import Contacts
 from hullo.service.metrics import Metrics
 from hullo.service.metrics_server import serving_metrics
@@ -51,6 +57,7 @@ _LINES_SECONDS = 5.0
 
 _EXPECTED = (
     LibraryMissing,
+    MessageError,
     OpenToEverybody,
     PrivateUnavailable,
     SecretError,
@@ -120,11 +127,14 @@ async def _service(config: Config, stdio: bool, on_page: OnPage | None) -> Async
             account, safety = open_account(config.telegram), CallSafety(config.telegram.rules())
             board.add(TelegramLine(account, safety, clock=exchange.clock))
         contacts = private = None
+        messages = _messenger(config.messages, exchange) if config.messages.enabled else None
         if config.direct.enabled:
             private = stack.enter_context(open_private(config.direct))
             direct = _direct_line(config, private, exchange)
             board.add(direct)
             contacts = Contacts(private.desk, direct.missed)
+            if messages is not None:
+                messages.add(_direct_courier(config.messages, direct, private))
         history = CallHistory(config.calls.history, None if private is None else private.vault)
         await stack.enter_async_context(exchange)
         audio = None
@@ -137,6 +147,7 @@ async def _service(config: Config, stdio: bool, on_page: OnPage | None) -> Async
                 contacts=contacts,
                 history=history,
                 audio=audio,
+                messages=messages,
                 max_clients=config.rpc.max_clients,
             )
         )
@@ -145,6 +156,8 @@ async def _service(config: Config, stdio: bool, on_page: OnPage | None) -> Async
             tls = _tls(config.web.certificate, config.web.key)
             page = await stack.enter_async_context(serving_page(config.web, board, browser, server, tls))
         await stack.enter_async_context(history.keeping(board))
+        if messages is not None:
+            await stack.enter_async_context(_running(messages.run(), "voice messages"))
         await stack.enter_async_context(board)
         make = config.brain.maker(read_key)
         if make is not None:
@@ -183,6 +196,24 @@ def _audio_desk(config: AudioConfig, board: Switchboard) -> AudioDesk:
         config.backend, memory=default_choices_path(), fallback=config.fallback(), period=config.buffer_ms / 1000
     )
     return AudioDesk(devices, board, processing=config.processing(), push_to_talk=config.push_to_talk)
+
+
+def _messenger(config: MessagesConfig, exchange: Exchange) -> Messenger:
+    return Messenger(
+        MessageStore(config.folder),
+        lambda event: tell(exchange.switchboard, event),
+        speech=exchange.speech,
+        transcripts=config.transcripts,
+        options=config.options(),
+    )
+
+
+def _direct_courier(config: MessagesConfig, line: DirectLine, private: Private) -> MakeCourier:
+    from hullo.messages.direct.courier import DirectCourier  # needs a package that not everybody has
+
+    return lambda store, tell: DirectCourier(
+        line, private.channel, store, tell, delivered=config.delivered_receipts, heard=config.heard_receipts
+    )
 
 
 def _direct_line(config: Config, private: Private, exchange: Exchange) -> DirectLine:

@@ -37,6 +37,8 @@ class ErrorCode(IntEnum):
     HEARING_FAILED = -32014, "The call can't be heard in the way that was asked for."
     NO_AUDIO = -32015, "There is no sound on the daemon's machine, or [audio] is not enabled."
     DEVICE_FAILED = -32016, "A microphone or a speaker is not there, is taken, or can't be used."
+    NO_MESSAGES = -32017, "This daemon keeps no voice messages: [messages] is not enabled."
+    MESSAGE_FAILED = -32018, "A voice message can't be found, made, sent or changed."
 
     @property
     def kind(self) -> str:

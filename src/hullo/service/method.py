@@ -10,6 +10,7 @@ import msgspec
 from hullo.call.switchboard import Switchboard
 from hullo.lines.direct.actions import MissedCall
 from hullo.lines.direct.private.desk import Desk
+from hullo.messages.messenger import Messenger
 from hullo.service import rpc
 from hullo.service.audio_desk import AudioDesk
 from hullo.service.errors import ErrorCode
@@ -43,6 +44,8 @@ class Service:
     """Of the direct line."""
     audio: AudioDesk | None = None
     """None where there is neither microphone nor speaker."""
+    messages: Messenger | None = None
+    """None where voice messages are off."""
     history: CallHistory = field(default_factory=lambda: CallHistory(0))
 
 

@@ -7,7 +7,6 @@ room `call` raises (`CallError`, `OSError`), and `RpcError` for parameters that 
 import functools
 import time
 from importlib.metadata import version
-from pathlib import PurePath
 from types import MappingProxyType
 from typing import Any
 
@@ -22,6 +21,7 @@ from hullo.service import openrpc, rpc
 from hullo.service.audio_methods import AUDIO_METHODS
 from hullo.service.errors import ErrorCode, domain_error
 from hullo.service.history import PastCall
+from hullo.service.message_methods import MESSAGE_METHODS
 from hullo.service.method import Contacts, Method, Service
 from hullo.service.params import (
     BridgeParams,
@@ -39,6 +39,7 @@ from hullo.service.params import (
     SpeakParams,
     StartParams,
 )
+from hullo.service.paths import absolute
 from hullo.service.results import (
     BridgeResult,
     CallResult,
@@ -138,7 +139,7 @@ async def prepare(service: Service, params: PrepareParams) -> PrepareResult:
 async def play(service: Service, params: PlayParams) -> UtteranceResult:
     """Play a sound file after what is being said, told by the same events as speech."""
     call = _call(service, params.call_id)
-    path = _absolute("call.play", params.path)
+    path = absolute("call.play", params.path)
     utterance_id = await call.play(path, interruptible=params.interruptible)
     return UtteranceResult(call_id=call.call_id, utterance_id=utterance_id)
 
@@ -187,8 +188,8 @@ async def record(service: Service, params: RecordParams) -> RecordResult:
     call = _call(service, params.call_id)
     if params.path is None:
         return RecordResult(call_id=call.call_id, path=await call.stop_recording(), recording=False)
-    path = _absolute("call.record", params.path)
-    transcript = None if params.transcript is None else _absolute("call.record", params.transcript)
+    path = absolute("call.record", params.path)
+    transcript = None if params.transcript is None else absolute("call.record", params.transcript)
     try:
         call.start_recording(path, transcript)
     except ValueError as error:
@@ -338,6 +339,7 @@ _TABLE: tuple[Method[Any], ...] = (
     Method("history.list", Nothing, list[PastCall], list_history),
     Method("history.clear", Nothing, list[PastCall], clear_history),
     *AUDIO_METHODS,
+    *MESSAGE_METHODS,
     Method("line.list", Nothing, list[LineStatus], list_lines),
     Method("health", Nothing, Health, health),
     Method("rpc.discover", Nothing, dict[str, Any], discover),
@@ -384,10 +386,3 @@ async def _hearing(service: Service, params: StartParams | HearingParams) -> Spe
 
 def _result(call: Call) -> CallResult:
     return CallResult(call_id=call.call_id, status=call.state.value)
-
-
-def _absolute(method: str, path: str) -> str:
-    if not PurePath(path).is_absolute() or "\0" in path:
-        hint = "give an absolute path: the daemon does not work in your directory"
-        raise rpc.RpcError(rpc.INVALID_PARAMS, f"{method}: {path[:100]!r} is not an absolute path", hint)
-    return path

@@ -9,6 +9,7 @@ from types import TracebackType
 from typing import Self
 
 from hullo.call.switchboard import Switchboard
+from hullo.messages.messenger import Messenger
 from hullo.service.audio_desk import AudioDesk
 from hullo.service.client import Client, turn_away
 from hullo.service.dispatcher import Dispatcher
@@ -37,6 +38,7 @@ class RpcServer:
         *,
         contacts: Contacts | None = None,
         audio: AudioDesk | None = None,
+        messages: Messenger | None = None,
         history: CallHistory | None = None,
         max_clients: int = 256,
     ) -> None:
@@ -49,6 +51,7 @@ class RpcServer:
             started=time.monotonic(),
             contacts=contacts,
             audio=audio,
+            messages=messages,
             history=history or CallHistory(0),
         )
         self._dispatcher = Dispatcher(self._service)
