@@ -13,6 +13,7 @@ from rich.console import Console
 from bench import (
     density,
     direct,
+    echo,
     interruption,
     latency,
     loss,
@@ -46,6 +47,7 @@ BENCHMARKS: Mapping[str, Callable[[bool], Awaitable[Result]]] = {
     "messages": messages.run,
     "rendezvous": rendezvous.run,
     "nodes": nodes.run,
+    "echo": echo.run,
 }
 
 NEED_NETWORK = {"latency", "density", "telegram", "telegram_media"}

@@ -136,6 +136,6 @@ def test_a_part_of_a_block_is_refused_and_does_not_end_the_process() -> None:
     pytest.importorskip("livekit")
     processing = Processing()
     for part in (processing.render, processing.capture):
-        with pytest.raises(ValueError, match="blocks of 480 samples"):
+        with pytest.raises(ValueError, match="a frame has 960 samples"):
             part(np.zeros(700, dtype=np.int16))
     assert len(processing.capture(np.zeros(FRAME_SAMPLES, dtype=np.int16))) == FRAME_SAMPLES
