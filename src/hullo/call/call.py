@@ -18,13 +18,14 @@ from hullo.call.patch import Patch
 from hullo.call.recorder import CallRecorder
 from hullo.call.report import CallReport
 from hullo.call.route import Route
+from hullo.call.sound import CallSound
 from hullo.call.states import CallState, Signal, next_state
 from hullo.call.status import CallStatus
 from hullo.call.timeline import Timeline, now_ms
 from hullo.call.turns import TurnLog
 from hullo.call.voice import Voice
 from hullo.lines.line import CallFailed, Ending, EndReason, Leg, LegReport, LegStats
-from hullo.media.pcm import Ear, Mouth, Pcm
+from hullo.media.pcm import Ear, Mouth
 from hullo.speech.listening.hearing import HearingChange
 from hullo.speech.service import SpeechService
 from hullo.speech.settings import SpeechSettings
@@ -78,19 +79,15 @@ class Call:
         self._last_stats = LegStats()
         self._ending: Ending | None = None
         self._end_requested = asyncio.Event()
-        self._muted = False
         self._errors: list[str] = []
         self._report: CallReport | None = None
         self._ended = asyncio.Event()
         self._turns = TurnLog()
-        self._ears: list[Ear] = []
-        self._mouth: Mouth | None = None
-        self._patch: Patch | None = None
-        self._listening = True
         self._recorder = CallRecorder(call_id)
-        self._voice = (
+        voice = (
             Voice(speech, self._turns, self.emit, self.note_error, self._heard_delay) if speech is not None else None
         )
+        self._sound = CallSound(voice, self._recorder, lambda: self._timeline.reach("first_audio"))
 
     # What others ask of a call.
 
@@ -187,22 +184,22 @@ class Call:
 
     def set_muted(self, muted: bool) -> None:
         """While muted nothing is sent. Speech that is under way goes on unheard."""
-        self._muted = muted
+        self._sound.muted = muted
         if self._leg is not None:
             self._leg.set_muted(muted)
 
     def add_ear(self, ear: Ear) -> None:
         """Let `ear` hear the peer too: one frame each 20 ms once the call is answered."""
-        self._ears.append(ear)
+        self._sound.ears.append(ear)
 
     def set_mouth(self, mouth: Mouth | None) -> None:
         """Send what `mouth` gives whenever nothing is being spoken."""
-        self._mouth = mouth
+        self._sound.mouth = mouth
 
     @property
     def bridged_to(self) -> str | None:
         """What the call is joined to in place of an agent, which keeps quiet then: a call's id, `page`; else None."""
-        return None if self._patch is None else self._patch.to
+        return self._sound.joined_to
 
     def connect(self, patch: Patch) -> None:
         """Join the peer's sound to `patch`, in place of what it was joined to. Raises `WrongState`.
@@ -211,25 +208,18 @@ class Call:
         this is between two people now.
         """
         self.check_live()
-        before, self._patch = self._patch, patch
-        if before is not None:
-            before.released(False)
-        self._listening = False
-        if self._voice is not None:
-            self._voice.interrupt()
+        self._sound.join(patch)
         self.emit(events.Bridged, to=patch.to)
 
     def disconnect(self, patch: Patch) -> None:
         """Part the call from `patch`, and have it as it was before; nothing if it is joined to something else."""
-        if self._patch is patch:
-            self._patch = None
-            self._listening = True
+        if self._sound.part(patch):
             self.emit(events.Bridged, to=None)
 
     def set_listening(self, enabled: bool) -> None:
         """Whether what the peer says is recognised, and told as `call.speech`. Raises `WrongState`, `NoSpeech`."""
         self._speaking_voice()
-        self._listening = enabled
+        self._sound.listening = enabled
 
     def check_live(self) -> None:
         """Raises `WrongState` if the call has ended."""
@@ -281,7 +271,7 @@ class Call:
             direction=self.direction,
             began=self._timeline.began_ms,
             duration=self._timeline.duration(),
-            muted=self._muted,
+            muted=self._sound.muted,
             peer_muted=self._leg.peer_muted if self._leg is not None else None,
             verified=leg.verified,
             bridged_to=self.bridged_to,
@@ -341,13 +331,13 @@ class Call:
         try:
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(self._until_leg_ends(leg))
-                if self._voice is not None:
-                    tasks.create_task(self._voice.run())
-                leg.set_muted(self._muted)
+                if self._sound.voice is not None:
+                    tasks.create_task(self._sound.voice.run())
+                leg.set_muted(self._sound.muted)
                 leg.on_peer_muted = self._peer_muted_itself
                 if leg.peer_muted:  # it told before we could listen
                     self._peer_muted_itself(True)
-                leg.open(self._hear, self._say)
+                leg.open(self._sound.hear, self._sound.say)
                 await self._until_connected(leg)
                 await self._watch(leg)
         finally:
@@ -465,29 +455,6 @@ class Call:
         self._ended.set()
         logger.info("call %s ended: %s after %.1f s", self.call_id, ending.reason, duration)
 
-    # The media tick.
-
-    def _hear(self, pcm: Pcm, now: float) -> None:
-        if self._voice is not None and self._listening:
-            self._voice.hear(pcm, now)
-        if self._patch is not None:
-            self._patch.ear(pcm, now)
-        for ear in self._ears:
-            ear(pcm, now)
-        self._recorder.theirs(pcm, now)
-
-    def _say(self, now: float) -> Pcm | None:
-        pcm = self._voice.next_frame(now) if self._voice is not None else None
-        mouth = self._mouth if self._patch is None else self._patch.mouth
-        if pcm is None and mouth is not None:
-            pcm = mouth(now)
-        if pcm is not None:
-            self._timeline.reach("first_audio")
-        if self._voice is not None:
-            self._voice.said(None if self._muted else pcm)
-        self._recorder.ours(pcm, now)
-        return pcm
-
     # Small helpers.
 
     def _advance(self, signal: Signal, stage: str | None = None) -> None:
@@ -499,11 +466,8 @@ class Call:
         """Keep what is known of the sound and not its decoders and queues: calls are remembered for long."""
         if self._leg is not None:
             self._last_leg_report, self._last_stats = self._leg.report(), self._leg.stats()
-        self._leg = self._voice = self._mouth = None
-        self._ears.clear()
-        patch, self._patch = self._patch, None
-        if patch is not None:
-            patch.released(True)
+        self._leg = None
+        self._sound.free()
 
     def _heard_delay(self) -> float:
         """Roughly how long our sound takes to the peer's ear, in seconds: half the round trip and the peer's buffer."""
@@ -518,6 +482,6 @@ class Call:
 
     def _speaking_voice(self) -> Voice:
         self.check_live()
-        if self._voice is None:
+        if self._sound.voice is None:
             raise NoSpeech(self.call_id)
-        return self._voice
+        return self._sound.voice
