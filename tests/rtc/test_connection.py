@@ -100,6 +100,44 @@ async def test_candidates_trickle_both_ways() -> None:
         await asyncio.gather(caller.close(), callee.close())
 
 
+@pytest.mark.parametrize("lost", [None, "hello", "answer", "finished"])
+async def test_the_handshake_goes_by_signaling_while_ice_looks_for_a_path(lost: str | None) -> None:
+    caller = RtcConnection(controlling=True, setup=Setup.ACTIVE)
+    callee = RtcConnection(controlling=False, setup=Setup.PASSIVE)
+    try:
+        await caller.gather()
+        hello = await caller.next_flight()
+        assert hello
+        callee.set_remote_description(caller.local_description())
+        callee.take_flight(hello if lost != "hello" else ())
+        await callee.gather()
+        if lost != "hello":
+            answer = await callee.next_flight()
+            caller.set_remote_description(callee.local_description())
+            caller.take_flight(answer if lost != "answer" else ())
+            finished = await caller.next_flight()
+            callee.take_flight(finished if lost != "finished" else ())
+        else:
+            caller.set_remote_description(callee.local_description())
+        if lost is None:
+            async with asyncio.timeout(DEADLINE):
+                while "dtls" not in callee.stages():
+                    await asyncio.sleep(0.005)
+        await connect(caller, callee)
+        rtp: list[bytes] = []
+        callee.on_rtp = lambda packet, arrival: rtp.append(packet)
+        assert caller.send_rtp(RTP)
+        await until(lambda: rtp == [RTP])
+    finally:
+        await asyncio.gather(caller.close(), callee.close())
+
+
+async def test_rubbish_in_place_of_a_handshake_does_no_harm() -> None:
+    async with two() as (caller, callee):
+        callee.take_flight((b"", b"\x16rubbish", b"\x80" * 50))
+        await connect(caller, callee)
+
+
 async def test_a_wrong_fingerprint_is_a_clear_error_and_the_peer_is_told() -> None:
     async with two() as (caller, callee):
         description = callee.local_description()

@@ -22,6 +22,9 @@ SERVER_WAIT = 0.5
 
 CLOSE_DEADLINE = 2.0
 
+FLIGHT_WAIT = 1.0
+"""Seconds that signaling waits for a flight of the DTLS handshake; without it the handshake begins on the path."""
+
 OnPacket = Callable[[bytes, float], None]
 OnCandidate = Callable[[IceCandidate | None], None]
 
@@ -79,6 +82,7 @@ class RtcConnection:
         self._dtls = DtlsSrtpTransport(self._agent, self._certificate)
         self._gatherer = Gatherer(self._agent, (*ice.servers, *ice.reflectors), ice.relay_only, self._gathered)
         self._gathering: asyncio.Task[None] | None = None
+        self._handshake: asyncio.Task[None] | None = None
         self._local_candidates: list[IceCandidate] = []
         self._remote: TransportDescription | None = None
         self._began = time.monotonic()
@@ -146,6 +150,20 @@ class RtcConnection:
         """Take a trickled candidate of the peer; None after its last. Candidates of no use to us are ignored."""
         self._agent.add_remote(candidate)
 
+    async def next_flight(self) -> tuple[bytes, ...]:
+        """Our next datagrams of the DTLS handshake, which signaling may carry while ICE looks for a path.
+
+        The handshake begins with the first call; for that the DTLS role must have been chosen when this was made.
+        The peer gives them to `take_flight`. Whatever signaling loses is sent again on the path.
+        """
+        if self._handshake is None:
+            self._begin_handshake(self._setup)
+        return await self._dtls.take_unsent(FLIGHT_WAIT)
+
+    def take_flight(self, datagrams: tuple[bytes, ...]) -> None:
+        """The peer's next datagrams of the handshake."""
+        self._dtls.take_signaled(datagrams)
+
     async def connect(self) -> None:
         """Return when packets can flow. Raises `ConnectError`; the caller sets the deadline."""
         if self._remote is None:
@@ -153,8 +171,9 @@ class RtcConnection:
         try:
             await self._agent.connect()
             self.reached("ice")
-            await self._dtls.handshake(self._dtls_role(self._remote.setup), self._remote.fingerprints)
-            self.reached("dtls")
+            handshake = self._handshake or self._begin_handshake(self._dtls_role(self._remote.setup))
+            self._dtls.path_found()
+            await asyncio.shield(handshake)
         except DtlsError as error:
             raise ConnectError("dtls", str(error)) from error
         except ConnectionError as error:
@@ -207,6 +226,14 @@ class RtcConnection:
         self._local_candidates.append(candidate)
         self.on_local_candidate(candidate)
 
+    def _begin_handshake(self, setup: Setup) -> asyncio.Task[None]:
+        self._handshake = asyncio.create_task(self._agree_on_keys(setup), name="dtls handshake")
+        return self._handshake
+
+    async def _agree_on_keys(self, setup: Setup) -> None:
+        await self._dtls.handshake(setup, lambda: () if self._remote is None else self._remote.fingerprints)
+        self.reached("dtls")
+
     def _dtls_role(self, remote: Setup) -> Setup:
         return self._setup if self._setup is not Setup.ACTPASS else remote.answer()
 
@@ -240,6 +267,9 @@ class RtcConnection:
                 await self._agent.close()
         except TimeoutError:
             logger.warning("a connection was not closed cleanly within %g s", CLOSE_DEADLINE)
+        if self._handshake is not None:  # which has ended with the agent, if that could be closed
+            self._handshake.cancel()
+            await asyncio.gather(self._handshake, return_exceptions=True)
 
 
 def _ignore_packet(packet: bytes, arrival: float) -> None: ...

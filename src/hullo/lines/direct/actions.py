@@ -5,7 +5,7 @@ from typing import TypeAlias
 import msgspec
 
 from hullo.lines.direct.channel import Device, Notice
-from hullo.lines.direct.messages import Answer, AnyMessage, Candidates, Offer
+from hullo.lines.direct.messages import Answer, AnyMessage, Candidates, Offer, Select
 from hullo.lines.line import Ending
 
 
@@ -42,7 +42,7 @@ class Selected(msgspec.Struct, frozen=True):
     """The caller took our answer and reveals its nonce."""
 
     call_id: str
-    nonce: bytes
+    select: Select
 
 
 class Found(msgspec.Struct, frozen=True):

@@ -6,8 +6,10 @@ import secrets
 import time
 from collections.abc import Callable
 
+import msgspec
+
 from hullo.lines.direct.leg import DirectLeg
-from hullo.lines.direct.messages import Answer, Candidates, Offer, Transport
+from hullo.lines.direct.messages import Answer, Candidates, Offer, Select, Transport
 from hullo.lines.direct.sas import call_emoji, commitment, opens
 from hullo.lines.line import Ending
 from hullo.rtc.candidate import CandidateError, IceCandidate, parse_candidate
@@ -35,7 +37,7 @@ class DirectCall:
         self.person = person
         self.nonce = secrets.token_bytes(32)
         self.identity = StreamIdentity.random()
-        setup = Setup.PASSIVE if is_caller else Setup.ACTIVE
+        setup = Setup.ACTIVE if is_caller else Setup.PASSIVE
         self.connection = RtcConnection(controlling=is_caller, setup=setup, ice=ice)
         self.leg: DirectLeg | None = None
         self.over: asyncio.Future[Ending] = asyncio.get_running_loop().create_future()
@@ -58,13 +60,20 @@ class DirectCall:
             sent_at=time.time_ns() // 1_000_000,
             transport=transport,
             commitment=commitment(self.call_id, transport.fingerprint, self.nonce),
+            dtls=await self.connection.next_flight(),
         )
 
     async def answer(self, offer: Offer) -> Answer:
         """Our answer; from here on the connection comes about."""
         self._offer = offer
         self._describe(offer.transport)
-        return Answer(call_id=self.call_id, transport=await self._gather(), nonce=self.nonce)
+        self.connection.take_flight(offer.dtls)
+        transport, flight = await asyncio.gather(self._gather(), self.connection.next_flight())
+        return Answer(call_id=self.call_id, transport=transport, nonce=self.nonce, dtls=flight)
+
+    async def select(self, select: Select) -> Select:
+        """The same, with what follows in the handshake."""
+        return msgspec.structs.replace(select, dtls=await self.connection.next_flight())
 
     async def _gather(self) -> Transport:
         await self.connection.gather(wait=0)
@@ -97,18 +106,20 @@ class DirectCall:
     def take_answer(self, answer: Answer) -> None:
         """The callee's answer to our offer; `answered` has the emoji then."""
         self._describe(answer.transport)
+        self.connection.take_flight(answer.dtls)
         caller, callee = (self._fingerprint, self.nonce), (answer.transport.fingerprint, answer.nonce)
         self.answered.set_result(call_emoji(self.call_id, caller, callee))
 
-    def take_nonce(self, nonce: bytes) -> bool:
-        """The nonce that the caller reveals: the leg has the emoji then. False if it had committed to another one."""
+    def take_selection(self, select: Select) -> bool:
+        """The caller reveals its nonce: the leg has the emoji then. False if it had committed to another one."""
         assert self._offer is not None
         assert self.leg is not None
         fingerprint = self._offer.transport.fingerprint
-        if not opens(self._offer.commitment, self.call_id, fingerprint, nonce):
+        if not opens(self._offer.commitment, self.call_id, fingerprint, select.nonce):
             return False
+        self.connection.take_flight(select.dtls)
         self.connection.reached("selected")
-        self.leg.set_emoji(call_emoji(self.call_id, (fingerprint, nonce), (self._fingerprint, self.nonce)))
+        self.leg.set_emoji(call_emoji(self.call_id, (fingerprint, select.nonce), (self._fingerprint, self.nonce)))
         return True
 
     def take_candidates(self, message: Candidates) -> None:

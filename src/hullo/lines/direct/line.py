@@ -34,6 +34,7 @@ from hullo.lines.direct.messages import (
     MediaReady,
     MessageError,
     Offer,
+    Select,
     UnknownVersion,
     encode_message,
     parse_message,
@@ -263,8 +264,8 @@ class DirectLine:
             case Answered(_, _, answer):
                 call.connection.reached("answered")
                 call.take_answer(answer)
-            case Selected(_, nonce):
-                self._revealed(call, nonce)
+            case Selected(_, select):
+                self._selected(call, select)
             case Found(_, candidates):
                 call.take_candidates(candidates)
             case PeerReady() if call.leg is not None:
@@ -272,8 +273,8 @@ class DirectLine:
             case Over(_, ending):
                 call.finish(ending)
 
-    def _revealed(self, call: DirectCall, nonce: bytes) -> None:
-        if not call.take_nonce(nonce):
+    def _selected(self, call: DirectCall, select: Select) -> None:
+        if not call.take_selection(select):
             detail = f"{call.person} revealed another value than it had committed to: somebody may be in between"
             self._noticed(Notice(kind="commitment-broken", person=call.person, detail=detail))
             call.finish(endings.NOT_COMMITTED)
@@ -306,9 +307,12 @@ class DirectLine:
         return task
 
     async def _deliver(self, send: Send) -> None:
+        message, call = send.message, self._calls.get(send.message.call_id)
         try:
             async with asyncio.timeout(SEND_DEADLINE):
-                await self._channel.send(send.person, encode_message(send.message), device=send.device)
+                if isinstance(message, Select) and call is not None:
+                    message = await call.select(message)
+                await self._channel.send(send.person, encode_message(message), device=send.device)
         except (ChannelError, TimeoutError) as error:
             logger.info("a call message (%s) was not sent", type(send.message).__name__)
             if isinstance(send.message, Offer) and self._rules is not None:

@@ -23,6 +23,7 @@ Text: TypeAlias = Annotated[str, Meta(max_length=500)]
 CallId: TypeAlias = Annotated[str, Meta(pattern=r"^[0-9a-f]{32}$")]
 DeviceName: TypeAlias = Annotated[str, Meta(min_length=1, max_length=64)]
 Hash: TypeAlias = Annotated[bytes, Meta(min_length=32, max_length=32)]
+Flight: TypeAlias = Annotated[tuple[Annotated[bytes, Meta(max_length=2048)], ...], Meta(max_length=4)]
 CandidateLines: TypeAlias = Annotated[tuple[Text, ...], Meta(max_length=64)]
 
 
@@ -42,7 +43,7 @@ class UnknownVersion(MessageError):
 class Transport(msgspec.Struct, frozen=True, kw_only=True):
     """ICE credentials, and the SHA-256 of the DTLS certificate as hex bytes with colons.
 
-    The caller is the controlling side of ICE, and the passive side of DTLS.
+    The caller is the controlling side of ICE, and the active side of DTLS.
     """
 
     ufrag: Annotated[str, Meta(pattern=r"^[A-Za-z0-9+/]{4,256}$")]
@@ -68,6 +69,8 @@ class Offer(Message, frozen=True, kw_only=True, tag="offer"):
     lifetime_ms: Annotated[int, Meta(ge=1000, le=LIFETIME_MS)] = LIFETIME_MS
     transport: Transport
     commitment: Hash
+    dtls: Flight = ()
+    """Datagrams of the DTLS handshake; they go on in `Answer` and `Select`, while ICE looks for a path."""
 
 
 class Ringing(Message, frozen=True, kw_only=True, tag="ringing"):
@@ -79,12 +82,14 @@ class Answer(Message, frozen=True, kw_only=True, tag="answer"):
 
     transport: Transport
     nonce: Hash
+    dtls: Flight = ()
 
 
 class Select(Message, frozen=True, kw_only=True, tag="select"):
     """The caller takes this device's answer, and reveals the nonce that it had committed to."""
 
     nonce: Hash
+    dtls: Flight = ()
 
 
 class AnsweredElsewhere(Message, frozen=True, kw_only=True, tag="answered-elsewhere"):

@@ -285,9 +285,9 @@ class CallRules:
 
     def _heard_talking(self, call: _Call, message: AnyMessage) -> list[Action]:
         match message:
-            case Select(nonce=nonce) if not call.outgoing and not call.selected:
+            case Select() if not call.outgoing and not call.selected:
                 call.selected = True
-                return [Selected(call.call_id, nonce)]
+                return [Selected(call.call_id, message)]
             case AnsweredElsewhere(device=device) if not call.outgoing and device != self._own.device:
                 return [self._over(call, endings.OTHER_DEVICE)]
             case Candidates():

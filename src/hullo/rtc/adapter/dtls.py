@@ -1,7 +1,8 @@
 """DTLS-SRTP for one call (RFC 5764): aiortc's handshake and keys, and a way for packets that needs no task."""
 
 import asyncio
-from collections.abc import Callable
+from collections import deque
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from typing import cast
 
@@ -16,6 +17,9 @@ from hullo.rtc.parameters import DtlsFingerprint, Setup
 
 GOODBYES = 3
 """Copies of the close_notify: nobody acknowledges it, and without it the peer waits until its consent expires."""
+
+MAX_FLIGHTS = 8
+"""DTLS datagrams that wait for a path, or for signaling to take them; the oldest are dropped, and sent again."""
 
 OnPacket = Callable[[bytes, float], None]
 
@@ -41,13 +45,22 @@ class _IcePath:
 
     def __init__(self, agent: IceAgent) -> None:
         self.copies = 1
+        self.unsent: deque[bytes] = deque(maxlen=MAX_FLIGHTS)
+        self.something_unsent = asyncio.Event()
         self._agent = agent
         self._recv = agent.recv
 
     async def _send(self, data: bytes) -> None:
         for _ in range(self.copies):
             if not self._agent.send_now(data):
-                raise ConnectionError("no way to the peer")
+                self.unsent.append(data)
+                self.something_unsent.set()
+                return
+
+    def flush(self) -> None:
+        """There is a path now."""
+        while self.unsent and self._agent.send_now(self.unsent[0]):
+            self.unsent.popleft()
 
     @property
     def role(self) -> str:
@@ -69,17 +82,43 @@ class DtlsSrtpTransport(RTCDtlsTransport):
         self.rejected = 0
         self._agent = agent
         self._wrong_fingerprint = False
+        self._fingerprints: Callable[[], tuple[DtlsFingerprint, ...]] = tuple
         agent.on_media = self._media_arrived
 
-    async def handshake(self, setup: Setup, fingerprints: tuple[DtlsFingerprint, ...]) -> None:
-        """Agree on keys with the peer whose certificate has one of these hashes. Raises `DtlsError`."""
+    async def handshake(self, setup: Setup, fingerprints: Callable[[], tuple[DtlsFingerprint, ...]]) -> None:
+        """Agree on keys with the peer whose certificate has one of these hashes. Raises `DtlsError`.
+
+        `fingerprints` is asked when the peer has shown its certificate. What is to be sent before there is a path
+        waits for `take_unsent` or `path_found`.
+        """
         self._set_role("client" if setup is Setup.ACTIVE else "server")
-        remote = [RTCDtlsFingerprint(algorithm=f.algorithm, value=f.value) for f in fingerprints]
-        await self.start(RTCDtlsParameters(fingerprints=remote))
+        self._fingerprints = fingerprints
+        unknown_yet = RTCDtlsFingerprint(algorithm="sha-256", value="")  # which no certificate has
+        await self.start(RTCDtlsParameters(fingerprints=[unknown_yet]))
         if self._wrong_fingerprint:
             raise DtlsError("the peer's certificate is not the one that its signaling announced")
         if self._state is not State.CONNECTED:
             raise DtlsError("the DTLS handshake failed")
+
+    async def take_unsent(self, wait: float) -> tuple[bytes, ...]:
+        """The datagrams that wait for a path, for signaling to carry; the first is waited for that many seconds."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(wait):
+                await self._path.something_unsent.wait()
+        unsent = tuple(self._path.unsent)
+        self._path.unsent.clear()
+        self._path.something_unsent.clear()
+        return unsent
+
+    def take_signaled(self, datagrams: Iterable[bytes]) -> None:
+        """Datagrams of the peer that signaling has carried."""
+        for datagram in datagrams:
+            if datagram and 19 < datagram[0] < 64:  # RFC 7983 7
+                self._agent.data_received(datagram, 1)
+
+    def path_found(self) -> None:
+        """Send what waits for a path."""
+        self._path.flush()
 
     def send_rtp(self, packet: bytes) -> bool:
         """Protect and send; False when there is no way to the peer (yet, or any more)."""
@@ -122,7 +161,8 @@ class DtlsSrtpTransport(RTCDtlsTransport):
 
     @override
     def _validate_peer_identity(self, remoteParameters: RTCDtlsParameters) -> None:
-        super()._validate_peer_identity(remoteParameters)
+        announced = [RTCDtlsFingerprint(algorithm=f.algorithm, value=f.value) for f in self._fingerprints()]
+        super()._validate_peer_identity(RTCDtlsParameters(fingerprints=announced))
         self._wrong_fingerprint = self._state is State.FAILED
 
     @override

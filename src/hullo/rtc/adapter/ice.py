@@ -271,6 +271,14 @@ class IceAgent(Connection):
             self._read_by_tick = None
 
     @override
+    async def recv(self) -> bytes:
+        """The next DTLS datagram, also before there is a path. Raises `ConnectionError` once the agent is closed."""
+        result = await self._queue.get()
+        if result is None:
+            raise ConnectionError("the agent is closed")
+        return result[0]
+
+    @override
     def data_received(self, data: bytes, component: int) -> None:
         """Queue a DTLS datagram for `recv`; beyond `MAX_DTLS_WAITING` it is dropped."""
         if self._queue.qsize() < MAX_DTLS_WAITING:

@@ -7,7 +7,7 @@ from msgspec import Meta
 
 VERSION = 1
 
-SIZES = (2048, 8192, 32_768)
+SIZES = (4096, 8192, 32_768)
 """Bytes of the padded plaintext; nearly every call message fits the first."""
 
 MAX_CHAIN = 1000
