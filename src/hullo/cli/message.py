@@ -1,16 +1,21 @@
-"""`hullo message`: record voice messages, and list, play, recover and export them."""
+"""`hullo message`: record voice messages, send and fetch them, and list, play, recover and export them."""
 
+import asyncio
 import os
 import shutil
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated, TypeAlias
+from typing import Annotated, Any, TypeAlias
 
 import typer
 from rich.table import Table
 
+from hullo.audio.devices.device import DeviceError
+from hullo.cli import message_mail as mail
+from hullo.cli.config import configuration
 from hullo.cli.message_io import drawn, length, record_all, sound_of, write_wav
+from hullo.cli.message_microphone import record_microphone
 from hullo.cli.show import complain, err, fail, json_line, out, plain
 from hullo.messages.encoder import Bitrate
 from hullo.messages.errors import MessageError
@@ -24,6 +29,7 @@ from hullo.messages.recorder import (
     VoiceMessageRecorder,
 )
 from hullo.messages.store import Condition, MessageStore, StoredMessage, default_folder
+from hullo.service.config import Config
 from hullo.speech.errors import SpeechError
 
 FolderOption: TypeAlias = Annotated[
@@ -33,36 +39,90 @@ JsonOption: TypeAlias = Annotated[bool, typer.Option("--json", help="print JSON,
 
 _BITRATES: dict[int, Bitrate] = {24: 24_000, 16: 16_000, 10: 10_000}
 
-message = typer.Typer(no_args_is_help=True, help="Voice messages: record, list, play, recover, export.")
+ConfigOption: TypeAlias = Annotated[Path | None, typer.Option("--config", help="the TOML file; else the default one")]
+BitrateOption: TypeAlias = Annotated[int, typer.Option(help="kbit/s: 24, 16 or 10")]
+LimitOption: TypeAlias = Annotated[float, typer.Option(min=1.0, help="seconds after which the message is full")]
+TrimOption: TypeAlias = Annotated[bool, typer.Option("--trim", help="leave out the silence at both ends")]
+
+message = typer.Typer(no_args_is_help=True, help="Voice messages: record, send, inbox, list, play, recover, export.")
 
 
 @message.command()
 def record(
-    source: Annotated[str, typer.Argument(help="a sound file, or - for raw samples on stdin")],
-    bitrate: Annotated[int, typer.Option(help="kbit/s: 24, 16 or 10")] = 24,
-    limit: Annotated[float, typer.Option(min=1.0, help="seconds after which the message is full")] = MAX_SECONDS,
-    trim: Annotated[bool, typer.Option("--trim", help="leave out the silence at both ends")] = False,
+    source: Annotated[
+        str | None, typer.Argument(help="a sound file, or - for raw samples on stdin; else the microphone")
+    ] = None,
+    bitrate: BitrateOption = 24,
+    limit: LimitOption = MAX_SECONDS,
+    trim: TrimOption = False,
     folder: FolderOption = None,
+    config: ConfigOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Record SOURCE as a voice message; Ctrl-C ends it, and keeps what came until then.
+    """Record a voice message; Ctrl-C ends it, and keeps what came until then.
 
     Raw samples are 48 kHz, mono, signed 16 bit: arecord -q -t raw -f S16_LE -r 48000 | hullo message record -
     """
-    if bitrate not in _BITRATES:
-        fail(f"{bitrate} kbit/s is not possible", "24, 16 and 10 are")
-    options = RecorderOptions(bitrate=_BITRATES[bitrate], max_seconds=limit, trim_silence=trim)
     try:
-        sound = sound_of(source)
-        now = datetime.now(UTC)
-        path = _store(folder).new_path(now)
-        described = record_all(VoiceMessageRecorder(path, options, on_event=_warn, now=now), sound)
-    except (MessageError, SpeechError) as error:
+        stored = _recorded(source, _options(bitrate, limit, trim), _store(folder), config)
+    except (MessageError, SpeechError, DeviceError) as error:
         fail(str(error))
+    if stored is not None:
+        _show_recorded(stored, as_json)
+
+
+@message.command()
+def send(
+    to: Annotated[str, typer.Argument(help="a contact, or an address that a line of the daemon takes")],
+    source: Annotated[
+        str | None, typer.Argument(help="a sound file, or a message by its name or id, or 'last'")
+    ] = None,
+    record: Annotated[bool, typer.Option("--record", help="record it from the microphone")] = False,
+    text: Annotated[str | None, typer.Option(help="words that the voice says")] = None,
+    config: ConfigOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Send a voice message, and show how far it comes; what can't be sent now is sent at the next chance."""
+    if sum((source is not None, record, text is not None)) != 1:
+        fail("what shall be sent?", "a sound file or the name of a message, --record, or --text")
+    settings = configuration(config)
+    store = MessageStore(settings.messages.folder)
+    try:
+        what = _to_be_sent(source, store, settings) if text is None else {"text": text}
+        sent = asyncio.run(mail.send(settings, to, what))
+    except (*mail.ERRORS, DeviceError) as error:
+        fail(str(error), getattr(error, "hint", ""))
     if as_json:
-        json_line(StoredMessage(path=path, condition=Condition.FINISHED, metadata=described))
+        json_line(sent)
     else:
-        out.print(f"{plain(str(path))}  {length(described.duration)}  [dim]{drawn(described)}[/dim]", soft_wrap=True)
+        out.print(f"{sent['delivery']} to [bold]{plain(sent['peer'])}[/bold], {length(sent['duration'])}")
+
+
+@message.command()
+def inbox(
+    wait: Annotated[float, typer.Option(min=0.1, help="seconds to wait for more after the last one")] = 3.0,
+    config: ConfigOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Fetch the voice messages that wait for you, and send what waits to be sent."""
+    found: list[dict[str, Any]] = []
+
+    def tell(one: dict[str, Any]) -> None:
+        found.append(one)
+        if as_json:
+            json_line(one)
+        else:
+            words = f"  {plain(one['transcript'])}" if one["transcript"] else ""
+            out.print(
+                f"{plain(Path(one['path']).name)}  {length(one['duration'])}  [bold]{plain(one['peer'])}[/bold]{words}"
+            )
+
+    try:
+        asyncio.run(mail.fetch(configuration(config), wait, tell))
+    except mail.ERRORS as error:
+        fail(str(error), getattr(error, "hint", ""))
+    if not found and not as_json:
+        out.print("nothing new")
 
 
 @message.command("list")
@@ -150,6 +210,47 @@ def export(
     except OSError as error:
         fail(f"{to} can't be written: {error.strerror}")
     out.print(f"{plain(str(to))}: {to.stat().st_size} bytes", soft_wrap=True)
+
+
+def _options(bitrate: int, limit: float, trim: bool) -> RecorderOptions:
+    if bitrate not in _BITRATES:
+        fail(f"{bitrate} kbit/s is not possible", "24, 16 and 10 are")
+    return RecorderOptions(bitrate=_BITRATES[bitrate], max_seconds=limit, trim_silence=trim)
+
+
+def _recorded(
+    source: str | None, options: RecorderOptions, store: MessageStore, config: Path | None
+) -> StoredMessage | None:
+    """A new message; None if whoever recorded it thought better of it."""
+    if source is None:
+        return asyncio.run(record_microphone(configuration(config).audio, store, options))
+    sound = sound_of(source)
+    now = datetime.now(UTC)
+    path = store.new_path(now)
+    described = record_all(VoiceMessageRecorder(path, options, on_event=_warn, now=now), sound)
+    return StoredMessage(path=path, condition=Condition.FINISHED, metadata=described)
+
+
+def _to_be_sent(source: str | None, store: MessageStore, settings: Config) -> dict[str, str]:
+    """What `message.send` takes: a file, or a message that is there or is recorded now."""
+    if source is not None and Path(source).is_file():
+        return {"path": str(Path(source).absolute())}
+    if source is not None:
+        stored: StoredMessage | None = store.find(source)
+    else:
+        stored = asyncio.run(record_microphone(settings.audio, store, settings.messages.options()))
+    if stored is None or stored.metadata is None:
+        fail("there is nothing to send")
+    return {"message_id": stored.metadata.id}
+
+
+def _show_recorded(stored: StoredMessage, as_json: bool) -> None:
+    if as_json:
+        json_line(stored)
+    elif stored.metadata is not None:
+        described = stored.metadata
+        picture = f"[dim]{drawn(described)}[/dim]"
+        out.print(f"{plain(str(stored.path))}  {length(described.duration)}  {picture}", soft_wrap=True)
 
 
 def _store(folder: Path | None) -> MessageStore:

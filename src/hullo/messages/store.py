@@ -25,7 +25,9 @@ _HEADERS: Final = 200
 
 
 def default_folder() -> Path:
-    """`$XDG_DATA_HOME/hullo/messages`, or `~/.local/share/hullo/messages`."""
+    """`$HULLO_MESSAGES`, else `$XDG_DATA_HOME/hullo/messages`, or `~/.local/share/hullo/messages`."""
+    if named := os.environ.get("HULLO_MESSAGES"):
+        return Path(named)
     home = os.environ.get("XDG_DATA_HOME")
     return (Path(home) if home else Path.home() / ".local" / "share") / "hullo" / "messages"
 

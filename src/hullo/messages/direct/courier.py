@@ -4,9 +4,10 @@ import asyncio
 
 from hullo.lines.direct.channel import Device, PostalChannel
 from hullo.lines.direct.letters import Letter, Receipt, VoiceMessage
-from hullo.lines.direct.line import PREFIX, DirectLine
+from hullo.lines.direct.line import PREFIX
 from hullo.messages.courier import TellEvent
 from hullo.messages.direct.fetching import Fetching
+from hullo.messages.direct.letter_line import Letters
 from hullo.messages.direct.moving import Patience
 from hullo.messages.direct.receipts import Receipts
 from hullo.messages.direct.sending import Sending
@@ -22,7 +23,7 @@ class DirectCourier:
 
     def __init__(
         self,
-        line: DirectLine,
+        line: Letters,
         channel: PostalChannel,
         store: MessageStore,
         tell: TellEvent,

@@ -1,0 +1,52 @@
+"""The direct line of a program that only sends and receives voice messages: no call rings at it."""
+
+import logging
+from typing import Protocol
+
+from hullo.lines.direct.channel import Device, Notice, OnNotice, PostalChannel
+from hullo.lines.direct.letters import is_letter, parse_letter
+from hullo.lines.direct.line import PREFIX, OnLetter
+from hullo.lines.direct.messages import MessageError
+from hullo.lines.direct.people import People
+
+logger = logging.getLogger(__name__)
+
+
+class Letters(Protocol):
+    """What a courier needs of a direct line."""
+
+    name: str
+    on_letter: OnLetter
+
+    def claims(self, to: str) -> bool:
+        """Whether `to` can be somebody on it."""
+
+
+class LetterLine:
+    """Implements `Letters`. What devices say about calls is left unanswered, as if this one were away."""
+
+    def __init__(self, channel: PostalChannel, people: People, on_notice: OnNotice) -> None:
+        self.name = "direct"
+        self.on_letter: OnLetter = _ignore
+        self._channel = channel
+        self._people = people
+        self._tell = on_notice
+
+    def claims(self, to: str) -> bool:
+        """See `Letters.claims`."""
+        return to.startswith(PREFIX) or self._people.knows(to)
+
+    async def run(self) -> None:
+        """Keep the channel open until cancelled."""
+        await self._channel.run(self._arrived, self._tell)
+
+    def _arrived(self, sender: Device, data: bytes) -> None:
+        if not is_letter(data):
+            return
+        try:
+            self.on_letter(sender, parse_letter(data))
+        except MessageError as error:
+            self._tell(Notice(kind="malformed", person=sender.person, detail=f"{sender.person}: {error}"))
+
+
+def _ignore(sender: Device, letter: object) -> None: ...
