@@ -8,6 +8,7 @@ import typer
 
 COMMANDS = (
     "serve",
+    "phone",
     "call",
     "answer",
     "say",

@@ -1,8 +1,6 @@
 """`hullo contacts`: whom you call, who may ring, and whose keys you have compared."""
 
 import asyncio
-import platform
-import re
 from pathlib import Path
 from typing import Annotated, Any, TypeAlias
 
@@ -16,7 +14,7 @@ from hullo.daemon_client import DaemonClient, DaemonError
 from hullo.lines.direct.private.desk import Change, DeskError
 from hullo.lines.direct.private.errors import PrivateUnavailable
 from hullo.lines.direct.private.invite import InviteError, is_invite, parse_invite
-from hullo.lines.direct.private.opening import create_keys, open_private
+from hullo.lines.direct.private.opening import create_keys, machine_name, open_private
 from hullo.lines.direct.private.vault import VaultError, VaultInUse
 from hullo.service.config import Config
 
@@ -51,9 +49,8 @@ def init(
 ) -> None:
     """Make the keys of this device. They never leave it."""
     settings = configuration(config)
-    own = device or re.sub(r"[^A-Za-z0-9._-]", "", platform.node())[:32] or "device"
     try:
-        create_keys(settings.direct, name, own)
+        create_keys(settings.direct, name, device or machine_name())
     except (PrivateUnavailable, VaultError, ValueError, OSError) as error:
         fail(str(error))
     out.print(f"you are [bold]{plain(name)}[/bold]; the keys are in {plain(str(settings.direct.directory))}")
@@ -89,7 +86,7 @@ def add(
         invite = parse_invite(name)
     except InviteError as error:
         fail(str(error))
-    if not {*invite.rendezvous} & {*settings.direct.rendezvous}:
+    if set(invite.rendezvous).isdisjoint(settings.direct.rendezvous):
         fail(
             f"{invite.person} is at another rendezvous, {', '.join(invite.rendezvous)}",
             "both of you need the same: [direct] rendezvous",

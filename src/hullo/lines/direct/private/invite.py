@@ -30,6 +30,10 @@ class Invite:
     key: bytes
     rendezvous: tuple[str, ...]
 
+    def meets(self, other: "Invite") -> bool:
+        """Whether both are at the same rendezvous, as far as their lists of nodes tell."""
+        return not {*self.rendezvous}.isdisjoint(other.rendezvous)
+
     def __str__(self) -> str:
         key = base64.urlsafe_b64encode(self.key).rstrip(b"=").decode()
         nodes = ",".join(node.removeprefix(_SECURE) for node in self.rendezvous)

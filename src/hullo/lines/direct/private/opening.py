@@ -1,9 +1,12 @@
 """From the configuration to a channel that works, or to one clear reason why not."""
 
+import platform
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.util import find_spec
+from typing import Final
 
 import msgspec
 
@@ -22,6 +25,9 @@ if find_spec("x3dh") is not None and find_spec("doubleratchet") is not None:
     HAS_PROTOCOLS = True
 else:
     HAS_PROTOCOLS = False
+
+
+_DEVICE: Final = "device"
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,9 +64,19 @@ def create_keys(config: DirectConfig, person: str, device: str) -> None:
     except msgspec.ValidationError:
         raise ValueError("names have 1 to 32 letters (small ones), digits, dots, hyphens and underscores") from None
     with _vault(config) as vault:
-        if vault.read("device") is not None:
+        if vault.read(_DEVICE) is not None:
             raise PrivateUnavailable(f"{config.directory} has keys already: hullo contacts me shows them")
         Sessions.create(vault, Device(person, device))
+
+
+def machine_name() -> str:
+    """A name for this device: that of the machine, as far as a device may be called so."""
+    return re.sub(r"[^A-Za-z0-9._-]", "", platform.node())[:32] or "device"
+
+
+def has_keys(config: DirectConfig) -> bool:
+    """Whether `create_keys` was done."""
+    return (config.directory / _DEVICE).exists()
 
 
 def _vault(config: DirectConfig) -> Vault:

@@ -1,0 +1,1 @@
+"""The phone in the terminal: a client of the daemon, for people."""

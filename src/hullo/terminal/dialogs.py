@@ -1,0 +1,105 @@
+"""The windows in front of the phone: a question, a menu, and the devices."""
+
+from collections.abc import Callable, Sequence
+from typing import ClassVar
+
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Vertical
+from textual.content import Content
+from textual.screen import ModalScreen
+from textual.widgets import Input, OptionList, Static
+from textual.widgets.option_list import Option
+
+from hullo.terminal.menus import Choice
+
+
+class Question(ModalScreen[str]):
+    """Asks for a line of text; gives it, or an empty one when the person does not want to."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "give_up", priority=True)]
+
+    def __init__(self, title: str, text: str) -> None:
+        super().__init__()
+        self._title = title
+        self._text = text
+
+    def compose(self) -> ComposeResult:
+        with Vertical(classes="window") as window:
+            window.border_title = self._title
+            yield Static(Content(self._text))
+            yield Input(compact=True)
+            yield Static("Enter: done   Esc: leave it", classes="hint")
+
+    def on_input_submitted(self, event: Input.Submitted) -> None:
+        """Enter."""
+        self.dismiss(event.value.strip())
+
+    def action_give_up(self) -> None:
+        """Escape."""
+        self.dismiss("")
+
+
+class Menu(ModalScreen[str]):
+    """Shows a text and choices; gives the action of the one that is chosen, or an empty one."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape,q", "give_up")]
+
+    def __init__(self, title: str, text: str, choices: Sequence[Choice]) -> None:
+        super().__init__()
+        self._title = title
+        self._text = text
+        self._choices = choices
+
+    def compose(self) -> ComposeResult:
+        with Vertical(classes="window") as window:
+            window.border_title = self._title
+            yield Static(Content(self._text), id="text")
+            yield OptionList(*(Option(Content(choice.text)) for choice in self._choices), compact=True)
+            yield Static("Up, Down, Enter: choose   Esc: close", classes="hint")
+
+    def on_option_list_option_selected(self, event: OptionList.OptionSelected) -> None:
+        """Enter."""
+        self.chosen(self._choices[event.option_index].action)
+
+    def chosen(self, action: str) -> None:
+        """What a choice does."""
+        self.dismiss(action)
+
+    def action_give_up(self) -> None:
+        """Escape."""
+        self.dismiss("")
+
+
+class LiveMenu(Menu):
+    """A menu that stays open after a choice, whose text and choices may change meanwhile."""
+
+    def __init__(
+        self,
+        title: str,
+        text: Callable[[], str],
+        choices: Callable[[], Sequence[Choice]],
+        on_choice: Callable[[str], None],
+    ) -> None:
+        super().__init__(title, text(), choices())
+        self._live_text = text
+        self._live_choices = choices
+        self._on_choice = on_choice
+
+    def chosen(self, action: str) -> None:
+        """Do it, and stay."""
+        if action:
+            self._on_choice(action)
+        else:
+            self.dismiss("")
+
+    def refresh_content(self) -> None:
+        """Show what is true now."""
+        self.query_one("#text", Static).update(Content(self._live_text()))
+        choices = self._live_choices()
+        if choices != self._choices:
+            self._choices = choices
+            options = self.query_one(OptionList)
+            marked = options.highlighted
+            options.set_options(Option(Content(choice.text)) for choice in choices)
+            options.highlighted = marked

@@ -1,0 +1,139 @@
+"""The screen at 80x24 and smaller, with keys pressed; the session behind it is real, and so is its server."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Callable
+
+import pytest
+from textual.pilot import Pilot
+from textual.widgets import OptionList, Static
+
+from hullo.service.history import CallHistory
+from hullo.terminal.app import PhoneApp
+from hullo.terminal.own_daemon import OwnDaemon
+from hullo.terminal.session import Session
+from tests.service.socket_client import Running, running
+
+SIZES = [(80, 24), (60, 16), (200, 60)]
+
+
+class Screen:
+    """What somebody sees and presses."""
+
+    def __init__(self, app: PhoneApp, pilot: Pilot[str], service: Running) -> None:
+        self.app = app
+        self.service = service
+        self.press = pilot.press
+        self.resize = pilot.resize_terminal
+
+    def text(self, name: str) -> str:
+        """What a part of the screen says."""
+        return str(self.app.screen_stack[0].query_one(f"#{name}", Static).render())
+
+    def lines(self, name: str) -> list[str]:
+        """What a list on the screen says."""
+        options = self.app.screen_stack[0].query_one(f"#{name}", OptionList)
+        return [str(options.get_option_at_index(index).prompt) for index in range(options.option_count)]
+
+    def fits(self, rows: int) -> bool:
+        """Whether what matters in a call is within so many rows, and the keys are in the last."""
+        regions = [self.app.screen.query_one(f"#{name}").region for name in ("header", "call", "keys")]
+        return all(region.height > 0 and region.bottom <= rows for region in regions) and regions[-1].bottom == rows
+
+    async def until(self, what: Callable[[], object]) -> None:
+        """Wait until `what` is true, but not for long."""
+        async with asyncio.timeout(20):
+            while not what():
+                await asyncio.sleep(0.02)
+
+    async def says(self, name: str, text: str) -> None:
+        """Wait until a part of the screen says `text`."""
+        await self.until(lambda: text in self.text(name))
+
+
+@contextlib.asynccontextmanager
+async def phone(size: tuple[int, int] = (80, 24)) -> AsyncIterator[Screen]:
+    async with running(history=CallHistory(10)) as service, OwnDaemon(service.path, ["false"]) as daemon:
+        session = Session(daemon)
+        app = PhoneApp(session)
+        async with asyncio.TaskGroup() as tasks, app.run_test(size=size) as pilot:
+            connected = tasks.create_task(session.run())
+            screen = Screen(app, pilot, service)
+            await screen.says("header", "can be called")
+            yield screen
+            connected.cancel()
+
+
+@pytest.mark.parametrize("size", SIZES)
+async def test_a_call_by_keys(size: tuple[int, int]) -> None:
+    async with phone(size) as screen:
+        screen.service.line.ring("ann")
+        await screen.says("call", "CALLS YOU")
+        assert "a answer" in screen.text("keys")
+        await screen.press("a")
+        await screen.says("call", "talking")
+        await screen.press("m")
+        await screen.says("sound", "you are MUTED")
+        await screen.press("h")
+        await screen.says("call", "over: you hung up")
+
+
+async def test_somebody_is_called_by_their_name_and_again_from_the_history() -> None:
+    async with phone() as screen:
+        await screen.press("c", *"loop:bob", "enter")
+        await screen.says("call", "talking")
+        await screen.press("h")
+        await screen.until(lambda: [line[:11] for line in screen.lines("history")] == ["to loop:bob"])
+        await screen.press("r")
+        await screen.says("call", "talking")
+        await screen.press("h")
+        await screen.until(lambda: len(screen.lines("history")) == 2)
+        await screen.press("tab", "down", "enter")
+        await screen.says("call", "talking")
+
+
+async def test_quitting_in_a_call_is_asked_for() -> None:
+    async with phone() as screen:
+        await screen.press("c", *"loop:bob", "enter")
+        await screen.says("call", "talking")
+        await screen.press("q", "enter")
+        await screen.says("call", "talking")
+        await screen.press("q", "down", "enter")
+        await screen.until(lambda: not screen.app.is_running)
+        assert screen.app.return_value == ""
+
+
+async def test_ctrl_c_leaves_at_once_whatever_is_open() -> None:
+    async with phone() as screen:
+        await screen.press("c", "x", "ctrl+c")
+        await screen.until(lambda: not screen.app.is_running)
+
+
+@pytest.mark.parametrize("size", SIZES)
+async def test_windows_open_and_close_and_fit(size: tuple[int, int]) -> None:
+    async with phone(size) as screen:
+        for key in ("question_mark", "s", "plus", "x", "c"):
+            await screen.press(key)
+            await screen.until(lambda: len(screen.app.screen_stack) == 2)
+            assert screen.app.screen.query_one(".window").region.bottom <= size[1]
+            await screen.press("escape")
+            await screen.until(lambda: len(screen.app.screen_stack) == 1)
+        await screen.press("i")
+        await screen.says("notice", "you have no invite")
+        await screen.press("v")
+        await screen.says("notice", "no contact is marked")
+
+
+async def test_a_resize_in_mid_call_keeps_the_call_and_its_keys_in_sight() -> None:
+    async with phone() as screen:
+        await screen.press("c", *"loop:bob", "enter")
+        await screen.says("call", "talking")
+        for columns, rows in ((40, 12), (120, 40), (80, 24)):
+            await screen.resize(columns, rows)
+            await screen.until(lambda rows=rows: screen.fits(rows))  # type: ignore[misc]
+
+
+async def test_an_invite_that_is_none_is_refused_in_words() -> None:
+    async with phone() as screen:
+        await screen.press("plus", *"hullo:bob", "enter")
+        await screen.says("notice", "! that is no invite")
