@@ -140,7 +140,12 @@ def _private_line(config: DirectConfig, exchange: Exchange, ice: IceOptions) -> 
     try:
         with open_private(config) as private:
             yield DirectLine(
-                private.channel, private.book, clock=exchange.clock, ice=ice, on_notice=exchange.direct_notice
+                private.channel,
+                private.book,
+                clock=exchange.clock,
+                ice=ice,
+                on_notice=exchange.direct_notice,
+                missed=private.missed,
             )
     except VaultError as error:
         raise PrivateUnavailable(str(error)) from error

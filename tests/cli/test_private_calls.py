@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from hullo.lines.direct.actions import MissedCall
 from hullo.lines.direct.private.desk import Change
 from hullo.lines.direct.private.opening import create_keys, open_private
 from hullo.service.config import Config, load_config
@@ -116,3 +117,16 @@ def test_a_node_whose_redis_is_not_there_does_not_start() -> None:
     assert refused.returncode == 1
     assert "the Redis of --redis can't be reached" in refused.stderr
     assert "no address of a Redis" in run("rendezvous", "--redis", "http://example.org").stderr
+
+
+def test_missed_calls_are_listed_and_forgotten(tmp_path: Path) -> None:
+    bob, bobs = person(tmp_path, "bob", "ws://127.0.0.1:9/rendezvous")
+    assert run("contacts", "missed", "--config", bob).stdout == "no missed calls\n"
+    with open_private(bobs.direct) as private:
+        private.missed.append(MissedCall(person="alice", at=1.7e9, why="the caller gave up"))
+    assert "1 missed" in run("contacts", "--config", bob).stdout
+    with process("serve", "--config", bob, stream="stderr", until="ready"):
+        listed = run("contacts", "missed", "--clear", "--config", bob).stdout
+    assert "alice" in listed
+    assert "the caller gave up" in listed
+    assert run("contacts", "missed", "--config", bob).stdout == "no missed calls\n"

@@ -1,6 +1,7 @@
 """`hullo contacts`: whom you call, who may ring, and whose keys you have compared."""
 
 import asyncio
+from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any, TypeAlias
 
@@ -37,8 +38,8 @@ def everybody(context: typer.Context, config: ConfigOption = None, as_json: Json
         json_line(found)
         return
     out.print(_table(found["contacts"]) if found["contacts"] else "no contacts yet: hullo contacts add NAME")
-    for missed in found["missed"]:
-        out.print(f"missed: [bold]{plain(missed['person'])}[/bold], {plain(missed['why'])}")
+    if found["missed"]:
+        out.print(f"{len(found['missed'])} missed: hullo contacts missed")
 
 
 @contacts.command()
@@ -66,6 +67,27 @@ def me(config: ConfigOption = None, as_json: JsonOption = False) -> None:
         out.print(f"{plain(own['person'])} on {plain(own['device'])}: {own['key']}", soft_wrap=True)
         if own["invite"] is not None:
             out.print(f"your invite: {plain(own['invite'])}", soft_wrap=True)
+
+
+@contacts.command()
+def missed(
+    config: ConfigOption = None,
+    clear: Annotated[bool, typer.Option("--clear", help="and forget them")] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Show the calls that nobody took, the latest last."""
+    settings = configuration(config)
+    calls = _ask(settings, "contact.list")["missed"]
+    if clear:
+        _ask(settings, "contact.clear_missed")
+    if as_json:
+        json_line(calls)
+        return
+    for call in calls:
+        when = datetime.fromtimestamp(call["at"]).astimezone()
+        out.print(f"{when:%Y-%m-%d %H:%M}  [bold]{plain(call['person'])}[/bold]  {plain(call['why'])}")
+    if not calls:
+        out.print("no missed calls")
 
 
 @contacts.command()
@@ -141,10 +163,12 @@ def _ask(settings: Config, method: str, **params: Any) -> Any:
     """Ask the daemon if it runs, for it holds the keys then; else look for ourselves."""
     try:
         with open_private(settings.direct) as private:
+            if method == "contact.clear_missed":
+                private.missed.clear()
             if params:
                 private.desk.change(params["person"], Change(params["change"]), params["key"])
             own, people = msgspec.to_builtins(private.desk.own), msgspec.to_builtins(private.desk.contacts())
-            return {"own": own, "contacts": people, "missed": []}
+            return {"own": own, "contacts": people, "missed": msgspec.to_builtins(list(private.missed))}
     except VaultInUse:
         return _ask_daemon(settings.rpc.socket, method, params)
     except (PrivateUnavailable, VaultError, DeskError, OSError) as error:

@@ -224,6 +224,7 @@ def _direct_line(config: Config, private: Private, exchange: Exchange) -> Direct
         ice=config.ice.options(),
         most_calls=config.direct.calls_at_once,
         on_notice=exchange.direct_notice,
+        missed=private.missed,
     )
 
 

@@ -1,14 +1,14 @@
 """What a method is: a name, what it takes and gives, and the function that does it."""
 
 import inspect
-from collections.abc import Awaitable, Callable, Collection
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
 
 import msgspec
 
 from hullo.call.switchboard import Switchboard
-from hullo.lines.direct.actions import MissedCall
+from hullo.lines.direct.missed import MissedCalls
 from hullo.lines.direct.private.desk import Desk
 from hullo.messages.messenger import Messenger
 from hullo.service import rpc
@@ -25,7 +25,7 @@ class Contacts:
     """The contact book of the direct line, and the calls that it missed."""
 
     desk: Desk
-    missed: Collection[MissedCall]
+    missed: MissedCalls
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

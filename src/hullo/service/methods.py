@@ -260,6 +260,13 @@ async def clear_history(service: Service, params: Nothing) -> list[PastCall]:
     return service.history.calls()
 
 
+async def clear_missed(service: Service, params: Nothing) -> ContactsResult:
+    """Forget the missed calls of the direct line."""
+    contacts = _contacts(service)
+    contacts.missed.clear()
+    return _contacts_result(contacts)
+
+
 async def list_lines(service: Service, params: Nothing) -> list[LineStatus]:
     """The lines, and whether they can place and take calls."""
     return service.switchboard.line_statuses()
@@ -336,6 +343,7 @@ _TABLE: tuple[Method[Any], ...] = (
         change_contact,
         (ErrorCode.NO_CONTACTS, ErrorCode.CONTACT_REFUSED),
     ),
+    Method("contact.clear_missed", Nothing, ContactsResult, clear_missed, (ErrorCode.NO_CONTACTS,)),
     Method("history.list", Nothing, list[PastCall], list_history),
     Method("history.clear", Nothing, list[PastCall], clear_history),
     *AUDIO_METHODS,

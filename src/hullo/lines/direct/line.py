@@ -14,7 +14,6 @@ from hullo.lines.direct.actions import (
     Answered,
     Found,
     Missed,
-    MissedCall,
     Notify,
     Over,
     PeerReady,
@@ -39,6 +38,7 @@ from hullo.lines.direct.messages import (
     encode_message,
     parse_message,
 )
+from hullo.lines.direct.missed import MissedCalls
 from hullo.lines.direct.people import People
 from hullo.lines.direct.rules import CallRules
 from hullo.lines.line import CallFailed, Ending, EndReason, LineStatus, OnOffer, OnRinging
@@ -54,7 +54,6 @@ MAX_SENDING = 256
 SEND_DEADLINE = 10.0
 FAREWELL = 2.0
 """Seconds that telling the peer of the end may take."""
-MAX_MISSED = 100
 MAX_NOTICES = 100
 
 _LOOK_EVERY = 0.02
@@ -84,10 +83,11 @@ class DirectLine:
         most_calls: int = 1,
         patience: float = 3.0,
         on_notice: OnNotice = lambda notice: None,
+        missed: MissedCalls | None = None,
         wall: Callable[[], float] = time.time,
     ) -> None:
         self.name = name
-        self.missed: deque[MissedCall] = deque(maxlen=MAX_MISSED)
+        self.missed = MissedCalls() if missed is None else missed
         """Calls that nobody took, the latest last."""
         self.notices: deque[Notice] = deque(maxlen=MAX_NOTICES)
         self.on_letter: OnLetter = _ignore_letter

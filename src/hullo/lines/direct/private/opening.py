@@ -11,6 +11,7 @@ from typing import Final
 import msgspec
 
 from hullo.lines.direct.channel import Device
+from hullo.lines.direct.missed import MissedCalls
 from hullo.lines.direct.private.book import ContactBook
 from hullo.lines.direct.private.desk import Desk
 from hullo.lines.direct.private.errors import PrivateUnavailable
@@ -37,6 +38,7 @@ class Private:
     channel: "PrivateChannel"
     book: ContactBook
     desk: Desk
+    missed: MissedCalls
     vault: Vault
     """Further files of the same person, as the history of calls, are kept in there."""
 
@@ -49,7 +51,7 @@ def open_private(config: DirectConfig) -> Iterator[Private]:
         book = ContactBook(vault, strangers=config.strangers)
         sessions = Sessions(vault, book)
         desk = Desk(sessions.own, sessions.identity.public, book, config.rendezvous)
-        yield Private(PrivateChannel(config.rendezvous, sessions, book), book, desk, vault)
+        yield Private(PrivateChannel(config.rendezvous, sessions, book), book, desk, MissedCalls(vault), vault)
 
 
 def create_keys(config: DirectConfig, person: str, device: str) -> None:
