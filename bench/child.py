@@ -67,7 +67,7 @@ async def child(
 
     `core` is the one that it is kept on, and `first` lets it go before all else there, if the system permits.
     """
-    arguments = json.dumps({**options, "core": core, "first": first})
+    arguments = json.dumps({**options, "core": core, "first": first, "parent": os.getpid()})
     process = await asyncio.create_subprocess_exec(
         sys.executable,
         "-m",

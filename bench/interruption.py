@@ -1,147 +1,28 @@
-"""Does the agent stop when it is interrupted, and only then? In virtual time, over both directions of a media path.
+"""Does the agent stop when it is interrupted, and only then? In virtual time, on the waveform at the person's ear."""
 
-Measured on the waveform at the person's ear. The person's device gives back an echo where that is asked for.
-"""
-
-import asyncio
 from collections.abc import Iterator, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import cycle, islice
-from typing import Self
 
 import numpy as np
 
 from bench import people
+from bench.conversation import FAR, NEAR, Conversation, Setting
 from bench.result import Result, Target, quantile
-from hullo.media.netsim import Network, NetworkProfile
+from bench.turn_voices import check_voices
 from hullo.media.pcm import FRAME_SAMPLES, FRAME_SECONDS, SAMPLE_RATE, Pcm
-from hullo.media.receiver import Receiver
-from hullo.media.sender import Sender
-from hullo.speech.events import Interrupted, Paused, QueueEvent, Resumed
-from hullo.speech.interruption.barge_in import BargeIn
+from hullo.speech.events import Interrupted, Paused, Resumed
 from hullo.speech.interruption.decision import InterruptionSettings
 from hullo.speech.listening.vad import SileroModel
-from hullo.speech.speaking.queue import SpeechQueue
 
-ONE_WAY = 0.01
-"""Seconds that a packet takes; the person's network adds its own time to the figures, twice."""
-_PROFILE = NetworkProfile(delay=ONE_WAY, jitter=0.002)
-_DEVICE_PHASE = 0.0073
-_DEVICE_SECONDS = 0.04
 _AUDIBLE = 32768 * 10 ** (-45 / 20)
+_STOPS = (0.2, 0.3, 0.4, 0.5)
+"""Seconds of a voice until the agent is silent, beside the default."""
 _AGENT = (
     "We have a table at seven and another one at nine. The kitchen is open until eleven. There is a garden behind the "
     "house, where you can sit when the weather is fine. Dogs are welcome. Please tell me how many people will come, "
     "and whether somebody eats no meat, so that we can prepare something nice for everybody who comes to dinner."
 )
-
-
-class Conversation:
-    """An agent and a person. `ear` and `said_at` are what the person heard and when each of its frames was played."""
-
-    def __init__(
-        self, model: SileroModel, *, seed: int, tells_words: bool = True, echo_db: float | None = None
-    ) -> None:
-        self.now = 0.0
-        self.events: list[tuple[float, QueueEvent]] = []
-        self.ear: list[Pcm] = []
-        self.queue = SpeechQueue(
-            people.LocalVoice(tells_words=tells_words),
-            lambda event: self.events.append((self.now, event)),
-            clock=lambda: self.now,
-        )
-        self.barge_in = BargeIn(self.queue, model, InterruptionSettings(), lambda: 0.0)
-        self._rng = np.random.default_rng(seed)
-        self._down = _Way(seed)
-        self._up = _Way(seed + 1)
-        self._mouth = np.zeros(0, dtype=np.int16)
-        self._echo = _Echo(echo_db, self._rng) if echo_db is not None else None
-        self._running: asyncio.Task[None] | None = None
-
-    async def __aenter__(self) -> Self:
-        self._running = asyncio.create_task(self.queue.run())
-        return self
-
-    async def __aexit__(self, *_: object) -> None:
-        assert self._running is not None
-        self._running.cancel()
-        with suppress(asyncio.CancelledError):
-            await self._running
-
-    def person_says(self, sound: Pcm) -> float:
-        """The person begins with the next frame; the time of the first sample at its mouth."""
-        self._mouth = sound
-        return self.now + _DEVICE_PHASE
-
-    async def run(self, seconds: float) -> None:
-        """Let so much time pass."""
-        for _ in range(round(seconds / FRAME_SECONDS)):
-            await asyncio.sleep(0)
-            self._tick()
-        await asyncio.sleep(0)
-
-    def of(self, kind: type[QueueEvent]) -> list[tuple[float, QueueEvent]]:
-        """The events of one kind, with their times."""
-        return [(at, event) for at, event in self.events if isinstance(event, kind)]
-
-    def _tick(self) -> None:
-        self.now += FRAME_SECONDS
-        heard = self._up.receive(self.now)
-        self.barge_in.hear(heard, self.now)
-        frame = self.queue.next_frame(self.now)
-        self.barge_in.said(frame)
-        self._down.send(np.zeros(FRAME_SAMPLES, dtype=np.int16) if frame is None else frame, self.now)
-        # The person's device, whose clock ticks a third of a frame later.
-        device = self.now + _DEVICE_PHASE
-        self.ear.append(self._down.receive(device))
-        self._up.send(self._person(self.ear[-1]), device)
-
-    def _person(self, heard: Pcm) -> Pcm:
-        mouth, self._mouth = self._mouth[:FRAME_SAMPLES], self._mouth[FRAME_SAMPLES:]
-        sound = self._rng.normal(0, 15, FRAME_SAMPLES)
-        sound[: len(mouth)] += mouth
-        if self._echo is not None:
-            sound += self._echo.of(heard)
-        return np.clip(sound, -32768, 32767).astype(np.int16)
-
-
-class _Way:
-    """One direction of the media path."""
-
-    def __init__(self, seed: int) -> None:
-        self._sender = Sender(ssrc=seed + 1, first_sequence=0, first_timestamp=0, complexity=2)
-        self._receiver = Receiver()
-        self._network = Network(_PROFILE, seed=seed)
-
-    def send(self, frame: Pcm, now: float) -> None:
-        packet = self._sender.push(frame, now)
-        if packet is not None:
-            self._network.send(packet, now)
-
-    def receive(self, now: float) -> Pcm:
-        for arrival, packet in self._network.receive(now):
-            self._receiver.feed(packet, arrival)
-        return self._receiver.pull(now)
-
-
-class _Echo:
-    """A loudspeaker, a room with 150 ms of reverberation, and a microphone."""
-
-    def __init__(self, decibels: float, rng: np.random.Generator) -> None:
-        tail = rng.normal(size=int(0.15 * SAMPLE_RATE)) * np.exp(-np.arange(int(0.15 * SAMPLE_RATE)) / 1920) * 0.01
-        tail[0] = 1.0
-        delay = np.zeros(int(_DEVICE_SECONDS * SAMPLE_RATE))
-        self._response = np.concatenate([delay, tail / np.sqrt(np.sum(np.square(tail)))]) * 10 ** (decibels / 20)
-        self._before = np.zeros(len(self._response) + FRAME_SAMPLES)
-
-    def of(self, played: Pcm) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
-        """What the microphone gets of it in the next frame."""
-        self._before = np.concatenate([self._before[FRAME_SAMPLES:], played.astype(np.float64)])
-        size = len(self._before)
-        spectrum = np.fft.rfft(self._before) * np.fft.rfft(self._response, size)
-        echo: np.ndarray[tuple[int], np.dtype[np.float64]] = np.fft.irfft(spectrum, size)[-FRAME_SAMPLES:]
-        return echo
 
 
 @dataclass
@@ -155,10 +36,10 @@ class Outcome:
     right_words: list[bool] = field(default_factory=list)
 
 
-async def outcome(model: SileroModel, sound: Pcm, *, seed: int, tells_words: bool = True) -> Outcome:
+async def outcome(model: SileroModel, sound: Pcm, setting: Setting, *, seed: int) -> Outcome:
     """The agent speaks, the person makes this sound in the middle of it."""
     rng = np.random.default_rng(seed)
-    async with Conversation(model, seed=seed, tells_words=tells_words) as conversation:
+    async with Conversation(model, setting, seed=seed) as conversation:
         conversation.queue.say(_AGENT)
         await conversation.run(float(rng.uniform(1.5, 6.0)))
         began = conversation.person_says(sound)
@@ -190,7 +71,8 @@ def _right_words(conversation: Conversation) -> Iterator[bool]:
     for (_, cut), (at, _), (until, _) in zip(paused, conversation.of(Resumed), paused[1:], strict=False):
         assert isinstance(cut, Paused)
         place = _place_of(heard[round(at * SAMPLE_RATE) : round(until * SAMPLE_RATE)], sound)
-        expected = max((begin for begin in begins if begin <= cut.heard_ms / 1000), default=0.0)
+        sent = cut.heard_ms / 1000 + conversation.heard_delay
+        expected = max((begin for begin in begins if begin <= sent), default=0.0)
         yield abs(place - expected) <= 0.06
 
 
@@ -224,13 +106,13 @@ def _place_of(heard: Pcm, sound: Pcm) -> float:
 async def minutes(model: SileroModel, minutes: float, *, echo_db: float | None, seed: int) -> dict[str, float]:
     """The agent talks all the time, in a noisy room or with its own echo: how often did it pause, and stop?"""
     rng = np.random.default_rng(seed)
-    async with Conversation(model, seed=seed, echo_db=echo_db) as conversation:
+    async with Conversation(model, Setting(echo_db=echo_db), seed=seed) as conversation:
         spoken = 0
         while conversation.now < minutes * 60:
             conversation.queue.say(_AGENT)
             spoken += 1
             while not conversation.queue.idle and conversation.now < minutes * 60:
-                if echo_db is None and not len(conversation._mouth):
+                if echo_db is None and conversation.person_is_silent:
                     conversation.person_says(people.noise(10.0, rng))
                 await conversation.run(1.0)
                 conversation.ear.clear()
@@ -242,54 +124,84 @@ async def minutes(model: SileroModel, minutes: float, *, echo_db: float | None, 
 
 
 def _figures(outcomes: Sequence[Outcome]) -> dict[str, float]:
+    """Of sounds that are no interruption."""
     pauses = [pause for one in outcomes for pause in one.pauses]
-    right = [word for one in outcomes for word in one.right_words]
     figures = {
         "trials": float(len(outcomes)),
         "yielded_share": sum(one.yielded for one in outcomes) / len(outcomes),
-        "paused_share": sum(one.yielded or bool(one.pauses) for one in outcomes) / len(outcomes),
+        "false_stop_share": sum(one.yielded or bool(one.pauses) for one in outcomes) / len(outcomes),
     }
     if pauses:
         figures |= {"pause_p50_ms": quantile(pauses, 0.5), "pause_p95_ms": quantile(pauses, 0.95)}
-    if right:
-        figures["right_word_share"] = sum(right) / len(right)
     return figures
 
 
+def _right_share(outcomes: Sequence[Outcome]) -> float:
+    right = [word for one in outcomes for word in one.right_words]
+    return sum(right) / len(right)
+
+
+def _silence(outcomes: Sequence[Outcome]) -> dict[str, float]:
+    """Of interruptions."""
+    after = [one.silent_after for one in outcomes if one.silent_after is not None]
+    return {
+        "trials": float(len(outcomes)),
+        "yielded_share": sum(one.yielded for one in outcomes) / len(outcomes),
+        "stopped_200_ms_share": sum(seconds <= 0.2 for seconds in after) / len(outcomes),
+        "stopped_share": len(after) / len(outcomes),
+        "silent_p50_ms": 1000 * quantile(after, 0.5),
+        "silent_p95_ms": 1000 * quantile(after, 0.95),
+    }
+
+
 def _all_say(texts: Sequence[str], count: int, dbfs: tuple[float, float], rng: np.random.Generator) -> list[Pcm]:
-    speakers = zip(islice(cycle(texts), count), cycle(people.voices()), strict=False)
+    speakers = zip(islice(cycle(texts), count), cycle(people.VOICES), strict=False)
     return [people.says(text, voice, float(rng.uniform(*dbfs))) for text, voice in speakers]
+
+
+class Trials:
+    """The sounds that people make, and what comes of them in one setting or another."""
+
+    def __init__(self, model: SileroModel, count: int) -> None:
+        rng = np.random.default_rng(4)
+        self._model = model
+        self._real = _all_say(people.INTERRUPTIONS, count, (-30, -20), rng)
+        self._agreeing = _all_say(people.BACKCHANNELS, count // 2, (-30, -22), rng)
+        self._coughs = [people.cough(rng) for _ in range(count - count // 2)]
+
+    async def interrupted(self, setting: Setting) -> list[Outcome]:
+        """What the interruptions led to."""
+        return [await outcome(self._model, sound, setting, seed=100 + n) for n, sound in enumerate(self._real)]
+
+    async def agreed(self, setting: Setting) -> list[Outcome]:
+        """What backchannels led to."""
+        return [await outcome(self._model, sound, setting, seed=200 + n) for n, sound in enumerate(self._agreeing)]
+
+    async def coughed(self, setting: Setting) -> list[Outcome]:
+        """What coughs led to."""
+        return [await outcome(self._model, sound, setting, seed=300 + n) for n, sound in enumerate(self._coughs)]
 
 
 async def run(quick: bool) -> Result:
     """Forty interruptions, twenty backchannels and twenty coughs, and twenty minutes of noise and echo."""
+    check_voices()
     model = SileroModel()
-    rng = np.random.default_rng(4)
-    count = 12 if quick else 40
-    real = _all_say(people.INTERRUPTIONS, count, (-30, -20), rng)
-    small = _all_say(people.BACKCHANNELS, count // 2, (-30, -22), rng)
-    coughs = [people.cough(rng) for _ in range(count - count // 2)]
-    interrupted = [await outcome(model, sound, seed=100 + n) for n, sound in enumerate(real)]
-    agreed = [await outcome(model, sound, seed=200 + n) for n, sound in enumerate([*small, *coughs])]
-    estimated = [
-        await outcome(model, sound, seed=200 + n, tells_words=False) for n, sound in enumerate([*small, *coughs])
-    ]
-    silent = [one.silent_after for one in interrupted]
-    stopped = [after for after in silent if after is not None]
+    trials = Trials(model, 12 if quick else 40)
     span = 1.0 if quick else 10.0
+    agreed, coughed = await trials.agreed(Setting()), await trials.coughed(Setting())
+    estimated = await trials.agreed(Setting(tells_words=False))
     measured = {
-        "interruption": {
-            **_figures(interrupted),
-            "stopped_200_ms_share": sum(after <= 0.2 for after in stopped) / len(silent),
-            "silent_p50_ms": 1000 * quantile(stopped, 0.5),
-            "silent_p95_ms": 1000 * quantile(stopped, 0.95),
-        },
-        "backchannel": _figures(agreed[: len(small)]),
-        "cough": _figures(agreed[len(small) :]),
-        "small_sound": {**_figures(agreed), "estimated_right_word_share": _figures(estimated)["right_word_share"]},
+        "interruption": _silence(await trials.interrupted(Setting())),
+        "interruption_far": _silence(await trials.interrupted(Setting(network=FAR))),
+        "backchannel": _figures(agreed),
+        "cough": _figures(coughed),
+        "small_sound": _figures([*agreed, *coughed])
+        | {"right_word_share": _right_share(agreed), "estimated_right_word_share": _right_share(estimated)},
         "noise": await minutes(model, span, echo_db=None, seed=5),
         "echo": await minutes(model, span, echo_db=-6.0, seed=6),
     }
+    for stop in () if quick else _STOPS:
+        measured[f"stop_{1000 * stop:.0f}_ms"] = await _with_stop(trials, stop)
     return Result(
         name="interruption",
         question="Does the agent stop when it is interrupted, and only then?",
@@ -298,10 +210,23 @@ async def run(quick: bool) -> Result:
         targets=[
             Target("interruption_stopped_200_ms_share", least=0.95),
             Target("interruption_yielded_share", least=0.95),
+            Target("cough_false_stop_share", most=0.05),
             Target("small_sound_yielded_share", most=0.05),
             Target("small_sound_right_word_share", least=0.9),
+            Target("small_sound_estimated_right_word_share", least=0.9),
             Target("noise_false_stop_share", most=0.05),
             Target("echo_false_stop_share", most=0.05),
         ],
-        conditions={"one_way_ms": ONE_WAY * 1000, "voices": people.voices(), "minutes_each": span},
+        conditions={
+            "one_way_ms": f"{1000 * NEAR.delay:g}, far: {1000 * FAR.delay:g} and {FAR.loss:.0%} loss",
+            "voices": people.VOICES,
+            "minutes_each": span,
+        },
     )
+
+
+async def _with_stop(trials: Trials, stop: float) -> dict[str, float]:
+    """Silent later, and for fewer backchannels: what `[speech] stop_seconds` trades."""
+    setting = Setting(interruption=InterruptionSettings(stop=stop))
+    agreed = _figures(await trials.agreed(setting))
+    return {"backchannel_false_stop_share": agreed["false_stop_share"], **_silence(await trials.interrupted(setting))}

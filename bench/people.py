@@ -1,10 +1,9 @@
 """What people do on the telephone, synthesised: they interrupt, agree, cough, and there is noise around them."""
 
 import functools
-import shutil
 import subprocess
 import wave
-from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -32,8 +31,15 @@ INTERRUPTIONS = (
     "Please stop, I have heard enough of this.",
 )
 BACKCHANNELS = ("mm-hm", "uh-huh", "yeah", "okay", "right", "I see", "yes", "sure", "hm", "yeah, right")
+HUMS = {
+    "mm-hm": ("[[m'm:hm:]]", "pau m m hh m m pau"),
+    "hm": ("[[hm:]]", "pau hh m m m pau"),
+    "uh-huh": ("[[V#hV]]", "pau ah hh ah pau"),
+}
+"""In sounds of eSpeak and of Flite, which read the spelling letter by letter."""
 ESPEAK_VOICES = ("en-us+m3", "en-us+f4", "en-us+m7", "en-us+m1")
 FLITE_VOICES = ("rms", "slt", "awb", "kal16")
+VOICES = (*ESPEAK_VOICES, *FLITE_VOICES)
 
 _Samples = NDArray[np.float64]
 _engine: EspeakVoice | None = None
@@ -78,23 +84,30 @@ def espeak(text: str, voice: str | None = None) -> tuple[Pcm, Sequence[WordTimin
 
 def flite(text: str, voice: str) -> Pcm:
     """The sound at 48 kHz by Flite, another family of voices."""
+    said = ["-p", HUMS[text][1]] if text in HUMS else ["-t", text]
+    return _made(lambda path: ["flite", "-voice", voice, *said, "-o", path])
+
+
+def _made(command: Callable[[str], Sequence[str]]) -> Pcm:
+    """The sound that a program writes to the path that is in its command."""
     with TemporaryDirectory() as folder:
         path = Path(folder) / "said.wav"
-        subprocess.run(["flite", "-voice", voice, "-t", text, "-o", str(path)], check=True, capture_output=True)
+        subprocess.run(command(str(path)), check=True, capture_output=True)
         with wave.open(str(path)) as file:
             samples = np.frombuffer(file.readframes(file.getnframes()), dtype=np.int16)
             return resample(samples, file.getframerate(), SAMPLE_RATE)
 
 
-def voices() -> list[str]:
-    """Those there are on this machine."""
-    return [*ESPEAK_VOICES, *(FLITE_VOICES if shutil.which("flite") else ())]
-
-
 def says(text: str, voice: str, dbfs: float) -> Pcm:
     """A person says it, from the first audible sample to the last."""
-    sound = flite(text, voice) if voice in FLITE_VOICES else espeak(text, voice)[0]
+    sound = flite(text, voice) if voice in FLITE_VOICES else _hummed(text, voice)
     return at_level(audible(sound), dbfs)
+
+
+def _hummed(text: str, voice: str) -> Pcm:
+    if text not in HUMS:
+        return espeak(text, voice)[0]
+    return _made(lambda path: ["espeak-ng", "-v", voice, "-w", path, HUMS[text][0]])
 
 
 def audible(sound: Pcm) -> Pcm:

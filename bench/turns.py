@@ -3,7 +3,7 @@
 import asyncio
 import tempfile
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -21,13 +21,15 @@ QUESTION = "Turns: from the end of a caller's last word to the agent's first sou
 ENDPOINTINGS: Mapping[str, Mapping[str, Any]] = MappingProxyType(
     {
         OURS: {"endpointing": "adaptive", "end_pause": None},
-        "words": {"endpointing": "words", "end_pause": None},
         "fixed_700_ms": {"endpointing": "fixed", "end_pause": 0.7},
         "fixed_1500_ms": {"endpointing": "fixed", "end_pause": 1.5},
     }
 )
 """Ours is the default; 1.5 s is what the seed of this project waited."""
 
+FAR = "far"
+"""The default strategy once more, with each call 30 ms one way and 5 % loss away."""
+_FAR_SECONDS, _FAR_LOSS = 0.03, 0.05
 _AT_ONCE = 3
 _NOISE_SECONDS = 10
 _LONGEST_CALL = 240.0
@@ -36,14 +38,23 @@ _LOADED = 8
 
 @dataclass(frozen=True)
 class Size:
-    """How much is measured: callers of the script, and the strategies beside the default one."""
+    """How much is measured: callers of the script, and whether also from far away."""
 
     callers: int
-    others: Sequence[str]
+    far: bool
 
 
-FULL = Size(10, ("words", "fixed_700_ms", "fixed_1500_ms"))
-QUICK = Size(4, ("fixed_700_ms", "fixed_1500_ms"))
+FULL = Size(10, far=True)
+QUICK = Size(4, far=False)
+_OTHERS = ("fixed_700_ms", "fixed_1500_ms")
+
+
+@dataclass(frozen=True)
+class Way:
+    """From one end to the other: the share of packets that is lost, and the seconds that the others take."""
+
+    loss: float
+    one_way: float
 
 
 @dataclass
@@ -81,7 +92,11 @@ async def run(quick: bool) -> Result:
     with tempfile.TemporaryDirectory() as directory:
         material = Path(directory, "turns.npz")
         _write_material(script, material)
-        found = {name: await _measure(script, material, name) for name in (OURS, *size.others)}
+        found = {name: await _measure(script, material, name) for name in (OURS, *_OTHERS)}
+        if size.far:
+            found[FAR] = await _measure(
+                [replace(caller, loss=_FAR_LOSS) for caller in script], material, OURS, _FAR_SECONDS
+            )
         measured = {name: turns.figures() for name, turns in found.items()}
         measured[OURS] |= await _under_load(script, material)
     return Result(
@@ -89,8 +104,7 @@ async def run(quick: bool) -> Result:
         question=QUESTION,
         measured=measured,
         ratios={
-            f"ours/{name}": measured[OURS]["overhead_p50_ms"] / measured[name]["overhead_p50_ms"]
-            for name in size.others
+            f"ours/{name}": measured[OURS]["overhead_p50_ms"] / measured[name]["overhead_p50_ms"] for name in _OTHERS
         },
         targets=[
             Target("overhead_p50_ms", most=450),
@@ -109,6 +123,7 @@ def _conditions(script: Sequence[Caller]) -> dict[str, object]:
         "callers": ", ".join(f"{kinds.count(kind)} {kind}" for kind in dict.fromkeys(kinds))
         + f"; {_AT_ONCE} at once, and 1 with loss beside them",
         "voices": ", ".join(dict.fromkeys(f"{caller.engine} {caller.voice}" for caller in script)),
+        "far": f"{1000 * _FAR_SECONDS:g} ms one way, {_FAR_LOSS:.0%} of the packets lost in both directions",
         "pauses": "250 to 500 ms at every comma",
         "overhead": "answer without recognition (the wait from the end pause to the text) and gateway",
         "early_cut": "the agent took the turn to be over before its last word was",
@@ -126,13 +141,13 @@ def _write_material(script: Sequence[Caller], path: Path) -> None:
     np.savez(path, **sounds)  # type: ignore[arg-type]  # its stub takes keywords for options
 
 
-async def _measure(script: Sequence[Caller], material: Path, name: str) -> Turns:
+async def _measure(script: Sequence[Caller], material: Path, name: str, one_way: float = 0.0) -> Turns:
     found = Turns()
     losses = {caller.loss for caller in script}
     groups = [[number for number, caller in enumerate(script) if caller.loss == loss] for loss in sorted(losses)]
     rooms = [_AT_ONCE, *[1] * (len(groups) - 1)]
     tasks = [
-        _calls(material, ENDPOINTINGS[name], numbers, script[numbers[0]].loss, room)
+        _calls(material, ENDPOINTINGS[name], numbers, Way(script[numbers[0]].loss, one_way), room)
         for numbers, room in zip(groups, rooms, strict=True)
     ]
     for told, _ in await asyncio.gather(*tasks):
@@ -143,7 +158,7 @@ async def _measure(script: Sequence[Caller], material: Path, name: str) -> Turns
 
 async def _under_load(script: Sequence[Caller], material: Path) -> dict[str, float]:
     numbers = list(range(min(_LOADED, len(script))))
-    _, ticks = await _calls(material, ENDPOINTINGS[OURS], numbers, 0.0, len(numbers), patient=False)
+    _, ticks = await _calls(material, ENDPOINTINGS[OURS], numbers, Way(0.0, 0.0), len(numbers), patient=False)
     return {
         "ticks_on_time_share": 1 - ticks["late_5"] / ticks["ticks"],
         "ticks_within_20_ms_share": 1 - ticks["late_20"] / ticks["ticks"],
@@ -152,14 +167,14 @@ async def _under_load(script: Sequence[Caller], material: Path) -> dict[str, flo
 
 
 async def _calls(
-    material: Path, endpointing: Mapping[str, Any], numbers: Sequence[int], loss: float, at_once: int,
+    material: Path, endpointing: Mapping[str, Any], numbers: Sequence[int], way: Way, at_once: int,
     *, patient: bool = True,
 ) -> tuple[list[tuple[list[dict[str, Any]], list[dict[str, Any]]]], dict[str, Any]]:  # fmt: skip
     """What was said and the agent's diary for each call, and how punctual the agent's clock was."""
-    async with child("turns_agent", {**endpointing, "loss": loss, "seed": 1}, first=True) as agent:
+    async with child("turns_agent", {**endpointing, **asdict(way), "seed": 1}, first=True) as agent:
         url = (await agent.hear())["url"]
         plan = {"url": url, "material": str(material), "calls": list(numbers), "at_once": at_once}
-        async with child("turns_caller", {**plan, "patient": patient, "loss": loss}) as caller:
+        async with child("turns_caller", {**plan, **asdict(way), "patient": patient}) as caller:
             told = await caller.hear(_LONGEST_CALL + 60.0 * len(numbers))
         diaries = await agent.ask(tell=True)
     calls = [(told["said"][str(number)], diaries["calls"][at]) for at, number in enumerate(told["order"])]

@@ -1,8 +1,10 @@
 """The child's side of `bench.child`: options in, lines of JSON out and in."""
 
 import asyncio
+import ctypes
 import json
 import os
+import signal
 import sys
 from collections.abc import AsyncIterator
 from contextlib import suppress
@@ -10,12 +12,17 @@ from pathlib import Path
 from typing import Any
 
 _FIRST = -15
+_PR_SET_PDEATHSIG = 1
 _SESSION = Path("/proc/self/autogroup")
 
 
 def options() -> dict[str, Any]:
-    """What this process was started with. Moves it to the core that it is to stay on, and to the front there."""
+    """What this process was started with. Moves it to the core that it is to stay on, and to the front there.
+
+    From now on it ends with its parent, however that ends.
+    """
     given: dict[str, Any] = json.loads(sys.argv[1])
+    _end_with(given.pop("parent"))
     core = given.pop("core")
     if core is not None:
         os.sched_setaffinity(0, {core})
@@ -23,6 +30,13 @@ def options() -> dict[str, Any]:
         with suppress(PermissionError):  # then it takes its turn; `usage` tells which it was
             _go_first()
     return given
+
+
+def _end_with(parent: int) -> None:
+    """A child that reads no questions would not notice the end of its input (prctl(2), PR_SET_PDEATHSIG)."""
+    ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
+    if os.getppid() != parent:  # it has ended already
+        sys.exit(1)
 
 
 def _go_first() -> None:

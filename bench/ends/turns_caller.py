@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from bench.ends import fault
+from bench.ends.far_away import datagrams_late
 from bench.ends.parent import options, tell
 from hullo.call.call import Call
 from hullo.call.events import Connected
@@ -108,14 +109,16 @@ class TalkingCaller:
 class Callers:
     """All calls of one process, some of them at once."""
 
-    def __init__(self, url: str, material: str, calls: Sequence[int], at_once: int, patient: bool, loss: float) -> None:
+    def __init__(
+        self, url: str, material: str, calls: Sequence[int], at_once: int, patient: bool, loss: float, one_way: float
+    ) -> None:
         self._url = url
         self._material = Path(material)
         self._calls = calls
         self._room = asyncio.Semaphore(at_once)
         self._dialing = asyncio.Lock()
         self._patient = patient
-        self._loss = loss
+        self._loss, self._one_way = loss, one_way
         self._order: list[int] = []
         self._said: dict[int, list[dict[str, Any]]] = {}
 
@@ -123,6 +126,10 @@ class Callers:
         """Make the calls and tell what was said when; `order` is that of the dialing."""
         if self._loss:
             fault.lose_rtp_packets(self._loss, seed=len(self._calls))
+        with datagrams_late(self._one_way):
+            await self._run()
+
+    async def _run(self) -> None:
         async with MediaClock() as clock:
             line = BrowserLine(None, 0, clock=clock)
             async with Switchboard([line], speech=None) as switchboard, asyncio.TaskGroup() as tasks:

@@ -49,7 +49,7 @@ async def test_sentences_are_heard_word_for_word(
 
 async def test_a_recogniser_that_is_killed_in_mid_request_costs_time_but_no_words() -> None:
     events: list[SpeechEvent] = []
-    patience = Patience(ping_every=0.2, ping=5.0, restart=60)
+    patience = Patience(ping_every=0.2, ping=30.0, restart=60)
     async with SpeechService(SpeechSettings(), events.append, patience=patience) as service:
         sound = np.concatenate([silence(0.7), await service.synthesise(RELIABLE[0]), silence(1.0)])
         listener = service.listener(events.append)

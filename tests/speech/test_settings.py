@@ -52,6 +52,9 @@ def test_each_engine_takes_what_is_its_own(right: dict[str, object]) -> None:
         ({"end_pause": 0.0}, "end pause"),
         ({"max_segment": 600.0}, "longest segment"),
         ({"voice_timeout": 0.0}, "more than 0 seconds"),
+        ({"nice": 20}, "nice is 0 to 19"),
+        ({"endpointing": "words", "recogniser": "https://example.org/v1"}, "set speculative = true"),
+        ({"endpointing": "words", "speculative": False}, "set speculative = true"),
     ],
 )
 def test_what_cannot_be_is_refused_and_nothing_is_ignored(wrong: dict[str, object], said: str) -> None:
@@ -63,3 +66,19 @@ def test_what_cannot_be_is_refused_and_nothing_is_ignored(wrong: dict[str, objec
 def test_keys_are_not_shown() -> None:
     settings = SpeechSettings(recogniser="https://example.org/v1", recogniser_api_key="sk-abc")
     assert "sk-abc" not in repr(settings)
+
+
+@pytest.mark.parametrize(
+    ("recogniser", "speculative", "expected"),
+    [
+        ("pocketsphinx", None, True),
+        ("tcp://127.0.0.1:10300", None, True),
+        ("https://example.org/v1", None, False),
+        ("https://example.org/v1", True, True),
+        ("pocketsphinx", False, False),
+    ],
+)
+def test_pauses_are_not_recognised_where_each_may_cost_unless_that_is_asked_for(
+    recogniser: str, speculative: bool | None, expected: bool
+) -> None:
+    assert SpeechSettings(recogniser=recogniser, speculative=speculative).recognises_pauses is expected

@@ -13,7 +13,7 @@ from hullo.call.call import Call
 from hullo.call.errors import CallError
 from hullo.call.states import CallState
 from hullo.call.switchboard import Switchboard
-from hullo.speech.interruption.decision import wants_the_floor
+from hullo.speech.interruption.words import BUILT_IN, FloorWords
 
 logger = logging.getLogger(__name__)
 
@@ -32,6 +32,8 @@ class AttendantSettings:
     """The system prompt."""
     accept: bool = True
     """Whether incoming calls are answered at once."""
+    words: FloorWords = BUILT_IN["en"]  # frozen
+    """What is no more than agreement, and gets no answer while we speak."""
 
 
 class Attendant:
@@ -139,7 +141,7 @@ class Conversation:
             self._unheard.add(self._call.speak(text))
 
     async def _heard(self, text: str) -> None:
-        if self._unheard and not wants_the_floor(text):
+        if self._unheard and not self._settings.words.wanted(text):
             return  # an "mm-hm" while we speak
         # What is spoken already was interrupted by the peer's voice, or may not be: then the answer comes after it.
         await self._give_up()

@@ -26,6 +26,7 @@ from hullo.speech.endpointing.choice import ADAPTIVE
 from hullo.speech.engine_settings import ESPEAK, POCKETSPHINX
 from hullo.speech.errors import SpeechError
 from hullo.speech.interruption.decision import InterruptionSettings
+from hullo.speech.interruption.words import FloorWords, floor_words
 from hullo.speech.settings import SpeechSettings
 from hullo.speech.speaking.phrases import default_phrase_folder
 from hullo.web.settings import WebConfig
@@ -124,6 +125,9 @@ class SpeechConfig(Section):
     was said, for English), `fixed`, or an installed entry point of the group `hullo.endpointing`."""
     end_pause_seconds: Seconds | None = None
     """Silence that ends a turn with `fixed` endpointing; left out: 0.7."""
+    speculative: bool | None = None
+    """Whether recognition begins in each pause of 0.2 s and is dropped if the peer goes on: answers come sooner, for
+    some more requests. Left out: yes, but not for an OpenAI-compatible recogniser, where each may cost."""
     live_words: bool = False
     """Sends `call.partial` while the peer speaks, not only in pauses, where the recogniser can. Most hear all of the
     turn anew for each of them, so with a slow one the answers come later."""
@@ -139,15 +143,24 @@ class SpeechConfig(Section):
     """Whether phrases that were prepared (the greeting, `speech.prepare`) are kept in `~/.cache/hullo/phrases`."""
     interruptible: bool = True
     """Whether the peer interrupts by speaking; `call.interruptible` changes it for a call."""
+    stop_seconds: Seconds = 0.06
+    """The peer's voice has lasted so long: we pause. Before, from 0.06 s on, we only speak 15 dB lower: with 0.4 most
+    agreement no longer stops us, and whoever really interrupts hears us so much longer."""
     interrupt_seconds: Seconds = 1.2
-    """We pause as soon as the peer seems to speak; going on for so long makes it an interruption."""
-    resume_seconds: Seconds = 0.3
-    """The peer is silent again for so long before that: it was an "mm-hm" or a cough, and we go on at that word."""
+    """The peer goes on for so long: it is an interruption, and the answer is over."""
+    resume_seconds: Seconds = 0.2
+    """The peer is silent again for so long before that: it was agreement, and we go on at the word that was cut."""
+    agreeing_words: list[str] | None = None
+    """Words that interrupt nobody, in place of the built-in ones of `language` (en, de, es, fr, ru; left out: en)."""
+    stopping_words: list[str] | None = None
+    """Words of which a single one interrupts, likewise."""
     recogniser_timeout_seconds: Seconds = 60.0
     """Longest wait for the recogniser; what all calls say queues up in front of it. An engine that takes longer for one
     piece of speech counts as stuck and is started again."""
     voice_timeout_seconds: Seconds = 10.0
     """Longest wait for the next sound of the voice."""
+    nice: int = 5
+    """How far our recogniser and voice give way to the calls when both want the same core: 0 (not at all) to 19."""
 
     @model_validator(mode="after")
     def _valid(self) -> Self:
@@ -178,6 +191,7 @@ class SpeechConfig(Section):
             pitch=self.pitch,
             endpointing=self.endpointing,
             end_pause=self.end_pause_seconds,
+            speculative=self.speculative,
             live_words=self.live_words,
             noise_suppression=self.noise_suppression,
             max_segment=self.max_segment_seconds,
@@ -187,11 +201,20 @@ class SpeechConfig(Section):
             interruption=self._interruption(),
             recogniser_timeout=self.recogniser_timeout_seconds,
             voice_timeout=self.voice_timeout_seconds,
+            nice=self.nice,
         )
+
+    def floor_words(self) -> FloorWords:
+        """What agreement is, and what is not."""
+        return floor_words(self.language, self.agreeing_words, self.stopping_words)
 
     def _interruption(self) -> InterruptionSettings:
         return InterruptionSettings(
-            enabled=self.interruptible, interrupt=self.interrupt_seconds, release=self.resume_seconds
+            enabled=self.interruptible,
+            stop=self.stop_seconds,
+            interrupt=self.interrupt_seconds,
+            release=self.resume_seconds,
+            words=self.floor_words(),
         )
 
 

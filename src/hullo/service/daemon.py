@@ -8,6 +8,7 @@ import ssl
 import sys
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from contextlib import AsyncExitStack
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -161,7 +162,7 @@ async def _service(config: Config, stdio: bool, on_page: OnPage | None) -> Async
         await stack.enter_async_context(board)
         make = config.brain.maker(read_key)
         if make is not None:
-            attendant = Attendant(board, make, config.brain.attendant())
+            attendant = Attendant(board, make, replace(config.brain.attendant(), words=config.speech.floor_words()))
             await stack.enter_async_context(_running(attendant.run(), "attendant"))
         if config.metrics.enabled:
             await stack.enter_async_context(_metrics(config, exchange, server))

@@ -51,7 +51,7 @@ def recogniser_backend(
     language, model = settings.language, None
     watched: HostSupervisor | RemoteServer
     if kind is Kind.HOST:
-        choice = EngineChoice(settings.recogniser, host_options(options), job_seconds=timeout)
+        choice = EngineChoice(settings.recogniser, host_options(options), job_seconds=timeout, nice=settings.nice)
         watched = HostSupervisor("recogniser", choice, on_event, patience)
     else:
         model = settings.model
@@ -73,7 +73,7 @@ def voice_backend(
         server = OpenAiServer(settings.voice, key=options.pop("key", None), timeout=timeout)
         return OpenAiVoice(server, **options), Backend(close=server.close)
     if kind is Kind.HOST:
-        choice = EngineChoice(settings.voice, host_options(options), job_seconds=timeout)
+        choice = EngineChoice(settings.voice, host_options(options), job_seconds=timeout, nice=settings.nice)
         host = HostSupervisor("voice", choice, on_event, patience)
         return VoiceClient(host, timeout=timeout), Backend([host])
     wanted = Wanted(voice=settings.voice_name, speaker=settings.speaker)

@@ -110,6 +110,7 @@ class SpeechService:
             on_event,
             started=started,
             clock=self._clock,
+            speculative=settings.recognises_pauses,
             live_words=settings.live_words,
         )
         listener.suppress_noise(settings.noise_suppression)

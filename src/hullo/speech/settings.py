@@ -4,11 +4,12 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from hullo.speech.endpointing.choice import ADAPTIVE, strategy
+from hullo.speech.endpointing.choice import ADAPTIVE, WORDS, strategy
 from hullo.speech.endpointing.strategy import Endpointing
-from hullo.speech.engine_settings import ESPEAK, POCKETSPHINX, check_engine
+from hullo.speech.engine_settings import ESPEAK, POCKETSPHINX, Kind, check_engine, kind_of
 from hullo.speech.engines.registry import Role
 from hullo.speech.errors import SpeechError
+from hullo.speech.hosting.priority import LEAST, MOST
 from hullo.speech.interruption.decision import InterruptionSettings
 from hullo.speech.listening.segmenter import SegmenterSettings
 
@@ -52,6 +53,9 @@ class SpeechSettings:
     was said, for English), `fixed`, or the name of an installed entry point of the group `hullo.endpointing`."""
     end_pause: float | None = None
     """Seconds of silence that end a turn with `fixed` endpointing; None is 0.7."""
+    speculative: bool | None = None
+    """Whether recognition begins in each pause of 0.2 s, in case the turn ends with it, and is dropped if it does not:
+    answers come sooner, for some more requests. None: yes, but not for `https://` recognisers, where each may cost."""
     live_words: bool = False
     """Whether partial results come while the peer speaks, not only in pauses, where the recogniser can. Most hear all
     of the turn anew for each of them, so with a slow one the answers come later."""
@@ -71,10 +75,18 @@ class SpeechSettings:
     """Longest wait for the recogniser, seconds; segments of all calls queue up in front of it."""
     voice_timeout: float = 10.0
     """Longest wait for the next sound of the voice, seconds."""
+    nice: int = 5
+    """How far our engines give way to the calls when both want the same core: 0 (not at all) to 19."""
 
     def __post_init__(self) -> None:
         self._check("recogniser", self.recogniser, self.recogniser_options())
         self._check("voice", self.voice, self.voice_options())
+        if self.endpointing == WORDS and self.recogniser is not None and not self.recognises_pauses:
+            raise SpeechError(
+                "endpointing 'words' needs the words of each pause: set speculative = true, which makes a request of it"
+            )
+        if not LEAST <= self.nice <= MOST:
+            raise SpeechError(f"nice is {LEAST} to {MOST}, not {self.nice}")
         if self.filler_after <= 0:
             raise SpeechError("filler_after is more than 0 seconds")
         if self.recogniser_timeout <= 0 or self.voice_timeout <= 0:
@@ -84,6 +96,13 @@ class SpeechSettings:
             self.strategy()
         except ValueError as error:
             raise SpeechError(str(error)) from None
+
+    @property
+    def recognises_pauses(self) -> bool:
+        """Whether recognition begins in each pause."""
+        if self.speculative is not None or self.recogniser is None:
+            return bool(self.speculative)
+        return kind_of(self.recogniser) is not Kind.OPENAI
 
     def only_voice(self) -> "SpeechSettings":
         """The same without a recogniser."""

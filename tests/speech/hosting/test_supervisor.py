@@ -70,6 +70,16 @@ async def test_it_starts_says_so_and_leaves_nothing(directory: Path) -> None:
     assert host.pid is None
 
 
+async def test_a_host_gives_way_to_the_calls() -> None:
+    host = HostSupervisor("voice", EngineChoice("espeak", nice=7), lambda _: None, QUICK)
+    async with supervised(host):
+        await host.started()
+        pid = pid_of(host)
+        assert os.getpriority(os.PRIO_PROCESS, pid) == os.getpriority(os.PRIO_PROCESS, 0) + 7
+        session = Path(f"/proc/{pid}/autogroup")
+        assert not session.exists() or session.read_text().endswith("nice 7\n")  # noqa: ASYNC240
+
+
 async def test_a_killed_host_is_started_again_and_a_waiting_request_is_served(directory: Path) -> None:
     events: list[HostEvent] = []
     host = voice_host(events)

@@ -41,6 +41,7 @@ class Ear:
         model: SileroModel,
         started: float | None = START,
         settings: SegmenterSettings = SegmenterSettings(),  # noqa: B008  # frozen
+        speculative: bool = True,
         live_words: bool = False,
     ) -> None:
         self.events: list[ListenerEvent] = []
@@ -53,6 +54,7 @@ class Ear:
             self.events.append,
             started=started,
             clock=lambda: self.now,
+            speculative=speculative,
             live_words=live_words,
         )
 
@@ -264,6 +266,19 @@ async def test_recognition_begins_in_the_pause_and_is_not_done_twice(
         ear.hear(sentence[-48_000 * 6 // 10 :])
         await ear.told(4)
     assert [type(event) for event in ear.events] == [SpeechStarted, Partial, SpeechEnded, Transcript]
+    assert script.asked == 1
+
+
+async def test_where_requests_cost_recognition_waits_for_the_end(
+    model: SileroModel, sentence: Pcm, tmp_path: Path
+) -> None:
+    script = Scripted("are you open")
+    async with server(tmp_path, script) as uri:
+        ear = Ear(RecogniserClient(FixedEndpoint(uri), timeout=20), model, speculative=False)
+        async with ear.running():
+            ear.hear(np.concatenate([sentence[:-48_000], silence(0.4), sentence[48_000:]]))
+            await ear.told(3)
+    assert [type(event) for event in ear.events] == [SpeechStarted, SpeechEnded, Transcript]
     assert script.asked == 1
 
 

@@ -24,6 +24,7 @@ from wyoming.server import AsyncUnixServer, HandlerFactory
 from hullo.speech.engines.registry import Role, make_engine
 from hullo.speech.errors import SpeechError
 from hullo.speech.hosting.loading import Loading
+from hullo.speech.hosting.priority import LEAST, MOST, give_way
 from hullo.speech.hosting.recogniser_handler import RecogniserHandler
 from hullo.speech.hosting.voice_handler import VoiceHandler
 from hullo.speech.hosting.worker import EngineStuck, Worker
@@ -38,6 +39,7 @@ def main(arguments: list[str] | None = None) -> int:
     """Serve until told to stop; the exit status is 0, or `EXIT_CANNOT_RUN` or `EXIT_STUCK` with a line on stderr."""
     options = _parser().parse_args(arguments)
     os.umask(0o077)
+    give_way(options.nice)
     # Several engines bring onnxruntime, whose wheels report their use unless told not to before they are imported.
     os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
     if options.supervised:
@@ -62,6 +64,14 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--socket", type=Path, required=True, help="the Unix socket to listen on")
     parser.add_argument("--options", type=Path, help="a JSON file with an object of the engine's options")
     parser.add_argument("--job-seconds", type=float, default=60.0, help="longest that the engine may take for one job")
+    parser.add_argument(
+        "--nice",
+        type=int,
+        default=LEAST,
+        choices=range(LEAST, MOST + 1),
+        metavar=f"{LEAST}..{MOST}",
+        help="how far it gives way to other processes",
+    )
     parser.add_argument(
         "--supervised",
         action="store_true",

@@ -43,11 +43,13 @@ class Patience:
 
 @dataclass(frozen=True)
 class EngineChoice:
-    """An engine by name, what it is made with, and the longest that it may take for one piece of work, seconds."""
+    """An engine by name, what it is made with, the longest that it may take for one piece of work, seconds, and the
+    niceness of its host."""
 
     name: str
     options: Mapping[str, object] = field(default_factory=dict)
     job_seconds: float = 60.0
+    nice: int = 0
 
 
 class HostSupervisor:
@@ -137,7 +139,7 @@ class HostSupervisor:
         options = _private_file(socket.with_name("options.json"), msgspec.json.encode(self._engine.options))
         command = [sys.executable, "-m", "hullo.speech.hosting.host", "--supervised", "--role", self._role]
         command += ["--engine", self._engine.name, "--socket", str(socket), "--options", str(options)]
-        command += ["--job-seconds", str(self._engine.job_seconds)]
+        command += ["--job-seconds", str(self._engine.job_seconds), "--nice", str(self._engine.nice)]
         # Standard input stays open and silent: when this process dies, however it dies, the host sees the end of it.
         # A session of its own: Ctrl-C at the terminal is for this process, which then ends the host.
         return await asyncio.create_subprocess_exec(

@@ -1,28 +1,21 @@
-"""Whether the peer interrupts: a decision in two steps, since nobody can tell a "wait" from an "mm-hm" in 60 ms.
+"""Whether the peer interrupts: a decision in steps, since nobody can tell a "yes, but" from a "yes" by its beginning.
 
-At the first evidence of a voice we pause, which is what the peer notices. Then there is time to decide: who goes on
-speaking interrupts, who falls silent again has coughed or agreed, and we go on at the word that was cut. Pure.
+At the first evidence of a voice we pause, which is what the peer notices, or if that is asked for, we only speak lower
+for a while. Then there is time to decide: who goes on speaking interrupts, who falls silent again has only agreed, and
+we go on at the word that was cut. Pure.
 """
 
-import re
 from collections import deque
 from dataclasses import dataclass
 from enum import Enum, auto
 
-# fmt: off
-_BACKCHANNELS = frozenset(
-    {
-        "ah", "aha", "alright", "cool", "exactly", "fine", "good", "great", "hm", "hmm", "huh", "i", "mhm",
-        "mm", "mmhm", "mmm", "mm-hm", "mm-hmm", "nice", "of", "ok", "okay", "oh", "really", "right", "see",
-        "sure", "that's", "true", "uh", "uh-huh", "uhhuh", "uhm", "um", "understand", "understood", "well",
-        "wow", "yeah", "yep", "yes", "course", "got", "it",
-    }
-)
-# fmt: on
-_SIGNS = re.compile(r"[^\w'\- ]+")
-_STOPS = frozenset({"stop", "wait", "no", "but", "sorry", "hold", "excuse", "pardon", "what", "why", "hello", "quiet"})
-_ENOUGH_WORDS = 2
-_PHRASE_SECONDS = 0.5
+from hullo.speech.interruption.words import BUILT_IN, FloorWords
+
+_FRAME = 0.02
+_EVIDENCE = 0.06
+_EVIDENCE_IN_HASTE = 0.04
+_PHRASE_SECONDS = 0.55
+_BREATH = 2.5
 _ROUNDING = 1e-6
 
 
@@ -32,20 +25,20 @@ class InterruptionSettings:
 
     enabled: bool = True
     """False: only a request interrupts."""
-    evidence: float = 0.1
-    """A sound that is not ours, well above the background, for so long: we pause. A voice is believed in half of it."""
-    confirm: float = 0.18
-    """If the voice activity hears no voice within this time after the pause, it was a noise, and we go on."""
-    release: float = 0.3
-    """The peer is silent for so long (twice that behind a longer phrase): it was no interruption, and we go on."""
+    stop: float = _EVIDENCE
+    """A voice has lasted so long: we pause. Before, from 60 ms on, we only speak lower."""
+    release: float = 0.2
+    """The peer is silent for so long (2.5 times that behind a longer phrase): it was no interruption, and we go on."""
     interrupt: float = 1.2
     """The peer has spoken for so long: it is an interruption. Costs nothing but time: we are silent already."""
     reconsider: float = 4.0
-    """Words that are understood so long after the pause, and that are more than agreement, still interrupt."""
+    """Words that are understood so long after a sound, and that are more than agreement, still interrupt."""
+    words: FloorWords = BUILT_IN["en"]  # frozen
+    """What agreement is, and what is not."""
 
     def __post_init__(self) -> None:
-        if not 0.02 <= self.evidence <= 1.0:
-            raise ValueError(f"evidence of an interruption takes 0.02 to 1 s, not {self.evidence}")
+        if not _EVIDENCE <= self.stop <= self.interrupt:
+            raise ValueError(f"an interruption silences us after {_EVIDENCE:g} s at least, and before it is certain")
         if not 0.1 <= self.release <= 3.0 or not 0.2 <= self.interrupt <= 10.0:
             raise ValueError("an interruption is released within 0.1 to 3 s, and certain after 0.2 to 10 s")
 
@@ -54,6 +47,8 @@ class Action(Enum):
     """What to do now."""
 
     NOTHING = auto()
+    SPEAK_LOWER = auto()
+    SPEAK_UP = auto()
     PAUSE = auto()
     RESUME = auto()
     INTERRUPT = auto()
@@ -68,10 +63,15 @@ class InterruptionDetector:
     def __init__(self, settings: InterruptionSettings) -> None:
         self._settings = settings
         self._sound_since: float | None = None
+        self._last_loud = 0.0
+        self._lower = False
         self._paused_at: float | None = None
         self._began = 0.0
-        self._last_voice: float | None = None
+        self._last_voice = 0.0
+        self._noticed_at: float | None = None
         self._false_pauses: deque[float] = deque(maxlen=self._MOST_DOUBLINGS)
+        self.in_haste = False
+        """Whether 40 ms of a voice must do in place of 60, because it takes long to be heard; more coughs pass then."""
 
     @property
     def paused(self) -> bool:
@@ -86,63 +86,60 @@ class InterruptionDetector:
 
     def understood(self, text: str, now: float) -> Action:
         """What the peer said was recognised, as a whole or in part."""
-        lately = self._paused_at
-        if lately is None and self._false_pauses:
-            lately = self._false_pauses[-1]
-        if lately is None or now - lately > self._settings.reconsider or not wants_the_floor(text):
+        settings, noticed_at = self._settings, self._noticed_at
+        if noticed_at is None or now - noticed_at > settings.reconsider or not settings.words.wanted(text):
             return Action.NOTHING
         return self._end(Action.INTERRUPT)
 
     def reset(self) -> None:
         """We are not speaking (any more)."""
-        self._sound_since = self._paused_at = self._last_voice = None
+        self._sound_since = self._paused_at = None
+        self._lower = False
 
     def _watch(self, loud: bool, voiced: bool, now: float) -> Action:
         if not loud:
-            self._sound_since = None
-            return Action.NOTHING
+            return self._wait(now)
+        self._last_loud = now
         if self._sound_since is None:
-            self._sound_since = now
+            self._sound_since = now - _FRAME
         while self._false_pauses and now - self._false_pauses[0] > self._FORGIVEN_AFTER:
             self._false_pauses.popleft()
-        # Whoever was wrong lately looks twice: a noise that comes again and again must not make us stutter.
-        needed = self._settings.evidence * 2 ** len(self._false_pauses) * (0.5 if voiced else 1.0)
-        if now - self._sound_since + 0.02 < needed - _ROUNDING:
+        lasted = now - self._sound_since + _ROUNDING
+        if lasted >= _EVIDENCE:
+            self._noticed_at = now
+        # Whoever was wrong lately looks twice: a sound that comes again and again must not make us stutter.
+        needed = (_EVIDENCE_IN_HASTE if self.in_haste else _EVIDENCE) * 2 ** len(self._false_pauses)
+        if not voiced or lasted < needed:
             return Action.NOTHING
-        self._paused_at, self._began = now, self._sound_since
-        self._last_voice = now if voiced else None
-        return Action.PAUSE
+        if lasted >= self._settings.stop or self._settings.stop == _EVIDENCE:
+            self._paused_at, self._began, self._last_voice = now, self._sound_since, now
+            self._lower = False
+            return Action.PAUSE
+        lowers, self._lower = not self._lower, True
+        return Action.SPEAK_LOWER if lowers else Action.NOTHING
+
+    def _wait(self, now: float) -> Action:
+        if self._lower and now - self._last_loud < self._settings.release - _ROUNDING:
+            return Action.NOTHING
+        was_lower = self._lower
+        self.reset()
+        return Action.SPEAK_UP if was_lower else Action.NOTHING
 
     def _decide(self, paused_at: float, voiced: bool, now: float) -> Action:
-        settings = self._settings
         if voiced:
-            self._last_voice = now
-            if now - self._began >= settings.interrupt:
+            self._last_voice = self._noticed_at = now
+            if now - self._began >= self._settings.interrupt - _ROUNDING:
                 return self._end(Action.INTERRUPT)
-        if now >= self._released_at(paused_at) - _ROUNDING:
+        # Behind a whole phrase somebody may well draw breath; behind a "yeah" hardly anybody does.
+        longer = _BREATH if self._last_voice - self._began >= _PHRASE_SECONDS else 1.0
+        if now >= self._last_voice + self._settings.release * longer - _ROUNDING:
             self._false_pauses.append(paused_at)
             return self._end(Action.RESUME)
         return Action.NOTHING
 
-    def _released_at(self, paused_at: float) -> float:
-        settings = self._settings
-        if self._last_voice is None:
-            return paused_at + settings.confirm
-        # Behind a whole phrase somebody may well draw breath; behind a "yeah" hardly anybody does.
-        longer = 2.0 if self._last_voice - self._began >= _PHRASE_SECONDS else 1.0
-        return self._last_voice + settings.release * longer
-
     def _end(self, action: Action) -> Action:
         if action is Action.INTERRUPT:
             self._false_pauses.clear()
+            self._noticed_at = None
         self.reset()
         return action
-
-
-def wants_the_floor(text: str) -> bool:
-    """Whether words show more than that somebody listens ("mm-hm", "yeah, right") or coughs. English.
-
-    One odd word is not enough: recognisers make one of any noise.
-    """
-    words = _SIGNS.sub(" ", text.lower()).split()
-    return not _STOPS.isdisjoint(words) or sum(word not in _BACKCHANNELS for word in words) >= _ENOUGH_WORDS

@@ -49,9 +49,9 @@ class _Job:
 class Listener:
     """Hears one call; `on_event` is called in the event loop and returns at once.
 
-    Recognition begins in the first short pause and is dropped when the peer goes on, so that mostly the words are
-    there when the turn is over. `started` is the time the call's media began, in the clock of `now`; None makes it
-    that of the first frame. With `live_words` partial results come while the peer speaks, not only in pauses.
+    When `speculative`, recognition begins in each short pause and is dropped when the peer goes on, so that mostly the
+    words are there when the turn is over. `started` is the time the call's media began, in the clock of `now`; None
+    makes it that of the first frame. With `live_words` partial results come while the peer speaks, not only in pauses.
 
     At most 8 segments wait for the recogniser; when it falls further behind, the oldest is dropped and reported,
     because in a conversation the newest words matter most. `hear` and `run` belong to the same event loop.
@@ -67,12 +67,14 @@ class Listener:
         *,
         started: float | None,
         clock: Callable[[], float],
+        speculative: bool = True,
         live_words: bool = False,
     ) -> None:
         self._recogniser = recogniser
         self._on_event = on_event
         self._started = started
         self._clock = clock
+        self._speculative = speculative
         self._suppressor: NoiseSuppressor | None = None
         self._resampler = Resampler(SAMPLE_RATE, VAD_RATE)
         self._activity = VoiceActivity(model)
@@ -171,8 +173,8 @@ class Listener:
     # While a pause lasts.
 
     def _guess_at(self, segment: Segment) -> None:
-        if self._tasks is None or self._jobs or self._busy:
-            return  # what was said before comes first
+        if not self._speculative or self._tasks is None or self._jobs or self._busy:
+            return  # in the last two cases what was said before comes first
         task = self._tasks.create_task(self._guessed(segment))
         self._guess = _Guess(segment, task)
         self._segmenter.await_words()

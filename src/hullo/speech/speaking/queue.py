@@ -11,6 +11,7 @@ from hullo.speech.errors import SpeechError
 from hullo.speech.events import Cause, Paused, QueueEvent, Resumed
 from hullo.speech.ports import Voice
 from hullo.speech.speaking.audiofile import check_playable
+from hullo.speech.speaking.loudness import Loudness
 from hullo.speech.speaking.textstream import StreamState, TextStream
 from hullo.speech.speaking.utterance import Item, PlayedFile, Source, SpokenText, Utterance
 
@@ -67,6 +68,7 @@ class SpeechQueue:
         self._added = asyncio.Event()
         self._room = asyncio.Event()
         self._feeding: asyncio.Task[None] | None = None
+        self._loudness = Loudness()
         self._fade: Pcm | None = None
         self._paused_at: float | None = None
 
@@ -146,6 +148,10 @@ class SpeechQueue:
 
     def next_frame(self, now: float) -> Pcm | None:
         """A `Mouth`: the frame to send now, or None when there is nothing to say."""
+        frame = self._next_frame(now)
+        return None if frame is None else self._loudness.applied(frame)
+
+    def _next_frame(self, now: float) -> Pcm | None:
         if (fade := self._fade) is not None:
             self._fade = None
             return fade
@@ -163,6 +169,14 @@ class SpeechQueue:
                 return frame
         return None
 
+    def speak_lower(self) -> None:
+        """Go on 15 dB lower, until `speak_up`, `resume` or an interruption."""
+        self._loudness.lower()
+
+    def speak_up(self) -> None:
+        """Speak at the voice's own level again."""
+        self._loudness.normal()
+
     def pause(self, heard_delay: float = 0.0) -> None:
         """Be silent at once, behind a fade-out of 5 ms, until `resume` or `interrupt`; when sounding."""
         if not self.sounding:
@@ -179,6 +193,7 @@ class SpeechQueue:
             return
         paused_ms = round((self._clock() - self._paused_at) * 1000, 1)
         self._paused_at = None
+        self.speak_up()
         if self._items:
             item = self._items[0]
             rewound_ms = item.playback.rewind_to_word()
@@ -205,6 +220,7 @@ class SpeechQueue:
         if self._feeding is not None:
             self._feeding.cancel()
         paused, self._paused_at = self._paused_at is not None, None
+        self.speak_up()
         if not items:
             return Interruption()
         if not paused:
