@@ -149,7 +149,7 @@ def test_two_people_call_each_other_from_their_pages(tmp_path: Path) -> None:
             await asyncio.gather(alice.open(hers), bob.open(his))
             await alice.sees("#contacts", "bob")
             await alice.sees("#contacts", "Verified")
-            await alice.page.click("text=Call >> nth=1")
+            await alice.page.click("#contacts button")
             await bob.sees("#ringing-title", "alice calls")
             await bob.page.click("[data-do=answer]")
             await asyncio.gather(alice.sees("#state", "Private call"), bob.sees("#state", "verified"))

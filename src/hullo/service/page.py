@@ -26,6 +26,7 @@ PAGE_METHODS = frozenset(
         "call.status",
         "contact.list",
         "health",
+        "history.list",
         "line.list",
     }
 )

@@ -25,9 +25,11 @@ export class Ended {
     byId("report").dataset.full = String(Boolean(call.report));
     byId("report").replaceChildren(...rows(call).map(([name, value, long]) => h("div", { className: long ? "long" : "" }, h("dt", {}, name), h("dd", {}, value))));
     byId("ended-plots").hidden = samples.length < 3;
+    const lines = spoken(call);
+    byId("ended").classList.toggle("alone", !isAgent(call) && lines.length === 0);
     this.#plots.clear();
     if (samples.length >= 3) this.#plots.show(samples);
-    drawTranscript(byId("turns"), byId("no-turns"), spoken(call), "Nothing was transcribed in this call.");
+    drawTranscript(byId("turns"), byId("no-turns"), lines, "Nothing was transcribed in this call.");
   }
 
   leave() {
@@ -41,7 +43,7 @@ function rows(call) {
   const report = call.report;
   if (!report) return all;
   const { stats, leg, stages } = report;
-  if (stages.connected) all.push(["Set-up", milliseconds((stages.connected - (report.direction === "incoming" ? stages.answered : 0)) * 1000)]);
+  if (stages.connected) all.push(["Answer to sound", milliseconds((stages.connected - stages.answered) * 1000)]);
   if (stats.packets_received) {
     const lost = (100 * stats.packets_lost) / (stats.packets_received + stats.packets_lost);
     all.push(["Packets lost", `${lost.toFixed(1)} %`], ["Concealed", milliseconds(stats.concealed_ms)], ["Jitter", milliseconds(stats.jitter_ms)]);

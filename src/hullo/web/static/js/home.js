@@ -5,7 +5,14 @@ import { address } from "./phone.js";
 import { duration, ending, isAgent, isMissed, lineName, nameOf, when } from "./words.js";
 
 const MOST_RECENT = 30;
+const LONGEST_RING_MS = 120_000;
 const EXAMPLES = { telegram: "@name", direct: "direct:name", browser: "https://host/call" };
+
+/** Whether a call that the direct line calls missed is one that rang here. */
+function isSame(missed, call) {
+  const after = missed.at * 1000 - call.began;
+  return call.back === `direct:${missed.person}` && after > -5_000 && after < LONGEST_RING_MS;
+}
 
 export class Home {
   /** `actions`: callAgent(), callPerson(to), take(id), hangUp(id), showReport(id). */
@@ -30,9 +37,13 @@ export class Home {
     for (const line of lines.filter((one) => !one.ready)) byId("lines").textContent += ` ${lineName(line.name)}s are not possible right now: ${line.detail}.`;
   }
 
-  drawCalls(calls, missedAway) {
-    const ended = calls.filter((call) => call.status === "ended").map((call) => this.#summary(call));
-    const away = missedAway.map((one) => ({ name: one.person, sub: `Missed while away · ${when(one.at * 1000)}`, mark: "missed", began: one.at * 1000, back: `direct:${one.person}`, id: null }));
+  /** `calls` are those of this daemon, `past` those of its history, `missedAway` those that never rang here. */
+  drawCalls(calls, past, missedAway) {
+    const known = new Set(calls.map((call) => call.id));
+    const before = past.filter((call) => !known.has(call.call_id)).map((call) => ({ ...call, id: null, status: "ended", began: call.at * 1000 }));
+    const ended = [...calls.filter((call) => call.status === "ended"), ...before].map((call) => this.#summary(call));
+    const rang = ended.filter((one) => one.mark === "missed");
+    const away = missedAway.filter((one) => !rang.some((other) => isSame(one, other))).map((one) => ({ id: null, name: one.person, sub: `Missed while away · ${when(one.at * 1000)}`, mark: "missed", began: one.at * 1000, back: `direct:${one.person}` }));
     const recent = [...ended, ...away].sort((one, other) => other.began - one.began).slice(0, MOST_RECENT);
     drawList(byId("recent"), recent, (one) => this.#recent(one));
     byId("no-recent").hidden = recent.length > 0;

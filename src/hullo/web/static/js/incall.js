@@ -41,8 +41,9 @@ export class InCall {
     this.#drawState();
     this.#drawEmoji(call);
     this.#drawButtons(session, call);
-    this.#drawQuality(session);
-    const hint = session.agent || session.captions ? "Say something." : "Private: nothing is transcribed unless you turn captions on.";
+    this.#drawQuality(session, call);
+    byId("call").classList.toggle("alone", !session.agent && !call?.transcript.length && !session.captions);
+    const hint = session.agent ? "Say something." : "What they say appears here.";
     drawTranscript(byId("transcript"), byId("no-transcript"), call?.transcript ?? [], call?.status === "active" ? hint : "");
     if (session.leg && session.leg.stream !== this.#stream) {
       this.#stream = session.leg.stream;
@@ -105,8 +106,8 @@ export class InCall {
     byId("hush").hidden = !session.agent;
   }
 
-  #drawQuality(session) {
-    const last = session.samples.at(-1);
+  #drawQuality(session, call) {
+    const last = call?.connectedAt ? session.samples.at(-1) : null;
     byId("quality").hidden = !last;
     if (!last) return;
     const how = grade(last);

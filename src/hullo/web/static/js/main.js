@@ -23,6 +23,7 @@ let link = "connecting";
 let hears = false;
 let people = { contacts: [], missed: [] };
 let lines = [];
+let past = []; // calls that ended, also under daemons before this one
 let shownReport = null; // the id of a call of the history
 let screen = "";
 
@@ -43,6 +44,7 @@ new Settings(sound, { onMicrophone: () => phone.changeMicrophone(), onSpeaker: (
 byId("notice").querySelector("button").onclick = () => notice("");
 byId("ringing").onclick = (event) => answerRing(event.target.closest("button")?.dataset.do);
 addEventListener("keydown", shortcut);
+addEventListener("pagehide", () => phone.leave());
 navigator.mediaDevices?.addEventListener("devicechange", () => sound.route(byId("far")));
 draw();
 rpc.connect();
@@ -70,7 +72,8 @@ async function linkChanged(state) {
 /** Ask for everything that happened while nobody told us. */
 async function catchUp() {
   try {
-    const [statuses, health] = await Promise.all([rpc.request("call.list"), rpc.request("health")]);
+    const [statuses, health, history] = await Promise.all(["call.list", "health", "history.list"].map((method) => rpc.request(method)));
+    past = history;
     lines = health.lines;
     hears = health.speech.recogniser === "running";
     people = lines.some((line) => line.name === "direct") ? await rpc.request("contact.list") : people;
@@ -164,7 +167,7 @@ function draw() {
   else if (next === "ended") ended.draw(over, phone.call === over ? phone.session : null);
   else {
     home.drawPeople(people, lines);
-    home.drawCalls(calls.all(), people.missed);
+    home.drawCalls(calls.all(), past, people.missed);
   }
   if (next !== screen) changeScreen(next);
   drawRinging();

@@ -110,6 +110,11 @@ export class Phone {
     this.onChange();
   }
 
+  /** The page goes: the agent is told, a person's call waits for the page to come back. */
+  leave() {
+    if (this.session?.agent) this.session.leg?.close();
+  }
+
   /** Told of every event, after the calls were. */
   happened(event) {
     const session = this.session;
