@@ -24,7 +24,7 @@ check: ## style, types, architecture
 	$(RUN)lint-imports
 
 peers: ## calls with programs that nobody here wrote: Chromium, NTgCalls, coturn, Redis and plain aiortc (root, for a network namespace)
-	@scripts/bootstrap python node chromium net redis sound voices terminal
+	@scripts/bootstrap python node chromium net redis sound voices terminal window
 	$(PYTEST) -q -m "peer or net" tests
 
 soak: ## a thousand calls, twenty at once, an hour with clocks that drift
