@@ -1,6 +1,7 @@
 """The devices of this machine: which there are, which are wanted, and the eye that is kept on them."""
 
 import asyncio
+import contextlib
 import functools
 import time
 from collections.abc import Callable, Sequence
@@ -73,7 +74,8 @@ class Devices:
         self._thread = SoundThread()
         self._looking = asyncio.Lock()
         self._keepers: list[Keeper] = []
-        self._wake = asyncio.Event()
+        self._asked = asyncio.Event()
+        self._in_use = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
         self._tasks: asyncio.TaskGroup | None = None
         self._looked = False
@@ -145,12 +147,15 @@ class Devices:
     async def enter(self, keeper: Keeper) -> None:
         """Keep a device open for it."""
         self._keepers.append(keeper)
+        self._in_use.set()
         await self._look()
 
     async def leave(self, keeper: Keeper) -> None:
         """Close its device."""
         if keeper in self._keepers:
             self._keepers.remove(keeper)
+            if not self._keepers:
+                self._in_use.clear()
             async with self._looking:
                 try:
                     await self._thread.run(keeper.close)
@@ -163,15 +168,18 @@ class Devices:
             keep_choices(self._memory, choices)
 
     async def _watch(self) -> None:
-        await self._wake.wait()
+        await self._asked.wait()
         while True:
-            await asyncio.sleep(LOOK_SECONDS if self._keepers else IDLE_LOOK_SECONDS)
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(IDLE_LOOK_SECONDS):
+                    await self._in_use.wait()
+                    await asyncio.sleep(LOOK_SECONDS)
             await self._look()
 
     async def _look(self) -> None:
         """See which devices there are, have the wanted ones open, and tell what has changed."""
         async with self._looking:
-            self._wake.set()
+            self._asked.set()
             before = self.listing
             try:
                 await self._list()

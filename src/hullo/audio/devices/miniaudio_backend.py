@@ -76,8 +76,8 @@ class MiniaudioBackend:
             counts + 1,
         )
         if result != lib.MA_SUCCESS:
-            self.close()  # the sound server has gone; the next question connects anew
-            raise NoAudio(f"the sound system does not answer any more ({_reason(result)})")
+            self.close()  # the next question connects anew
+            raise NoAudio("the sound server has gone; it is waited for")
         return [microphones[0][i] for i in range(counts[1])], [speakers[0][i] for i in range(counts[0])]
 
     def _usable(self, infos: list[Any], kind: DeviceKind) -> tuple[Device, ...]:
