@@ -6,6 +6,7 @@ import logging
 import signal
 import ssl
 import sys
+import time
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from contextlib import AsyncExitStack
 from dataclasses import replace
@@ -24,15 +25,18 @@ from hullo.lines.direct.line import DirectLine
 from hullo.lines.direct.private.errors import PrivateUnavailable
 from hullo.lines.direct.private.opening import Private, open_private
 from hullo.lines.direct.private.vault import VaultError
+from hullo.lines.telegram.account.account import Account
 from hullo.lines.telegram.account.opening import LibraryMissing, open_account
 from hullo.lines.telegram.account.safety import CallSafety
 from hullo.lines.telegram.account.session_file import SessionFileError
 from hullo.lines.telegram.line import TelegramLine
+from hullo.lines.telegram.port import User
 from hullo.messages.courier import MakeCourier
 from hullo.messages.errors import MessageError
 from hullo.messages.messenger import Messenger
 from hullo.messages.settings import MessagesConfig
 from hullo.messages.store import MessageStore
+from hullo.messages.telegram_courier import TelegramCourier
 from hullo.rtc.clock import MediaClock
 from hullo.service.audio_desk import AudioDesk
 from hullo.service.config import BrowserConfig, Config, SpeechConfig
@@ -121,14 +125,16 @@ async def _service(config: Config, stdio: bool, on_page: OnPage | None) -> Async
         listener = None if stdio else stack.enter_context(listening(config.rpc.socket))
         exchange = Exchange(_speech_settings(config.speech), limits=config.calls.limits(), answer=config.calls.answer)
         board = exchange.switchboard
+        messages = _messenger(config.messages, exchange) if config.messages.enabled else None
         browser = _browser_line(config, exchange.clock)
         if config.browser.enabled or config.web.enabled:
             board.add(browser)
         if config.telegram.enabled:
             account, safety = open_account(config.telegram), CallSafety(config.telegram.rules())
             board.add(TelegramLine(account, safety, clock=exchange.clock))
+            if messages is not None:
+                messages.add(_telegram_courier(config.messages, account, safety))
         contacts = private = None
-        messages = _messenger(config.messages, exchange) if config.messages.enabled else None
         if config.direct.enabled:
             private = stack.enter_context(open_private(config.direct))
             direct = _direct_line(config, private, exchange)
@@ -215,6 +221,13 @@ def _direct_courier(config: MessagesConfig, line: DirectLine, private: Private) 
     return lambda store, tell: DirectCourier(
         line, private.channel, store, tell, delivered=config.delivered_receipts, heard=config.heard_receipts
     )
+
+
+def _telegram_courier(config: MessagesConfig, account: Account, safety: CallSafety) -> MakeCourier:
+    def refuse(user: User) -> str | None:
+        return safety.refuse_incoming(user, time.monotonic())
+
+    return lambda store, tell: TelegramCourier(account, refuse, store, tell, heard=config.heard_receipts)
 
 
 def _direct_line(config: Config, private: Private, exchange: Exchange) -> DirectLine:

@@ -3,10 +3,11 @@
 from collections.abc import Callable
 from typing import Any
 
+from hullo.demo.loopback_telegram.files import SentDocument, message_of
 from hullo.demo.loopback_telegram.handshake import GENERATOR
 from hullo.demo.loopback_telegram.login_methods import LOGIN_METHODS
 from hullo.demo.loopback_telegram.rpc import RpcFailure
-from hullo.demo.loopback_telegram.tl import DH_PRIME, boolean, functions, method_name, objects, types, vector
+from hullo.demo.loopback_telegram.tl import DH_PRIME, LAYER, boolean, functions, method_name, objects, types, vector
 from hullo.demo.loopback_telegram.world import DC, Authorization, World
 
 Method = Callable[[World, Authorization, Any], Any]
@@ -70,14 +71,17 @@ def _get_state(world: World, who: Authorization, _request: Any) -> Any:
     return _state(world)
 
 
-def _get_difference(world: World, who: Authorization, _request: Any) -> Any:
+def _get_difference(world: World, who: Authorization, request: Any) -> Any:
     viewer = who.require()
     updates = world.book.recent(viewer.id, world.clock())
-    if not updates:
+    readable = who.layer in (0, LAYER)  # a `message` looks different in every layer, and we write ours only
+    documents = [one for one in world.files.sent if readable and one.recipient == viewer.id and _pts(one) > request.pts]
+    if not updates and not documents:
         return types.updates.DifferenceEmpty(date=int(world.clock()), seq=0)
     people = {user.id: user for update in updates for user in world.users_in(update, viewer.id)}
+    people |= {one.sender: world.user(world.directory.member(one.sender), viewer.id) for one in documents}
     return types.updates.Difference(
-        new_messages=[],
+        new_messages=[message_of(one, viewer.id) for one in documents],
         new_encrypted_messages=[],
         other_updates=updates,
         chats=[],
@@ -87,7 +91,13 @@ def _get_difference(world: World, who: Authorization, _request: Any) -> Any:
 
 
 def _state(world: World) -> Any:
-    return types.updates.State(pts=1, qts=0, date=int(world.clock()), seq=0, unread_count=0)
+    pts = 1 + len(world.files.sent)
+    return types.updates.State(pts=pts, qts=0, date=int(world.clock()), seq=0, unread_count=0)
+
+
+def _pts(document: SentDocument) -> int:
+    """One count for all members: it only has to grow."""
+    return document.id + 1
 
 
 def _get_dh_config(world: World, who: Authorization, request: Any) -> Any:
@@ -150,10 +160,28 @@ def _save_file_part(world: World, who: Authorization, request: Any) -> Any:
 
 
 def _send_media(world: World, who: Authorization, request: Any) -> Any:
-    """The recipient is not told: a `message` looks different in every layer, and no two clients share one here."""
     sender = who.require()
-    message_id = world.files.send(sender, world.member_from(sender, request.peer), request.media)
-    return _updates(world, [types.UpdateMessageID(id=message_id, random_id=request.random_id)])
+    recipient = world.member_from(sender, request.peer)
+    now = int(world.clock())
+    document = world.files.send(sender, recipient, request.media, request.random_id, now)
+    message = message_of(document, recipient.id)
+    world.push(recipient.id, types.UpdateNewMessage(message=message, pts=_pts(document), pts_count=1), None, None)
+    return _updates(world, [types.UpdateMessageID(id=document.id, random_id=request.random_id)])
+
+
+def _get_file(world: World, who: Authorization, request: Any) -> Any:
+    data = world.files.part(who.require(), request)
+    return types.upload.File(type=types.storage.FileUnknown(), mtime=0, bytes=data)
+
+
+def _read_message_contents(world: World, who: Authorization, request: Any) -> Any:
+    reader = who.require().id
+    pts = 1 + len(world.files.sent)
+    for document in world.files.sent:
+        if document.id in request.id and document.recipient == reader:
+            read = types.UpdateReadMessagesContents(messages=[document.id], pts=pts, pts_count=0)
+            world.push(document.sender, read, None, None)
+    return types.messages.AffectedMessages(pts=pts, pts_count=0)
 
 
 def _get_call_config(_world: World, who: Authorization, _request: Any) -> Any:
@@ -212,5 +240,7 @@ METHODS: dict[Any, Method] = {
     functions.phone.SaveCallDebug: _save_call_debug,
     functions.phone.GetCallConfig: _get_call_config,
     functions.upload.SaveFilePart: _save_file_part,
+    functions.upload.GetFile: _get_file,
     functions.messages.SendMedia: _send_media,
+    functions.messages.ReadMessageContents: _read_message_contents,
 }

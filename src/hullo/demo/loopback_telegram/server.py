@@ -14,9 +14,10 @@ from hullo.demo.loopback_telegram.delivery import Delivery
 from hullo.demo.loopback_telegram.device import Device
 from hullo.demo.loopback_telegram.directory import Directory, Member
 from hullo.demo.loopback_telegram.faults import Faults
+from hullo.demo.loopback_telegram.files import FileStore
 from hullo.demo.loopback_telegram.handshake import NewKey
 from hullo.demo.loopback_telegram.rpc import RpcFailure
-from hullo.demo.loopback_telegram.tl import types
+from hullo.demo.loopback_telegram.tl import LAYER, types
 from hullo.demo.loopback_telegram.world import Authorization, World
 
 _EXPIRE_EVERY = 0.2
@@ -49,6 +50,8 @@ class LoopbackTelegram:
             book=book,
             settings=self.settings,
             faults=self.faults,
+            files=FileStore(random),
+            push=self._push,
         )
         self._devices: dict[int, Device] = {}
         self._connections: set[Connection] = set()
@@ -167,6 +170,8 @@ class LoopbackTelegram:
     def _push(self, user_id: int, update: Any, only: int | None, but: int | None) -> None:
         body = self._packaged(update, user_id)
         for device in self._devices_of(user_id):
+            if isinstance(update, types.UpdateNewMessage) and device.authorization.layer not in (0, LAYER):
+                continue  # a `message` looks different in every layer, and we write ours only
             if only in (None, device.id) and device.id != but:
                 self._delivery.send(device, body)
 

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from hullo.demo.loopback_telegram.calls import CallBook, CallSettings
+from hullo.demo.loopback_telegram.calls import CallBook, CallSettings, Push
 from hullo.demo.loopback_telegram.crypto import RandomBytes, key_id
 from hullo.demo.loopback_telegram.directory import Directory, Member
 from hullo.demo.loopback_telegram.faults import Faults
@@ -64,8 +64,10 @@ class World:
     book: CallBook
     settings: CallSettings
     faults: Faults
+    files: FileStore
+    push: Push
+    """Brings an update to the devices of a member."""
     timers: Timers = field(default_factory=Timers)
-    files: FileStore = field(default_factory=FileStore)
     ratings: list[tuple[int, int]] = field(default_factory=list)
     """Call id and stars of each phone.setCallRating."""
     debug_reports: list[tuple[int, str]] = field(default_factory=list)
@@ -97,7 +99,9 @@ class World:
         return self.directory.member(reference.user_id)
 
     def users_in(self, update: Any, viewer: int) -> list[Any]:
-        """The people an update of phone_call speaks of, for its `users`."""
+        """The people an update speaks of, for its `users`."""
         call = getattr(update, "phone_call", None)
         ids = [getattr(call, role) for role in ("admin_id", "participant_id") if hasattr(call, role)]
+        if isinstance(update, types.UpdateNewMessage):
+            ids = [update.message.peer_id.user_id]
         return [self.user(self.directory.member(user_id), viewer) for user_id in ids]

@@ -12,12 +12,12 @@ import msgspec
 from hullo.lines.direct.channel import ChannelError, Device, PostalChannel
 from hullo.lines.direct.letters import VoiceMessage
 from hullo.messages.courier import TellEvent
-from hullo.messages.direct.jobs import JobQueue, named_after
 from hullo.messages.direct.moving import Patience, download
 from hullo.messages.direct.receipts import Receipts
 from hullo.messages.envelope import VoiceMessageEnvelope
 from hullo.messages.errors import MessageError
 from hullo.messages.events import Moving, NotReceived, Received
+from hullo.messages.jobs import JobQueue, named_after
 from hullo.messages.metadata import Direction, VoiceMessageMetadata
 from hullo.messages.sealed import IncomingFile, open_sealed
 from hullo.messages.store import MessageStore, StoredMessage

@@ -8,9 +8,9 @@ import msgspec
 
 from hullo.lines.direct.channel import ChannelError, PostalChannel
 from hullo.lines.direct.letters import Receipt, encode_letter
-from hullo.messages.direct.jobs import JobQueue, named_after
 from hullo.messages.direct.moving import Patience, persist
 from hullo.messages.errors import MessageError
+from hullo.messages.jobs import JobQueue, named_after
 from hullo.messages.store import MessageStore
 
 logger = logging.getLogger(__name__)

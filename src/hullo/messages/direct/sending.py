@@ -9,11 +9,11 @@ import msgspec
 from hullo.lines.direct.channel import ChannelError, ChannelRefused, Place, PostalChannel
 from hullo.lines.direct.letters import MAX_ENVELOPE, VoiceMessage, encode_letter
 from hullo.messages.courier import TellEvent
-from hullo.messages.direct.jobs import JobQueue
 from hullo.messages.direct.moving import Patience, persist, upload
 from hullo.messages.envelope import VoiceMessageEnvelope
 from hullo.messages.errors import MessageError
 from hullo.messages.events import Came, Moving
+from hullo.messages.jobs import JobQueue
 from hullo.messages.metadata import Delivery
 from hullo.messages.sealed import seal
 from hullo.messages.store import MessageStore, StoredMessage

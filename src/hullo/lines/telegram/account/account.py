@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from typing import Any
 
 from hullo.lines.telegram.account import translate
@@ -14,7 +14,15 @@ from hullo.lines.telegram.account.lookup import Lookup
 from hullo.lines.telegram.account.people import People
 from hullo.lines.telegram.account.replays import Replays
 from hullo.lines.telegram.account.session_file import SessionFile, SessionFileError
-from hullo.lines.telegram.account.voice_note import VoiceNote, send_voice_note
+from hullo.lines.telegram.account.voice_note import (
+    OnNote,
+    ReceivedNote,
+    VoiceNote,
+    fetch_voice_note,
+    mark_listened,
+    note_update,
+    send_voice_note,
+)
 from hullo.lines.telegram.port import (
     AccountHealth,
     AnyResultT,
@@ -48,6 +56,7 @@ class Account:
         self._floods = FloodWaits()
         self._replays = Replays()
         self._listener: OnUpdate | None = None
+        self._note_listener: OnNote | None = None
 
     @property
     def self_id(self) -> int:
@@ -101,9 +110,21 @@ class Account:
         """See `TelegramPort.resolve`."""
         return await self._lookup.find(to)
 
-    async def send_voice_note(self, to: User, note: VoiceNote) -> int | None:
+    def set_note_listener(self, on_note: OnNote) -> None:
+        """Hand on each voice note that comes, and who has listened to ours."""
+        self._note_listener = on_note
+
+    async def send_voice_note(self, to: User, note: VoiceNote, random_id: int | None = None) -> int | None:
         """Send a voice note; its message id if the server tells it. Raises `TelegramError`, `TelegramUnreachable`."""
-        return await send_voice_note(self._ask, self._link.client.make, to, note)
+        return await send_voice_note(self._ask, self._link.client.make, to, note, random_id)
+
+    def fetch_voice_note(self, note: ReceivedNote) -> AsyncIterator[bytes]:
+        """The sound of a note that came. Raises `TelegramError`, `ValueError` for one that is too long."""
+        return fetch_voice_note(self._ask, self._link.client.make, note)
+
+    async def mark_listened(self, message_id: int) -> None:
+        """Tell the sender that their note was heard. Raises `TelegramError`."""
+        await mark_listened(self._ask, message_id)
 
     async def _ask(self, name: str, **fields: Any) -> Any:
         """A request by its TL name."""
@@ -122,6 +143,9 @@ class Account:
         if users:
             self._lookup.learn(users)
         for one in updates:
+            note = note_update(one)
+            if note is not None and self._note_listener is not None and self._replays.is_new(note):
+                self._note_listener(note)
             try:
                 update = translate.update(one)
             except translate.UnexpectedAnswer as error:

@@ -188,7 +188,7 @@ class Link:
                 case "Difference" | "DifferenceSlice":
                     state = answer.state if kind(answer) == "Difference" else answer.intermediate_state
                     self._state = _UpdateState(state.pts, state.qts, state.date)
-                    self._on_news(list(answer.other_updates), list(answer.users))
+                    self._on_news([*answer.other_updates, *answer.new_messages], list(answer.users))
                     if kind(answer) == "Difference":
                         return
                 case "DifferenceTooLong":

@@ -4,7 +4,8 @@ from hashlib import blake2b
 
 import msgspec
 
-from hullo.lines.telegram.port import PhoneUpdate, UpdateSignalingData
+from hullo.lines.telegram.account.voice_note import NoteUpdate
+from hullo.lines.telegram.port import PhoneUpdate, UpdatePhoneCall
 
 _REMEMBERED = 4096
 
@@ -14,14 +15,14 @@ class Replays:
 
     After a reconnect the server repeats what was not acknowledged, and a difference repeats what is still true. An
     equal update says nothing new: a call never returns to an earlier state, and no two signaling packets are equal,
-    since each carries a counter.
+    since each carries a counter, nor two messages.
     """
 
     def __init__(self) -> None:
         self._seen: dict[bytes, None] = {}
         self.dropped = 0
 
-    def is_new(self, update: PhoneUpdate) -> bool:
+    def is_new(self, update: PhoneUpdate | NoteUpdate) -> bool:
         """Whether the update has not been seen, among the last few thousand."""
         mark = _mark(update)
         if mark in self._seen:
@@ -33,7 +34,7 @@ class Replays:
         return True
 
 
-def _mark(update: PhoneUpdate) -> bytes:
+def _mark(update: PhoneUpdate | NoteUpdate) -> bytes:
     """A digest, so that what is remembered of a call is small and no secret."""
-    said = update if isinstance(update, UpdateSignalingData) else update.phone_call
+    said = update.phone_call if isinstance(update, UpdatePhoneCall) else update
     return blake2b(type(said).__name__.encode() + msgspec.msgpack.encode(said), digest_size=16).digest()

@@ -1,12 +1,13 @@
-"""A voice note through an account: the file uploaded in parts, then sent as a document with its picture.
+"""Voice notes through an account: uploaded in parts and sent as a document with its picture, and the way back.
 
 core.telegram.org/api/files and /constructor/documentAttributeAudio.
 """
 
 import hashlib
 import secrets
-from collections.abc import Awaitable, Callable
-from typing import Any, Final, Protocol
+from collections.abc import AsyncIterator, Awaitable, Callable
+from datetime import datetime
+from typing import Any, Final, Protocol, TypeAlias
 
 import msgspec
 
@@ -31,17 +32,51 @@ class VoiceNote(msgspec.Struct, frozen=True, kw_only=True):
     """100 levels of 5 bits, the first in the lowest bits."""
 
 
+class ReceivedNote(msgspec.Struct, frozen=True, kw_only=True):
+    """A voice note that somebody sent us; its sound is fetched with `fetch_voice_note`."""
+
+    message_id: int
+    sender: int
+    """User id."""
+    date: int
+    """Unix time."""
+    document_id: int
+    access_hash: int
+    file_reference: bytes
+    size: int
+    duration: float
+    """Seconds, as the sender says."""
+    waveform: bytes
+
+
+class ContentsRead(msgspec.Struct, frozen=True):
+    """Somebody has listened to these messages; we to theirs, or they to ours."""
+
+    message_ids: tuple[int, ...]
+
+
+NoteUpdate: TypeAlias = ReceivedNote | ContentsRead
+OnNote: TypeAlias = Callable[[NoteUpdate], None]
+
+
 class Invoke(Protocol):
     """Calls a TL method by name."""
 
     def __call__(self, name: str, **fields: Any) -> Awaitable[Any]: ...
 
 
-async def send_voice_note(invoke: Invoke, make: Callable[..., Any], to: User, note: VoiceNote) -> int | None:
+def new_random_id() -> int:
+    """What a message is known by to the server: sent under the same one again, it is not sent twice."""
+    return int.from_bytes(secrets.token_bytes(8), "little", signed=True)
+
+
+async def send_voice_note(
+    invoke: Invoke, make: Callable[..., Any], to: User, note: VoiceNote, random_id: int | None = None
+) -> int | None:
     """Upload a note and send it; its message id if the server tells it.
 
-    Nothing is repeated: after `TelegramUnreachable` it may or may not have been sent. Raises `TelegramError`, and
-    `ValueError` for more than `LARGEST` bytes.
+    Nothing is repeated: after `TelegramUnreachable` it may or may not have been sent. Raises `TelegramError`, which is
+    `RANDOM_ID_DUPLICATE` if it was sent before, and `ValueError` for more than `LARGEST` bytes.
     """
     if not 0 < len(note.sound) <= LARGEST:
         raise ValueError(f"a voice note of {len(note.sound)} bytes: 1 to {LARGEST} can be sent")
@@ -51,7 +86,7 @@ async def send_voice_note(invoke: Invoke, make: Callable[..., Any], to: User, no
     ]
     media = make("inputMediaUploadedDocument", file=file, mime_type="audio/ogg", attributes=attributes)
     peer = make("inputPeerUser", user_id=to.id, access_hash=to.access_hash)
-    random_id = int.from_bytes(secrets.token_bytes(8), "little", signed=True)
+    random_id = new_random_id() if random_id is None else random_id
     answer = await invoke("messages.sendMedia", peer=peer, media=media, message="", random_id=random_id)
     for update in getattr(answer, "updates", ()):
         if kind(update) == "UpdateMessageID" and update.random_id == random_id:
@@ -68,3 +103,62 @@ async def _upload(invoke: Invoke, make: Callable[..., Any], data: bytes) -> Any:
             raise TelegramError("FILE_PART_REFUSED", 0)
     checksum = hashlib.md5(data, usedforsecurity=False).hexdigest()
     return make("inputFile", id=file_id, parts=len(parts), name="voice.ogg", md5_checksum=checksum)
+
+
+def note_update(update: Any) -> NoteUpdate | None:
+    """What an update, or a message of a difference, tells of voice notes between two people; None if nothing."""
+    match kind(update):
+        case "UpdateNewMessage":
+            return _note(update.message)
+        case "Message":
+            return _note(update)
+        case "UpdateReadMessagesContents":
+            return ContentsRead(tuple(update.messages))
+        case _:
+            return None
+
+
+def _note(message: Any) -> ReceivedNote | None:
+    media = getattr(message, "media", None)
+    document = getattr(media, "document", None)
+    if document is None or kind(document) != "Document" or message.out or kind(message.peer_id) != "PeerUser":
+        return None
+    audio = next((one for one in document.attributes if kind(one) == "DocumentAttributeAudio" and one.voice), None)
+    if audio is None:
+        return None
+    date = message.date
+    return ReceivedNote(
+        message_id=message.id,
+        sender=message.peer_id.user_id,
+        date=int(date.timestamp()) if isinstance(date, datetime) else date,
+        document_id=document.id,
+        access_hash=document.access_hash,
+        file_reference=bytes(document.file_reference),
+        size=document.size,
+        duration=audio.duration,
+        waveform=bytes(audio.waveform or b""),
+    )
+
+
+async def fetch_voice_note(invoke: Invoke, make: Callable[..., Any], note: ReceivedNote) -> AsyncIterator[bytes]:
+    """The sound of a note, part by part. Raises `TelegramError`, `ValueError` for more than `LARGEST` bytes."""
+    if not 0 < note.size <= LARGEST:
+        raise ValueError(f"a voice note of {note.size} bytes: 1 to {LARGEST} are fetched")
+    location = make(
+        "inputDocumentFileLocation",
+        id=note.document_id,
+        access_hash=note.access_hash,
+        file_reference=note.file_reference,
+        thumb_size="",
+    )
+    for offset in range(0, note.size, PART):
+        answer = await invoke("upload.getFile", location=location, offset=offset, limit=PART)
+        data = bytes(getattr(answer, "bytes", b""))
+        if len(data) != min(PART, note.size - offset):
+            raise TelegramError("FILE_PART_MISSING", 0)
+        yield data
+
+
+async def mark_listened(invoke: Invoke, message_id: int) -> None:
+    """Tell the sender, as the apps do, that their note was heard. Raises `TelegramError`."""
+    await invoke("messages.readMessageContents", id=[message_id])
