@@ -12,6 +12,8 @@ from hullo.call.states import CallState
 from hullo.call.switchboard import Switchboard
 from hullo.lines.line import EndReason
 from hullo.media.pcm import FRAME_SAMPLES, Pcm
+from hullo.speech.service import SpeechService
+from hullo.speech.settings import SpeechSettings
 from tests.call.memory_line import MemoryLeg, MemoryLine, MemoryOffer
 from tests.call.test_call import reach, switchboard
 
@@ -115,6 +117,20 @@ async def test_a_call_without_speech_can_not_be_listened_to() -> None:
         call, _ = await incoming(line, board, "ann")
         with pytest.raises(NoSpeech):
             call.set_listening(True)
+
+
+async def test_a_call_that_only_plays_files_can_not_be_listened_to() -> None:
+    line = MemoryLine()
+    async with (
+        SpeechService(SpeechSettings(recogniser=None, voice=None)) as speech,
+        Switchboard([line], speech=speech) as board,
+    ):
+        await line.running.wait()
+        call, _ = await incoming(line, board, "ann")
+        with pytest.raises(NoSpeech):
+            call.set_listening(True)
+        call.hangup()
+        await call.wait_ended()
 
 
 def test_a_passage_keeps_the_newest_frames() -> None:

@@ -40,6 +40,10 @@ class Screen:
         regions = [self.app.screen.query_one(f"#{name}").region for name in ("header", "call", "keys")]
         return all(region.height > 0 and region.bottom <= rows for region in regions) and regions[-1].bottom == rows
 
+    def shows(self, name: str) -> bool:
+        """Whether a part of the screen is there at all."""
+        return bool(self.app.screen_stack[0].query_one(f"#{name}").display)
+
     async def until(self, what: Callable[[], object]) -> None:
         """Wait until `what` is true, but not for long."""
         async with asyncio.timeout(20):
@@ -131,6 +135,19 @@ async def test_a_resize_in_mid_call_keeps_the_call_and_its_keys_in_sight() -> No
         for columns, rows in ((40, 12), (120, 40), (80, 24)):
             await screen.resize(columns, rows)
             await screen.until(lambda rows=rows: screen.fits(rows))  # type: ignore[misc]
+            assert screen.shows("captions") is (rows >= 20)
+
+
+async def test_a_resize_behind_an_open_window_is_not_forgotten() -> None:
+    async with phone() as screen:
+        await screen.press("question_mark")
+        await screen.resize(60, 16)
+        await screen.until(lambda: screen.app.size == (60, 16))
+        await screen.resize(100, 40)
+        await screen.press("escape")
+        await screen.until(lambda: len(screen.app.screen_stack) == 1 and screen.fits(40))
+        assert screen.shows("captions")
+        assert screen.app.screen.query_one("#people").region.width == 30
 
 
 async def test_an_invite_that_is_none_is_refused_in_words() -> None:

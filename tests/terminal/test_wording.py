@@ -173,6 +173,8 @@ def test_captions_are_read_from_the_latest_back() -> None:
     call = replace(CALL, captions=(Caption("they", "hello"), Caption("they", "how a", final=False)))
     assert wording.captions_text(replace(READY, calls=(call,))) == "they: how a ...\nthey: hello"
     assert wording.captions_text(READY) == ""
+    assert "l writes down" in wording.captions_text(TALKING)
+    assert "listening" in wording.captions_text(replace(TALKING, calls=(replace(CALL, captioned=True),)))
 
 
 @pytest.mark.parametrize(

@@ -218,7 +218,8 @@ class Call:
 
     def set_listening(self, enabled: bool) -> None:
         """Whether what the peer says is recognised, and told as `call.speech`. Raises `WrongState`, `NoSpeech`."""
-        self._speaking_voice()
+        if not self._speaking_voice().hears and enabled:
+            raise NoSpeech(self.call_id)
         self._sound.listening = enabled
 
     def check_live(self) -> None:

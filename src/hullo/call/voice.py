@@ -46,6 +46,7 @@ class Voice:
         self._emit = emit
         self._note_error = note_error
         self.speaks = speech.settings.voice is not None
+        self.hears = speech.settings.recogniser is not None
         self._listener = speech.listener(self._on_event) if speech.settings.recogniser is not None else None
         self._queue = speech.queue(self._on_event)
         self._heard_delay = heard_delay

@@ -1,13 +1,16 @@
 """The screen of the phone: shows what a session knows, and turns keys into what it does. It decides nothing itself."""
 
 import time
-from collections.abc import Iterable
-from typing import ClassVar, Final
+from collections.abc import Callable, Iterable
+from typing import Any, ClassVar, Final
 
 from textual.app import App, ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
 from textual.content import Content
+from textual.events import Resize
+from textual.geometry import Size
+from textual.screen import Screen
 from textual.widgets import OptionList, Static
 from textual.widgets.option_list import Option
 
@@ -22,13 +25,17 @@ RING_SECONDS: Final = 2.0
 """Between two rings of the terminal's bell."""
 
 
+NARROW: Final = 64
+"""Columns: with fewer, people are above the call and not beside it."""
+SHORT: Final = 20
+"""Rows: with fewer, there are neither captions nor history."""
+
+
 class PhoneApp(App[str]):
     """Drives one session; gives why it had to end, or an empty text when the person wanted it to."""
 
     CSS_PATH = "app.tcss"
     ENABLE_COMMAND_PALETTE = False
-    HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (64, "-wide")]  # noqa: RUF012  # as textual declares it
-    VERTICAL_BREAKPOINTS = [(0, "-short"), (20, "-tall")]  # noqa: RUF012
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("ctrl+c", "leave", priority=True),
         Binding("q", "ask_to_leave"),
@@ -38,6 +45,7 @@ class PhoneApp(App[str]):
         Binding("m", "mute"),
         Binding("t", "push_to_talk"),
         Binding("space", "talk"),
+        Binding("l", "caption"),
         Binding("c", "call_somebody"),
         Binding("r", "redial"),
         Binding("v", "card"),
@@ -79,9 +87,20 @@ class PhoneApp(App[str]):
         self._session.on_change = lambda: self.call_later(self.show)
         self.show()
 
-    def on_resize(self) -> None:
-        """Lines are cut to the width."""
+    def on_resize(self, event: Resize) -> None:
+        """Small screens leave out what matters less; lines are cut to the width."""
+        for screen in self.screen_stack:  # not by textual's breakpoints, which forget the screens behind a window
+            self._fit(screen, event.size)
         self.call_after_refresh(self.show)
+
+    def push_window(self, window: Screen[str], answered: Callable[[str | None], None] | None = None) -> None:
+        """Show a window in front; what it gives in the end goes to `answered`."""
+        self._fit(window, self.size)
+        self.push_screen(window, answered)
+
+    def _fit(self, screen: Screen[Any], size: Size) -> None:
+        screen.set_class(size.width < NARROW, "-narrow")
+        screen.set_class(size.height < SHORT, "-short")
 
     # Showing
 
@@ -148,6 +167,10 @@ class PhoneApp(App[str]):
         """Mute, or unmute."""
         await self._session.mute()
 
+    async def action_caption(self) -> None:
+        """Captions on or off."""
+        await self._session.caption()
+
     async def action_push_to_talk(self) -> None:
         """Push-to-talk on or off."""
         await self._session.push_to_talk()
@@ -164,7 +187,7 @@ class PhoneApp(App[str]):
     def action_call_somebody(self) -> None:
         """Ask whom to call."""
         text = "A contact's name, a Telegram @name or +number, or http://HOST:PORT/call"
-        self.push_screen(Question("call somebody", text), lambda to: self._call(to or ""))
+        self.push_window(Question("call somebody", text), lambda to: self._call(to or ""))
 
     def action_add(self) -> None:
         """Ask for an invite."""
@@ -172,7 +195,7 @@ class PhoneApp(App[str]):
             "Paste the invite that your friend sent you; it begins with hullo:\n"
             "A name alone will do, too, if you compare the safety number later."
         )
-        self.push_screen(Question("add a contact", text), lambda text: self._add(text or ""))
+        self.push_window(Question("add a contact", text), lambda text: self._add(text or ""))
 
     def action_invite(self) -> None:
         """Show our own invite."""
@@ -182,7 +205,7 @@ class PhoneApp(App[str]):
             return
         text = f"Send this line to a friend, who pastes it after +:\n\n{own.invite}\n"
         choices = [Choice("copy", "Copy it, if your terminal lets programs do that"), Choice("", "Close")]
-        self.push_screen(Menu("your invite", text, choices), lambda action: self._copy(action, own.invite))
+        self.push_window(Menu("your invite", text, choices), lambda action: self._copy(action, own.invite))
 
     def action_card(self) -> None:
         """Show the card of whom we talk to, or of the contact that is marked."""
@@ -196,22 +219,22 @@ class PhoneApp(App[str]):
             return
         person = contact.person
         window = Menu(person, menus.card_text(contact), menus.card_choices(contact))
-        self.push_screen(window, lambda action: self._change(person, action or ""))
+        self.push_window(window, lambda action: self._change(person, action or ""))
 
     def action_sound(self) -> None:
         """Show microphones and speakers."""
         self._session.wants_levels = True
         window = LiveMenu("sound", self._sound_text, self._sound_choices, self._sound_chosen)
-        self.push_screen(window, lambda _: setattr(self._session, "wants_levels", False))
+        self.push_window(window, lambda _: setattr(self._session, "wants_levels", False))
 
     def action_keys(self) -> None:
         """Show all keys."""
-        self.push_screen(Menu("keys", menus.HELP, [Choice("", "Close")]))
+        self.push_window(Menu("keys", menus.HELP, [Choice("", "Close")]))
 
     def action_forget_history(self) -> None:
         """Ask whether to forget all past calls."""
         choices = [Choice("", "Keep them"), Choice("forget", "Forget all past calls")]
-        self.push_screen(Menu("history", "Forget whom you talked to?", choices), self._forget)
+        self.push_window(Menu("history", "Forget whom you talked to?", choices), self._forget)
 
     def action_leave(self) -> None:
         """Ctrl-C."""
@@ -224,7 +247,7 @@ class PhoneApp(App[str]):
             self.exit("")
             return
         choices = [Choice("", "Stay"), Choice("quit", "Hang up and quit")]
-        self.push_screen(Menu("quit", f"You are in a call with {call.peer}.", choices), self._leave)
+        self.push_window(Menu("quit", f"You are in a call with {call.peer}.", choices), self._leave)
 
     # What windows answer
 
@@ -252,7 +275,7 @@ class PhoneApp(App[str]):
             )
             return
         question = Menu(f"add {invite.person}", f"Who gave you the invite of {invite.person}?", menus.INVITED_BY)
-        self.push_screen(question, lambda how: self._add_invited(invite.person, invite.key.hex(), how or ""))
+        self.push_window(question, lambda how: self._add_invited(invite.person, invite.key.hex(), how or ""))
 
     def _add_invited(self, person: str, key: str, how: str) -> None:
         if how:

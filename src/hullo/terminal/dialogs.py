@@ -5,7 +5,7 @@ from typing import ClassVar
 
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.containers import Vertical
+from textual.containers import Vertical, VerticalScroll
 from textual.content import Content
 from textual.screen import ModalScreen
 from textual.widgets import Input, OptionList, Static
@@ -54,9 +54,14 @@ class Menu(ModalScreen[str]):
     def compose(self) -> ComposeResult:
         with Vertical(classes="window") as window:
             window.border_title = self._title
-            yield Static(Content(self._text), id="text")
+            with VerticalScroll(classes="text"):
+                yield Static(Content(self._text), id="text")
             yield OptionList(*(Option(Content(choice.text)) for choice in self._choices), compact=True)
             yield Static("Up, Down, Enter: choose   Esc: close", classes="hint")
+
+    def on_mount(self) -> None:
+        """Keys are for the choices; Tab goes to a text that is too long for the screen."""
+        self.query_one(OptionList).focus()
 
     def on_option_list_option_selected(self, event: OptionList.OptionSelected) -> None:
         """Enter."""

@@ -25,6 +25,7 @@ KEYS: Final = (
     ("m", "mute, and be heard again; muted, nothing at all is sent"),
     ("t", "push-to-talk on or off"),
     ("Space", "talk, as long as it is held, while push-to-talk is on"),
+    ("l", "live captions of what they say, on or off (needs [speech])"),
     ("r", "call again whom you called last, or who called"),
     ("v", "the card of a contact: safety number, verify, block, remove"),
     ("+", "add a contact by an invite or a name"),

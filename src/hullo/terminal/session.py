@@ -159,6 +159,14 @@ class Session:
             if done is not None:
                 self._set(story.muted(self.state, shown.call_id, done["muted"]))
 
+    async def caption(self) -> None:
+        """Have what they say in the call that is shown recognised and written down, or no more."""
+        shown = self.state.shown
+        if shown is not None:
+            done = await self._ask("call.listen", call_id=shown.call_id, enabled=not shown.captioned)
+            if done is not None:
+                self._set(story.captioned(self.state, shown.call_id, done["enabled"]))
+
     async def push_to_talk(self) -> None:
         """Switch push-to-talk on or off."""
         status = await self._ask("audio.configure", push_to_talk=not self.state.push_to_talk)

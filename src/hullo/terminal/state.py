@@ -53,6 +53,8 @@ class CallView:
     quality: Quality | None = None
     counters: Counters = Counters()
     captions: tuple[Caption, ...] = ()
+    captioned: bool = False
+    """Whether this phone asked for what they say to be recognised."""
     ending: str = ""
     talked: float = 0.0
     """Seconds, once it is over."""

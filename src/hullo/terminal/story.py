@@ -138,6 +138,12 @@ def muted(state: PhoneState, call_id: str, silent: bool) -> PhoneState:
     return state if call is None else _put(state, replace(call, muted=silent))
 
 
+def captioned(state: PhoneState, call_id: str, wanted: bool) -> PhoneState:
+    """The state after `call.listen`."""
+    call = _find(state, call_id)
+    return state if call is None else _put(state, replace(call, captioned=wanted))
+
+
 def daemon_lost(state: PhoneState, why: str, now: float) -> PhoneState:
     """The state without a daemon: its calls are over, and everything it told may have changed."""
     last = state.last

@@ -99,14 +99,19 @@ def sound_lines(state: PhoneState, width: int) -> list[str]:
     lines = []
     if call is not None and call.status == "active":
         lines = [mute_line(state, call), quality_line(call.quality)]
-    lines += [side_line("mic", sound.microphone, width), side_line("speaker", sound.speaker, width)]
+    if not state.link:
+        lines += [side_line("mic", sound.microphone, width), side_line("speaker", sound.speaker, width)]
     return [*lines, sound.problem] if sound.problem else lines
 
 
 def captions_text(state: PhoneState) -> str:
     """What was said in the call that is shown or was the last, the latest first: it is what is read."""
     call = state.shown or state.last
-    return "" if call is None else "\n".join(caption_line(each) for each in reversed(call.captions))
+    if call is None:
+        return ""
+    if call.talks and not call.captions:
+        return "listening ..." if call.captioned else "l writes down what they say"
+    return "\n".join(caption_line(each) for each in reversed(call.captions))
 
 
 def notice_line(notice: Notice, now: float) -> str:
