@@ -130,3 +130,23 @@ def test_missed_calls_are_listed_and_forgotten(tmp_path: Path) -> None:
     assert "alice" in listed
     assert "the caller gave up" in listed
     assert run("contacts", "missed", "--config", bob).stdout == "no missed calls\n"
+
+
+def test_a_second_device_is_linked_by_the_code_that_it_shows(tmp_path: Path) -> None:
+    rendezvous = ("rendezvous", "--port", "0", "--data", str(tmp_path / "rendezvous.db"))
+    with process(*rendezvous, stream="stdout", until="ws://") as url:
+        alice, alices = person(tmp_path, "alice", url)
+        with open_private(alices.direct) as private:
+            private.desk.change("bob", Change.ADD)
+        home = tmp_path / "second"
+        home.mkdir(mode=0o700)
+        (home / "hullo.toml").write_text(CONFIG.format(folder=home, url=url))
+        second = load_config(home / "hullo.toml")
+        joining = ("contacts", "link", "--device", "laptop", "--config", str(home / "hullo.toml"))
+        with process(*joining, stream="stdout", until="hullo-link:", ends=True) as shown:
+            linked = run("contacts", "link", shown.split()[-1], "--yes", "--config", alice)
+            assert linked.returncode == 0, linked.stderr
+        with open_private(second.direct) as private, open_private(alices.direct) as hers:
+            assert (private.desk.own.person, private.desk.own.device) == ("alice", "laptop-2")
+            assert private.desk.own.key == hers.desk.own.key
+            assert [contact.person for contact in private.desk.contacts()] == ["bob"]

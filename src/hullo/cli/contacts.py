@@ -15,9 +15,20 @@ from hullo.daemon_client import DaemonClient, DaemonError
 from hullo.lines.direct.private.desk import Change, DeskError
 from hullo.lines.direct.private.errors import PrivateUnavailable
 from hullo.lines.direct.private.invite import InviteError, is_invite, parse_invite
-from hullo.lines.direct.private.opening import create_keys, machine_name, open_private
+from hullo.lines.direct.private.joining import receive_handover
+from hullo.lines.direct.private.linking import LinkError, NewDevice
+from hullo.lines.direct.private.opening import (
+    Private,
+    create_keys,
+    create_linked,
+    has_keys,
+    machine_name,
+    open_private,
+)
 from hullo.lines.direct.private.vault import VaultError, VaultInUse
 from hullo.service.config import Config
+
+_CONNECT_SECONDS = 10.0
 
 contacts = typer.Typer(
     invoke_without_command=True, help="Whom you call privately, who may ring, and whose keys you have compared."
@@ -67,6 +78,62 @@ def me(config: ConfigOption = None, as_json: JsonOption = False) -> None:
         out.print(f"{plain(own['person'])} on {plain(own['device'])}: {own['key']}", soft_wrap=True)
         if own["invite"] is not None:
             out.print(f"your invite: {plain(own['invite'])}", soft_wrap=True)
+
+
+@contacts.command()
+def link(
+    code: Annotated[str | None, typer.Argument(help="the code that the new device shows")] = None,
+    device: Annotated[str | None, typer.Option(help="on the new device: its name; else that of the machine")] = None,
+    yes: Annotated[bool, typer.Option("--yes", help="do not ask")] = False,
+    config: ConfigOption = None,
+) -> None:
+    """Make one more device yours: without a code on the new one, which shows it; with the code on this one."""
+    settings = configuration(config)
+    if code is None:
+        _join(settings, device or machine_name())
+        return
+    question = "That device will be you: it calls, is called and reads as you do. Is it yours, in front of you?"
+    if not yes and not typer.confirm(question):
+        fail("not linked")
+    try:
+        with open_private(settings.direct) as private:
+            asyncio.run(_hand_over(private, code))
+    except VaultInUse:  # by the daemon, which has the keys then
+        _ask_daemon(settings.rpc.socket, "contact.link", {"code": code})
+    except (PrivateUnavailable, VaultError, LinkError, OSError) as error:
+        fail(str(error))
+    out.print("the new device has your keys and contacts; calls ring on both")
+
+
+def _join(settings: Config, name: str) -> None:
+    if has_keys(settings.direct):
+        fail("this device has keys already", "hullo contacts link CODE links another one to it")
+    if not settings.direct.rendezvous:
+        fail("rendezvous is missing in [direct]", "it is that of your other device")
+    new = NewDevice()
+    out.print("On the device that you have already, within five minutes:")
+    out.print(f"hullo contacts link {new.code}", soft_wrap=True)
+    try:
+        handover = asyncio.run(receive_handover(settings.direct.rendezvous, new, lambda why: out.print(plain(why))))
+        own = create_linked(settings.direct, handover, name)
+    except (PrivateUnavailable, VaultError, LinkError, OSError) as error:
+        fail(str(error))
+    people = len(handover.contacts)
+    out.print(f"you are [bold]{plain(own.person)}[/bold] on {plain(own.device)}, with {people} contacts")
+
+
+async def _hand_over(private: Private, code: str) -> None:
+    running = asyncio.create_task(private.channel.run(lambda sender, data: None, lambda notice: None))
+    try:
+        async with asyncio.timeout(_CONNECT_SECONDS):
+            while private.channel.problem() is not None:  # noqa: ASYNC110  # nothing tells
+                await asyncio.sleep(0.05)
+        await private.link(code)
+    except TimeoutError:
+        raise LinkError(private.channel.problem() or "the rendezvous does not answer") from None
+    finally:
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
 
 
 @contacts.command()

@@ -139,7 +139,7 @@ async def _service(config: Config, stdio: bool, on_page: OnPage | None) -> Async
             private = stack.enter_context(open_private(config.direct))
             direct = _direct_line(config, private, exchange)
             board.add(direct)
-            contacts = Contacts(private.desk, direct.missed)
+            contacts = Contacts(private.desk, private.link, private.missed)
             if messages is not None:
                 messages.add(_direct_courier(config.messages, direct, private))
         history = CallHistory(config.calls.history, None if private is None else private.vault)

@@ -25,6 +25,8 @@ class Contacts:
     """The contact book of the direct line, and the calls that it missed."""
 
     desk: Desk
+    link: Callable[[str], Awaitable[None]]
+    """Hand our keys to the new device that shows this code. Raises `LinkError`."""
     missed: MissedCalls
 
 

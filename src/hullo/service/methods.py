@@ -16,6 +16,7 @@ from hullo.call.errors import CannotHear, CannotSpeak, WrongState
 from hullo.call.report import CallReport
 from hullo.call.status import CallStatus
 from hullo.lines.direct.private.desk import DeskError
+from hullo.lines.direct.private.linking import LinkError
 from hullo.lines.line import LineStatus
 from hullo.service import openrpc, rpc
 from hullo.service.audio_methods import AUDIO_METHODS
@@ -29,6 +30,7 @@ from hullo.service.params import (
     ContactParams,
     HearingParams,
     InterruptibleParams,
+    LinkParams,
     ListenParams,
     ListParams,
     MuteParams,
@@ -267,6 +269,17 @@ async def clear_missed(service: Service, params: Nothing) -> ContactsResult:
     return _contacts_result(contacts)
 
 
+async def link_device(service: Service, params: LinkParams) -> ContactsResult:
+    """Make the device that shows this code one more device of our person: it gets our identity and contacts."""
+    contacts = _contacts(service)
+    try:
+        await contacts.link(params.code)
+    except LinkError as error:
+        hint = "run hullo contacts link on the new device, and give its code within five minutes"
+        raise domain_error(ErrorCode.CONTACT_REFUSED, str(error), hint) from None
+    return _contacts_result(contacts)
+
+
 async def list_lines(service: Service, params: Nothing) -> list[LineStatus]:
     """The lines, and whether they can place and take calls."""
     return service.switchboard.line_statuses()
@@ -341,6 +354,13 @@ _TABLE: tuple[Method[Any], ...] = (
         ContactParams,
         ContactsResult,
         change_contact,
+        (ErrorCode.NO_CONTACTS, ErrorCode.CONTACT_REFUSED),
+    ),
+    Method(
+        "contact.link",
+        LinkParams,
+        ContactsResult,
+        link_device,
         (ErrorCode.NO_CONTACTS, ErrorCode.CONTACT_REFUSED),
     ),
     Method("contact.clear_missed", Nothing, ContactsResult, clear_missed, (ErrorCode.NO_CONTACTS,)),

@@ -143,6 +143,12 @@ class ContactParams(msgspec.Struct, frozen=True):
     ] = None
 
 
+class LinkParams(msgspec.Struct, frozen=True):
+    """Which new device."""
+
+    code: Annotated[str, Meta(description="What `hullo contacts link` shows on the new device.", max_length=200)]
+
+
 class ListParams(msgspec.Struct, frozen=True):
     """Which calls to show."""
 

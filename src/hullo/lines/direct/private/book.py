@@ -123,6 +123,11 @@ class ContactBook:
             entry.identity, entry.verified, entry.offered = identity, True, None
         self._save()
 
+    def adopt(self, entries: dict[str, Entry]) -> None:
+        """Take the people of another device of ours."""
+        self._entries |= entries
+        self._save()
+
     def remove(self, person: str) -> None:
         """Forget somebody, and their key. Raises `KeyError`."""
         del self._entries[person]

@@ -9,6 +9,8 @@ from hullo.lines.direct.channel import ChannelError, ChannelRefused, Device, Not
 from hullo.lines.direct.private.book import ContactBook
 from hullo.lines.direct.private.client import RendezvousClient
 from hullo.lines.direct.private.files import RendezvousFiles
+from hullo.lines.direct.private.joining import NEW
+from hullo.lines.direct.private.linking import Handover, LinkCode, LinkError, seal_handover
 from hullo.lines.direct.private.sessions import NoSession, Refused, Sessions
 from hullo.rendezvous.limits import Buckets
 from hullo.rendezvous.wire import Bundle, Envelope
@@ -80,6 +82,26 @@ class PrivateChannel:
         """The same, for devices that may be away for days. Raises `ChannelError`."""
         await self._checked(person, data, device, KEEP_SECONDS)
 
+    async def hand_over(self, code: LinkCode) -> None:
+        """Make the device that shows this code one more device of our person, with our identity and contacts.
+
+        Raises `LinkError`.
+        """
+        try:
+            devices = {bundle.device for bundle in await self._client.fetch(self.own.person)} | {self.own.device}
+            handover = Handover(
+                person=self.own.person,
+                seed=self._sessions.identity.seed,
+                devices=tuple(sorted(devices)),
+                contacts=self._book.entries(),
+            )
+            envelopes = {NEW: seal_handover(code, handover)}
+            sent = await self._client.post(code.mailbox, envelopes, seconds=WAIT_SECONDS, everywhere=False)
+        except ChannelError as error:
+            raise LinkError(f"no new device waits with that code at this rendezvous: {error}") from None
+        if sent.gone or sent.full:
+            raise LinkError("no new device waits with that code any more; begin again there")
+
     async def _reserve(self, size: int) -> Place:
         room = await self._client.reserve(size)
         return Place(room.file, room.ticket)
@@ -97,7 +119,7 @@ class PrivateChannel:
         everywhere = devices is None
         envelopes, unknown = await self._sealed(person, message, devices or self._book.devices(person))
         if unknown or (everywhere and not envelopes):
-            envelopes |= await self._begun(person, message, unknown)
+            envelopes |= await self._begun(person, message, unknown, needed=not envelopes)
         if not envelopes:
             raise ChannelRefused(f"{person} has no device at the rendezvous that can be called")
         sent = await self._client.post(person, envelopes, seconds=seconds, everywhere=everywhere)
@@ -105,7 +127,7 @@ class PrivateChannel:
         if set(sent.full) == set(envelopes):
             raise ChannelRefused(f"the mailbox of {person} at the rendezvous is full; try again later")
         if sent.missing:
-            further = await self._begun(person, message, sent.missing)
+            further = await self._begun(person, message, sent.missing, needed=False)
             if further:
                 await self._client.post(person, further, seconds=seconds, everywhere=False)
 
@@ -122,8 +144,13 @@ class PrivateChannel:
                     unknown.append(device)
         return envelopes, tuple(unknown)
 
-    async def _begun(self, person: str, message: bytes, devices: tuple[str, ...]) -> dict[str, bytes]:
-        """Envelopes in new sessions, with all devices if none is named. Raises `Refused` if no key is theirs."""
+    async def _begun(
+        self, person: str, message: bytes, devices: tuple[str, ...], *, needed: bool = True
+    ) -> dict[str, bytes]:
+        """Envelopes in new sessions, with all devices if none is named.
+
+        Keys that are not theirs are noticed; if there are no others and one is `needed`, that is raised as `Refused`.
+        """
         bundles = await self._client.fetch(person, devices)
         envelopes: dict[str, bytes] = {}
         refused: Refused | None = None
@@ -138,7 +165,7 @@ class PrivateChannel:
                     refused = error
                 else:
                     self._book.remember_device(person, bundle.device)
-        if refused is not None and not envelopes:
+        if refused is not None and needed and not envelopes:
             raise refused
         if refused is not None:
             self._notice(refused.kind, person, str(refused))

@@ -15,6 +15,8 @@ from hullo.lines.direct.missed import MissedCalls
 from hullo.lines.direct.private.book import ContactBook
 from hullo.lines.direct.private.desk import Desk
 from hullo.lines.direct.private.errors import PrivateUnavailable
+from hullo.lines.direct.private.identity import Identity
+from hullo.lines.direct.private.linking import Handover, parse_link_code
 from hullo.lines.direct.private.settings import DirectConfig
 from hullo.lines.direct.private.vault import Vault
 from hullo.rendezvous.wire import DeviceName, Person
@@ -41,6 +43,10 @@ class Private:
     missed: MissedCalls
     vault: Vault
     """Further files of the same person, as the history of calls, are kept in there."""
+
+    async def link(self, code: str) -> None:
+        """See `PrivateChannel.hand_over`; `code` as the new device shows it. Raises `LinkError`."""
+        await self.channel.hand_over(parse_link_code(code))
 
 
 @contextmanager
@@ -69,6 +75,18 @@ def create_keys(config: DirectConfig, person: str, device: str) -> None:
         if vault.read(_DEVICE) is not None:
             raise PrivateUnavailable(f"{config.directory} has keys already: hullo contacts me shows them")
         Sessions.create(vault, Device(person, device))
+
+
+def create_linked(config: DirectConfig, handover: Handover, wanted: str) -> Device:
+    """Make this a further device of a person. Raises as `create_keys`."""
+    _check_protocols()
+    with _vault(config) as vault:
+        if vault.read(_DEVICE) is not None:
+            raise PrivateUnavailable(f"{config.directory} has keys already: hullo contacts me shows them")
+        own = Device(handover.person, handover.free_name(wanted))
+        Sessions.create(vault, own, Identity(handover.seed))
+        ContactBook(vault).adopt(handover.contacts)
+    return own
 
 
 def machine_name() -> str:
