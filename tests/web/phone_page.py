@@ -17,6 +17,7 @@ import numpy as np
 import psutil
 import pytest
 from playwright.async_api import BrowserContext, ConsoleMessage, Page, async_playwright
+from playwright.async_api import TimeoutError as NotSeen
 
 from hullo.media.pcm import Pcm
 from tests.peers.chromium import FLAGS, HIDE_NO_ADDRESS
@@ -53,7 +54,11 @@ class PhonePage:
 
     async def sees(self, selector: str, text: str = "") -> None:
         """Wait until there is such an element to see, with that text in it."""
-        await self.page.locator(selector).filter(has_text=text).first.wait_for(state="visible")
+        try:
+            await self.page.locator(selector).filter(has_text=text).first.wait_for(state="visible")
+        except NotSeen:
+            shown = (await self.text("body"), self.errors)
+            raise AssertionError(f"{selector} with {text!r} is not to be seen, but {shown}") from None
 
     async def text(self, selector: str) -> str:
         """What an element says."""

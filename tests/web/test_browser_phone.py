@@ -26,7 +26,16 @@ port = {port}
 token_file = "{home}/token"
 """
 AGENT = '[calls]\nanswer = "auto"\n[brain]\nkind = "echo"\ngreeting = "Good morning."\n'
-PERSON = '[speech]\nenabled = false\n[direct]\nenabled = true\nrendezvous = "{url}"\ndirectory = "{home}/direct"\n'
+PERSON = """
+[speech]
+enabled = false
+[messages]
+folder = "{home}/messages"
+[direct]
+enabled = true
+rendezvous = "{url}"
+directory = "{home}/direct"
+"""
 
 
 def configuration(home: Path, more: str, port: int = 0) -> str:
@@ -149,7 +158,7 @@ def test_two_people_call_each_other_from_their_pages(tmp_path: Path) -> None:
             await asyncio.gather(alice.open(hers), bob.open(his))
             await alice.sees("#contacts", "bob")
             await alice.sees("#contacts", "Verified")
-            await alice.page.click("#contacts button")
+            await alice.page.click("[aria-label='Call bob']")
             await bob.sees("#ringing-title", "alice calls")
             await bob.page.click("[data-do=answer]")
             await asyncio.gather(alice.sees("#state", "Private call"), bob.sees("#state", "verified"))
@@ -168,6 +177,34 @@ def test_two_people_call_each_other_from_their_pages(tmp_path: Path) -> None:
             await alice.page.click("#done")
             await alice.page.click("[data-do=decline]")
             await bob.sees("#ended-title", "Declined: alice")
+            assert alice.errors == bob.errors == []
+
+    with_an_address(scenario)
+
+
+def test_a_voice_message_is_recorded_sent_and_heard(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        async with (
+            alice_and_bob(tmp_path) as (hers, his),
+            chromium(tone_file(tmp_path / "tone.wav", 440)) as browser,
+        ):
+            alice, bob = PhonePage(await browser.new_page()), PhonePage(await browser.new_page())
+            await asyncio.gather(alice.open(hers), bob.open(his))
+            await bob.sees("#no-messages", "No messages yet")
+            await alice.page.click("[aria-label='Record a voice message for bob']")
+            await alice.sees("#recorder-time", "0:02")
+            await alice.page.click("#recorder-send")
+            await alice.sees("#message-list", "You · 0:0")
+            await bob.sees("#message-list .new", "alice")
+            await bob.page.click("#message-list [aria-label=Play]")
+            await alice.sees("#message-list", "Heard")
+            await bob.until("document.querySelector('.wave').ariaValueNow === '0'")
+            await bob.page.focus("#message-list .wave")
+            await bob.page.keyboard.press("Home")
+            await bob.sees("#message-list [aria-label=Pause]")
+            await bob.sees("#message-list [aria-label=Play]")
+            await bob.page.click("#message-list [aria-label^=Delete]")
+            await bob.sees("#no-messages")
             assert alice.errors == bob.errors == []
 
     with_an_address(scenario)

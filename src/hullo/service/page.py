@@ -28,9 +28,12 @@ PAGE_METHODS = frozenset(
         "health",
         "history.list",
         "line.list",
+        "message.delete",
+        "message.list",
+        "message.mark_heard",
     }
 )
-"""What a page may ask for: its own calls, and who can be called. No files, no contacts changed, no hosts prepared."""
+"""What a page may ask for: its own calls, and who can be called. No paths, no contacts changed."""
 
 
 @contextlib.asynccontextmanager
@@ -48,6 +51,7 @@ async def serving_page(
         token=token,
         answer=server.dispatcher(PAGE_METHODS).answer,
         encode=encode,
+        messenger=server.messages,
         max_pages=config.max_pages,
     )
     address = Address(host=config.host, port=config.port, tls=tls, origins=config.allowed_origins)

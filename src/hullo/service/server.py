@@ -55,6 +55,7 @@ class RpcServer:
             history=history or CallHistory(0),
         )
         self._dispatcher = Dispatcher(self._service)
+        self.messages = messages
         self.page: str | None = None
         """Where the phone in the browser is served."""
         self._max_clients = max_clients

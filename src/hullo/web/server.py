@@ -15,8 +15,10 @@ from hullo.lines.browser.guard import Guard
 from hullo.lines.browser.line import BrowserLine
 from hullo.lines.browser.problem import Problem
 from hullo.lines.browser.server import answering_problems
+from hullo.messages.messenger import Messenger
 from hullo.web.assets import HEADERS, load_assets, respond
 from hullo.web.calls import PageCalls
+from hullo.web.messages import PageMessages
 from hullo.web.socket import HEARTBEAT, MOST_BYTES, PROTOCOL, Answer, Encode, serve_page
 
 
@@ -31,9 +33,10 @@ class Address:
 
 
 class PageServer:
-    """Serves the page and what it asks for. `answer` carries out its requests, `encode` is how it is told of events.
+    """Serves the page and what it asks for.
 
-    It takes calls of the page for the agent on `line`, which must be one of the lines of `board`.
+    `answer` carries out its requests, `encode` is how it is told of events; `messenger` has the voice messages, None
+    without. Calls for the agent come in on `line`, which must be one of the lines of `board`.
     """
 
     def __init__(
@@ -44,6 +47,7 @@ class PageServer:
         token: str,
         answer: Answer,
         encode: Encode,
+        messenger: Messenger | None = None,
         max_pages: int = 16,
     ) -> None:
         self._board = board
@@ -51,6 +55,7 @@ class PageServer:
         self._token = token
         self._answer = answer
         self._encode = encode
+        self._messages = PageMessages(messenger)
         self._max_pages = max_pages
         self._assets = load_assets()
         self._sockets: set[web.WebSocketResponse] = set()
@@ -82,6 +87,8 @@ class PageServer:
         app.router.add_get("/rpc", _guarded(guard, self._page))
         app.router.add_post("/calls", _guarded(guard, calls.begin))
         app.router.add_post("/calls/{call_id}", _guarded(guard, calls.take))
+        app.router.add_get("/messages/{message_id}", _guarded(guard, self._messages.sound), allow_head=False)
+        app.router.add_post("/messages", _guarded(guard, self._messages.send))
         return app
 
     async def _file(self, request: web.Request) -> web.StreamResponse:

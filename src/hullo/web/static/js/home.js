@@ -15,7 +15,7 @@ function isSame(missed, call) {
 }
 
 export class Home {
-  /** `actions`: callAgent(), callPerson(to), take(id), hangUp(id), showReport(id). */
+  /** `actions`: callAgent(), callPerson(to), take(id), hangUp(id), showReport(id), canRecord(), record(person). */
   constructor(actions) {
     this.actions = actions;
     byId("call-agent").onclick = () => actions.callAgent();
@@ -27,7 +27,7 @@ export class Home {
 
   drawPeople({ contacts }, lines) {
     const people = contacts.filter((one) => one.contact && !one.blocked);
-    drawList(byId("contacts"), people, (one) => this.#person(one));
+    drawList(byId("contacts"), people.map((one) => ({ ...one, recordable: this.actions.canRecord() })), (one) => this.#person(one));
     byId("no-contacts").hidden = people.length > 0;
     byId("no-contacts").textContent = lines.some((line) => line.name === "direct")
       ? "No contacts yet: hullo contacts add NAME"
@@ -63,6 +63,7 @@ export class Home {
       {},
       avatar(one.person),
       h("div", { className: "text" }, h("div", { className: "name" }, one.person), mark),
+      this.actions.canRecord() ? h("button", { type: "button", className: "quiet icon", ariaLabel: `Record a voice message for ${one.person}`, onclick: () => this.actions.record(one.person) }, icon("mic")) : null,
       h("button", { type: "button", className: "quiet", ariaLabel: `Call ${one.person}`, onclick: () => this.actions.callPerson(`direct:${one.person}`) }, icon("phone"), "Call"),
     );
   }

@@ -6,6 +6,7 @@ import { Ended } from "./ended.js";
 import { Home } from "./home.js";
 import { InCall } from "./incall.js";
 import { ringTone } from "./levels.js";
+import { Messages } from "./messages.js";
 import { Sound } from "./microphone.js";
 import { Phone } from "./phone.js";
 import { isWelcome, Rpc } from "./rpc.js";
@@ -30,6 +31,7 @@ let screen = "";
 const token = takeToken();
 const rpc = new Rpc(token, { onState: linkChanged, onEvent: happened });
 const phone = new Phone({ token, rpc, calls, sound, far: byId("far"), onChange: draw, onNotice: notice, onRemote: (stream) => inCall.heard(stream) });
+const messages = new Messages({ token, rpc, sound, onNotice: notice, onChange: draw });
 const inCall = new InCall(phone, { canListen: () => hears, isLinked: () => link === "open" });
 const ended = new Ended({ again: callAgain, done: leaveReport });
 const home = new Home({
@@ -38,6 +40,8 @@ const home = new Home({
   take: (id) => begin(() => phone.take(id)),
   hangUp: (id) => ask("call.hangup", { call_id: id }),
   showReport,
+  canRecord: () => messages.on,
+  record: (person) => messages.record(person, `direct:${person}`),
 });
 new Settings(sound, { onMicrophone: () => phone.changeMicrophone(), onSpeaker: () => sound.route(byId("far")) });
 
@@ -78,6 +82,7 @@ async function catchUp() {
     hears = health.speech.recogniser === "running";
     people = lines.some((line) => line.name === "direct") ? await rpc.request("contact.list") : people;
     calls.load(statuses);
+    await messages.load();
     if (byId("notice").dataset.text === STRANGER) notice("");
     phone.caughtUp();
     draw();
@@ -91,6 +96,7 @@ async function happened(event) {
   calls.apply(event);
   phone.happened(event);
   draw();
+  messages.happened(event);
   if (event.type === "line.notice") {
     people = await rpc.request("contact.list").catch(() => people);
     draw();
@@ -99,6 +105,7 @@ async function happened(event) {
 
 async function begin(action) {
   notice("");
+  messages.stop();
   shownReport = null;
   if (!phone.busy) phone.dismiss();
   await action();
@@ -168,6 +175,7 @@ function draw() {
   else {
     home.drawPeople(people, lines);
     home.drawCalls(calls.all(), past, people.missed);
+    messages.draw();
   }
   if (next !== screen) changeScreen(next);
   drawRinging();
