@@ -103,13 +103,13 @@ async def chromium(microphone: Path, **options: Any) -> AsyncIterator[BrowserCon
 
 
 @asynccontextmanager
-async def program(*arguments: str, until: str, environment: dict[str, str] | None = None) -> AsyncIterator[str]:
+async def program(*arguments: str, until: str) -> AsyncIterator[str]:
     """Run a command of hullo until the end of the block; the line of its output that has `until` in it."""
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "hullo", *arguments),
         stdout=PIPE,
         stderr=asyncio.subprocess.DEVNULL,
-        env={**os.environ, "COLUMNS": "200", "NO_COLOR": "1", **(environment or {})},
+        env={**os.environ, "COLUMNS": "200", "NO_COLOR": "1"},
     )
     assert process.stdout is not None
     try:

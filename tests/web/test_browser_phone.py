@@ -2,10 +2,11 @@
 
 import asyncio
 import socket
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 
+import psutil
 import pytest
 
 from hullo.lines.direct.private.desk import Change
@@ -73,6 +74,17 @@ async def alice_and_bob(folder: Path) -> AsyncIterator[tuple[str, str]]:
             program("web", "--config", files["bob"], until="#") as bob,
         ):
             yield alice, bob
+
+
+@contextmanager
+def stopped(home: Path) -> Iterator[None]:
+    """Have the daemon of a configuration stand still."""
+    [process] = [one for one in psutil.process_iter(["cmdline"]) if str(home / "hullo.toml") in one.info["cmdline"]]
+    process.suspend()
+    try:
+        yield
+    finally:
+        process.resume()
 
 
 async def packets_of_agent(page: PhonePage) -> int:
@@ -177,6 +189,24 @@ def test_two_people_call_each_other_from_their_pages(tmp_path: Path) -> None:
             await alice.page.click("#done")
             await alice.page.click("[data-do=decline]")
             await bob.sees("#ended-title", "Declined: alice")
+            assert alice.errors == bob.errors == []
+
+    with_an_address(scenario)
+
+
+def test_a_path_that_is_lost_for_a_while_comes_back(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        tone = tone_file(tmp_path / "tone.wav", 440)
+        async with alice_and_bob(tmp_path) as (hers, his), chromium(tone) as browser:
+            alice, bob = PhonePage(await browser.new_page()), PhonePage(await browser.new_page())
+            await asyncio.gather(alice.open(hers), bob.open(his))
+            await alice.page.click("[aria-label='Call bob']")
+            await bob.page.click("[data-do=answer]")
+            await asyncio.gather(alice.sees("#state", "Private call"), bob.sees("#state", "Private call"))
+            with stopped(tmp_path / "alice"):  # her daemon does nothing at all, like one behind a dead network
+                await asyncio.gather(alice.sees("#state", "Reconnecting…"), bob.sees("#state", "Reconnecting…"))
+            await asyncio.gather(alice.sees("#state", "Private call"), bob.sees("#state", "Private call"))
+            await alice.hears(440)
             assert alice.errors == bob.errors == []
 
     with_an_address(scenario)
