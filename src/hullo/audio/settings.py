@@ -4,7 +4,8 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from hullo.audio.devices.memory import MOST_VOLUME, Choice, Choices
+from hullo.audio.devices.devices import Devices
+from hullo.audio.devices.memory import MOST_VOLUME, Choice, Choices, default_choices_path
 from hullo.audio.processing import ProcessingSettings
 
 
@@ -47,7 +48,13 @@ class AudioConfig(BaseModel):
             high_pass=self.high_pass,
         )
 
-    def fallback(self) -> Choices:
+    def devices(self) -> Devices:
+        """The devices of this machine by these settings, and what was chosen of them."""
+        return Devices(
+            self.backend, memory=default_choices_path(), fallback=self._fallback(), period=self.buffer_ms / 1000
+        )
+
+    def _fallback(self) -> Choices:
         """What is used of that of which nothing was chosen."""
         return Choices(
             microphone=Choice(name=self.microphone, volume=self.microphone_volume),

@@ -15,6 +15,7 @@ COMMANDS = (
     "tail",
     "contacts",
     "message",
+    "devices",
     "telegram",
     "web",
     "rendezvous",

@@ -11,8 +11,6 @@ from collections.abc import Iterator
 from rich.live import Live
 from rich.text import Text
 
-from hullo.audio.devices.devices import Devices
-from hullo.audio.devices.memory import default_choices_path
 from hullo.audio.settings import AudioConfig
 from hullo.cli.message_io import length
 from hullo.cli.show import err
@@ -28,10 +26,7 @@ _HELP = "space pauses, Enter ends, x discards"
 
 async def record_microphone(config: AudioConfig, store: MessageStore, options: RecorderOptions) -> StoredMessage | None:
     """Record until a key, Ctrl-C, or the limit; None if it was discarded. Raises `DeviceError`, `MessageError`."""
-    devices = Devices(
-        config.backend, memory=default_choices_path(), fallback=config.fallback(), period=config.buffer_ms / 1000
-    )
-    async with devices, MicrophoneRecording(devices, store, options) as recording:
+    async with config.devices() as devices, MicrophoneRecording(devices, store, options) as recording:
         working = asyncio.create_task(recording.run())
         try:
             with _keys() as keys, Live(console=err, transient=True, auto_refresh=False) as live:

@@ -3,33 +3,30 @@
 import asyncio
 import dataclasses
 import time
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
 from types import TracebackType
 from typing import Self
 
 import msgspec
-import numpy as np
 
 from hullo.audio.devices.device import Device, DeviceError, DeviceKind, Listing
 from hullo.audio.devices.devices import Changed, Devices
 from hullo.audio.devices.sides import Microphone, SideStatus, Speaker
 from hullo.audio.handset import Handset, HandsetStatus
 from hullo.audio.processing import Processing, ProcessingSettings
+from hullo.audio.tone import tone_frames
 from hullo.call.call import Call
 from hullo.call.events import AudioChanged, AudioLevels
 from hullo.call.patch import Patch
 from hullo.call.switchboard import Switchboard
 from hullo.media.apm import ProcessingUnavailable
-from hullo.media.pcm import FRAME_SAMPLES, FRAME_SECONDS, LOWEST_DBFS, SAMPLE_RATE, Pcm
+from hullo.media.pcm import LOWEST_DBFS
 
 HANDSET = "handset"
 """What `call.bridged` says a call is joined to."""
 
 _LEVELS_SECONDS = 0.1
-_TONE_HERTZ = 440.0
-_TONE_AMPLITUDE = 6_000
-_FADE_SECONDS = 0.05
 
 
 class ProcessingStatus(msgspec.Struct, frozen=True, kw_only=True):
@@ -249,15 +246,3 @@ class AudioDesk:
             speaker=None if handset is None else handset.speaker.device,
             detail=changed.detail,
         )
-
-
-def tone_frames(seconds: float) -> Iterator[Pcm]:
-    """A tone of 440 Hz in frames of 20 ms, with a soft beginning and end."""
-    count = round(seconds * SAMPLE_RATE)
-    at = np.arange(count)
-    fade = np.minimum(1.0, np.minimum(at, count - at) / (_FADE_SECONDS * SAMPLE_RATE))
-    tone = _TONE_AMPLITUDE * fade * np.sin(2 * np.pi * _TONE_HERTZ * at / SAMPLE_RATE)
-    samples = np.asarray(tone, dtype=np.int16)
-    for start in range(0, round(seconds / FRAME_SECONDS) * FRAME_SAMPLES, FRAME_SAMPLES):
-        frame = samples[start : start + FRAME_SAMPLES]
-        yield np.pad(frame, (0, FRAME_SAMPLES - len(frame)))

@@ -13,8 +13,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from hullo.audio.devices.devices import Devices
-from hullo.audio.devices.memory import default_choices_path
 from hullo.audio.settings import AudioConfig
 from hullo.brain.attendant import Attendant
 from hullo.call.exchange import Exchange
@@ -199,10 +197,7 @@ def _speech_settings(config: SpeechConfig) -> SpeechSettings:
 
 
 def _audio_desk(config: AudioConfig, board: Switchboard) -> AudioDesk:
-    devices = Devices(
-        config.backend, memory=default_choices_path(), fallback=config.fallback(), period=config.buffer_ms / 1000
-    )
-    return AudioDesk(devices, board, processing=config.processing(), push_to_talk=config.push_to_talk)
+    return AudioDesk(config.devices(), board, processing=config.processing(), push_to_talk=config.push_to_talk)
 
 
 def _messenger(config: MessagesConfig, exchange: Exchange) -> Messenger:

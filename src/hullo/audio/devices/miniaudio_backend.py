@@ -187,6 +187,6 @@ _REASONS = {
 }
 
 _NO_SYSTEM = (
-    "there is no sound here: neither PulseAudio or PipeWire nor an ALSA device answers; "
-    "over ssh set PULSE_SERVER, see docs/audio.md"
+    "there is no sound here: PulseAudio or PipeWire does not answer or refuses us, and there is no ALSA device; "
+    "over ssh set PULSE_SERVER"
 )

@@ -22,21 +22,22 @@ class SoundThread:
     is stopped holds whoever asks it. The threads are daemons, so it holds up the end of the process neither.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, answer_seconds: float = ANSWER_SECONDS) -> None:
+        self._answer_seconds = answer_seconds
         self._jobs = self._started()
 
     async def run(self, function: Callable[[], T]) -> T:
-        """What `function` returns or raises. Raises `SoundSystemStuck` if that takes longer than `ANSWER_SECONDS`."""
+        """What `function` returns or raises. Raises `SoundSystemStuck` if that takes longer than `answer_seconds`."""
         loop = asyncio.get_running_loop()
         answer: asyncio.Future[T] = loop.create_future()
         self._jobs.put((function, loop, answer))
         try:
-            async with asyncio.timeout(ANSWER_SECONDS):
+            async with asyncio.timeout(self._answer_seconds):
                 return await answer
         except TimeoutError:
             self.stop()
             self._jobs = self._started()
-            problem = f"the sound system has not answered for {ANSWER_SECONDS:g} s: restart it"
+            problem = f"the sound system has not answered for {self._answer_seconds:g} s: restart it"
             raise SoundSystemStuck(problem) from None
 
     def stop(self) -> None:

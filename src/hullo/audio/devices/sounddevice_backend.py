@@ -42,7 +42,7 @@ class SounddeviceBackend:
         except sounddevice.PortAudioError as error:
             raise NoAudio(f"PortAudio finds no sound here: {_reason(error)}") from None
         if listing == Listing():
-            raise NoAudio("PortAudio finds no microphone and no speaker here; see docs/audio.md")
+            raise NoAudio("PortAudio finds no microphone and no speaker here")
         return listing
 
     def open_microphone(self, device: Device, take: Take, period: float) -> "_Stream":
