@@ -15,6 +15,7 @@ class MemoryLeg:
         self.failure: Ending | None = None
         self.far_end: asyncio.Future[Ending] = asyncio.get_running_loop().create_future()
         self.quiet = 0.0
+        self.reconnecting = False
         self.emoji: tuple[str, ...] | None = None
         self.muted = False
         self.closed_with: list[Ending] = []

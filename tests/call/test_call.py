@@ -246,6 +246,23 @@ async def test_a_peer_that_falls_quiet_and_comes_back() -> None:
     assert back.gap_ms == 300
 
 
+async def test_a_line_that_looks_for_another_path_and_finds_it() -> None:
+    line = MemoryLine()
+    line.answer.set()
+    line.leg.proven.set()
+    async with switchboard(line) as board:
+        call = board.dial("mem:ann")
+        happened = call.events()
+        await reach(call, CallState.ACTIVE)
+        line.leg.reconnecting = True
+        await reach(call, CallState.RECONNECTING)
+        line.leg.reconnecting = False
+        await reach(call, CallState.ACTIVE)
+        call.hangup()
+        told = [event async for event in happened]
+    assert names(told)[-3:] == ["call.reconnecting", "call.reconnected", "call.ended"]
+
+
 async def test_a_peer_that_never_comes_back() -> None:
     line = MemoryLine()
     line.answer.set()

@@ -38,6 +38,10 @@ class Listener:
         count = round(seconds * SAMPLE_RATE / FRAME_SAMPLES)
         return np.concatenate(self.frames[-count:]) if self.frames else np.zeros(0, np.int16)
 
+    def forget(self) -> None:
+        """What was heard until now does not count."""
+        self.frames.clear()
+
     async def hears(self, hertz: float, seconds: float = 0.5) -> None:
         """Return once `hertz` was nearly all there was to hear for `seconds`."""
         try:

@@ -46,6 +46,10 @@ class LoopbackLeg:
     def set_muted(self, muted: bool) -> None:
         self.muted = muted
 
+    @property
+    def reconnecting(self) -> bool:
+        return False
+
     def quiet_for(self, now: float) -> float:
         return 0.0
 

@@ -400,10 +400,10 @@ class Call:
             quiet = leg.quiet_for(now)
             if quiet > self._limits.lost:
                 self.end(Ending(EndReason.FAILED, f"nothing came from the peer for {self._limits.lost:g} s"))
-            elif self.state is CallState.ACTIVE and quiet > self._limits.quiet:
+            elif self.state is CallState.ACTIVE and (quiet > self._limits.quiet or leg.reconnecting):
                 self._advance(Signal.QUIET)
                 self.emit(events.Reconnecting, quiet_ms=round(quiet * 1000))
-            elif self.state is CallState.RECONNECTING and quiet < self._limits.quiet:
+            elif self.state is CallState.RECONNECTING and quiet < self._limits.quiet and not leg.reconnecting:
                 self._advance(Signal.HEARD)
                 self.emit(events.Reconnected, gap_ms=round(quiet_most * 1000))
                 quiet_most = 0.0

@@ -174,14 +174,18 @@ class Quality(Event, frozen=True, kw_only=True, tag="call.quality"):
 
 
 class Reconnecting(Event, frozen=True, kw_only=True, tag="call.reconnecting"):
-    """Nothing comes from the peer any more; the call waits for the path to return until its deadline."""
+    """The path is lost: nothing comes from the peer any more, or nothing can be sent.
+
+    The direct line looks for another path meanwhile, others wait for this one; the call ends when neither is there
+    at its deadline (`[calls] lost_seconds`).
+    """
 
     quiet_ms: int
     status: str = "reconnecting"
 
 
 class Reconnected(Event, frozen=True, kw_only=True, tag="call.reconnected"):
-    """The path is back after a gap."""
+    """The path is back, or there is another one, after a gap."""
 
     gap_ms: int
     status: str = "active"

@@ -91,6 +91,11 @@ class RtcLeg:
         """While muted no sound is sent, not even silence."""
         self._channel.set_muted(muted)
 
+    @property
+    def reconnecting(self) -> bool:
+        """Whether another path is being looked for; lines that can't restart only wait for the one there is."""
+        return False
+
     def quiet_for(self, now: float) -> float:
         """Seconds since the last authenticated packet of the peer: sound, report, or ICE check."""
         last = self._connection.last_heard
@@ -152,7 +157,11 @@ class RtcLeg:
             return
         self._connected = True
         self._start_sound()
-        self.hang_up(_ENDINGS[await self._connection.lost()])
+        self.hang_up(await self._lasting())
+
+    async def _lasting(self) -> Ending:
+        """Why it was over in the end, once it was connected."""
+        return _ENDINGS[await self._connection.lost()]
 
     def _start_sound(self) -> None:
         if self._sound is not None and self._connected:

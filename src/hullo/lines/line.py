@@ -119,6 +119,10 @@ class Leg(Protocol):
     def set_muted(self, muted: bool) -> None:
         """While muted nothing is sent, not even silence."""
 
+    @property
+    def reconnecting(self) -> bool:
+        """Whether the path is lost, and another one is being looked for."""
+
     def quiet_for(self, now: float) -> float:
         """Seconds since the last authenticated packet of the peer, of any kind."""
 

@@ -4,16 +4,15 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable
-from contextlib import suppress
 from enum import StrEnum
 
 import msgspec
 
 from hullo.rtc.adapter.dtls import Certificate, DtlsError, DtlsSrtpTransport
-from hullo.rtc.adapter.gathering import Gatherer
 from hullo.rtc.adapter.ice import IceAgent
 from hullo.rtc.candidate import IceCandidate
 from hullo.rtc.parameters import IceOptions, PairReport, Setup, TransportDescription
+from hullo.rtc.path import IcePath, OnCandidate
 
 logger = logging.getLogger(__name__)
 
@@ -26,7 +25,6 @@ FLIGHT_WAIT = 1.0
 """Seconds that signaling waits for a flight of the DTLS handshake; without it the handshake begins on the path."""
 
 OnPacket = Callable[[bytes, float], None]
-OnCandidate = Callable[[IceCandidate | None], None]
 
 
 class LossCause(StrEnum):
@@ -71,27 +69,24 @@ class RtcConnection:
         ice: IceOptions = IceOptions(),  # noqa: B008  # frozen
         certificate: Certificate | None = None,
     ) -> None:
-        self.on_local_candidate: OnCandidate = _ignore_candidate
         self.on_rtp: OnPacket = _ignore_packet
         self.on_rtcp: OnPacket = _ignore_packet
         self.last_heard: float | None = None
         """When the last authenticated packet of the peer, of any kind, arrived."""
         self._setup = setup
         self._certificate = certificate or Certificate()
-        self._agent = IceAgent(controlling=controlling, relay_only=ice.relay_only, consent=ice.consent)
+        self._ice = ice
+        self._path = IcePath(controlling=controlling, ice=ice)
+        self._left: list[IcePath] = []
         self._dtls = DtlsSrtpTransport(self._agent, self._certificate)
-        self._gatherer = Gatherer(self._agent, (*ice.servers, *ice.reflectors), ice.relay_only, self._gathered)
-        self._gathering: asyncio.Task[None] | None = None
         self._handshake: asyncio.Task[None] | None = None
-        self._local_candidates: list[IceCandidate] = []
         self._remote: TransportDescription | None = None
         self._began = time.monotonic()
         self._stages: dict[str, float] = {}
         self._pairs: list[PairReport] = []
         self._lost: asyncio.Future[LossCause] = asyncio.get_running_loop().create_future()
         self._closing: asyncio.Task[None] | None = None
-        self._agent.on_heard = self._heard
-        self._agent.on_lost = lambda: self._end(LossCause.CONSENT_EXPIRED)
+        self._attend()
         self._dtls.on_closed = self._dtls_closed
         self._dtls.on_rtp = self._rtp_arrived
         self._dtls.on_rtcp = self._rtcp_arrived
@@ -99,12 +94,17 @@ class RtcConnection:
         """Protect one RTP packet and send it; False when there is no way to the peer (yet, or any more)."""
         self.send_rtcp = self._dtls.send_rtcp
         """The same for one RTCP packet."""
-        self.read_chosen = self._agent.read_chosen
-        """Take what has arrived where the call goes through. Who calls it every 20 ms saves each packet a wake-up."""
-        self.wake_on_arrival = self._agent.wake_on_arrival
-        """Nobody calls `read_chosen` any more."""
 
     # Setting up
+
+    @property
+    def on_local_candidate(self) -> OnCandidate:
+        """Told of each candidate of ours that is found, None after the last."""
+        return self._path.on_local_candidate
+
+    @on_local_candidate.setter
+    def on_local_candidate(self, told: OnCandidate) -> None:
+        self._path.on_local_candidate = told
 
     async def gather(self, wait: float = SERVER_WAIT) -> None:
         """Bind sockets, which is done at once, and wait up to `wait` seconds for every ICE server to give something.
@@ -114,11 +114,7 @@ class RtcConnection:
         """
         if self._closing is not None:
             return
-        self._gatherer.open_host_sockets()
-        self._gathering = asyncio.create_task(self._ask_servers(), name="ice gathering")
-        with suppress(TimeoutError):
-            async with asyncio.timeout(wait):
-                await self._gatherer.served.wait()
+        await self._path.gather(wait)
         self.reached("gathered")
 
     def local_description(self) -> TransportDescription:
@@ -128,8 +124,8 @@ class RtcConnection:
             pwd=self._agent.local_password,
             fingerprints=(self._certificate.fingerprint(),),
             setup=self._setup,
-            candidates=tuple(self._local_candidates),
-            candidates_complete=not self._agent.gathering,
+            candidates=tuple(self._path.candidates),
+            candidates_complete=self._path.complete,
         )
 
     def set_remote_description(self, remote: TransportDescription) -> None:
@@ -137,14 +133,8 @@ class RtcConnection:
         if remote.setup is Setup.ACTPASS and self._setup is Setup.ACTPASS:
             raise ValueError("neither side has chosen who starts the DTLS handshake")
         self._remote = remote
-        self._agent.remote_username = remote.ufrag
-        self._agent.remote_password = remote.pwd
-        self._agent.remote_is_lite = remote.ice_lite
-        self._agent.ice_controlling = self._agent.ice_controlling or remote.ice_lite
-        for candidate in remote.candidates:
-            self._agent.add_remote(candidate)
-        if remote.candidates_complete:
-            self._agent.add_remote(None)
+        self._path.set_remote(remote.ufrag, remote.pwd, lite=remote.ice_lite)
+        self._path.add_remote(*remote.candidates, complete=remote.candidates_complete)
 
     def add_remote_candidate(self, candidate: IceCandidate | None) -> None:
         """Take a trickled candidate of the peer; None after its last. Candidates of no use to us are ignored."""
@@ -181,9 +171,40 @@ class RtcConnection:
 
     # While it lasts
 
+    def read_chosen(self) -> None:
+        """Take what has arrived where the call goes through. Who calls it every 20 ms saves each packet a wake-up."""
+        self._agent.read_chosen()
+
+    def wake_on_arrival(self) -> None:
+        """Nobody calls `read_chosen` any more."""
+        self._agent.wake_on_arrival()
+
     def check_path(self, on_answer: Callable[[float], None]) -> None:
         """Ask the peer once, by an ICE check on the path of our packets; `on_answer(time)` is called if it answers."""
         self._agent.check_path(on_answer)
+
+    def path_is_broken(self) -> bool:
+        """Whether this machine has no way (any more) to send where the call goes through."""
+        return self._path.broken()
+
+    def new_path(self) -> IcePath:
+        """Begin an ICE restart (RFC 8445 9), with new credentials and the addresses that this host has now.
+
+        Whoever asks gathers, exchanges, connects it, and then gives it to `move_to` or closes it.
+        """
+        path = IcePath(controlling=self._agent.ice_controlling, ice=self._ice)
+        self._dtls.listen(path.agent)
+        return path
+
+    async def move_to(self, path: IcePath) -> None:
+        """Go on over a path that is connected; the one until now is closed."""
+        old, self._path = self._path, path
+        self._left.append(old)
+        self._attend()
+        self._dtls.move_to(self._agent)
+        self.reached("moved")
+        await old.close()
+        self._left.remove(old)
 
     async def lost(self) -> LossCause:
         """Return when the connection is over although nobody closed it here."""
@@ -218,13 +239,14 @@ class RtcConnection:
 
     # What the layers below tell
 
-    async def _ask_servers(self) -> None:
-        await self._gatherer.ask_servers()
-        self.on_local_candidate(None)
+    @property
+    def _agent(self) -> IceAgent:
+        return self._path.agent
 
-    def _gathered(self, candidate: IceCandidate) -> None:
-        self._local_candidates.append(candidate)
-        self.on_local_candidate(candidate)
+    def _attend(self) -> None:
+        agent = self._agent
+        agent.on_heard = self._heard
+        agent.on_lost = lambda: self._end(LossCause.CONSENT_EXPIRED) if agent is self._agent else None
 
     def _begin_handshake(self, setup: Setup) -> asyncio.Task[None]:
         self._handshake = asyncio.create_task(self._agree_on_keys(setup), name="dtls handshake")
@@ -258,13 +280,10 @@ class RtcConnection:
     async def _close(self) -> None:
         self._pairs = self._agent.pairs()
         self.on_rtp = self.on_rtcp = _ignore_packet
-        if self._gathering is not None:
-            self._gathering.cancel()
-            await asyncio.gather(self._gathering, return_exceptions=True)
         try:
             async with asyncio.timeout(CLOSE_DEADLINE):
                 await self._dtls.close()
-                await self._agent.close()
+                await asyncio.gather(*(path.close() for path in (self._path, *self._left)))
         except TimeoutError:
             logger.warning("a connection was not closed cleanly within %g s", CLOSE_DEADLINE)
         if self._handshake is not None:  # which has ended with the agent, if that could be closed
@@ -273,4 +292,3 @@ class RtcConnection:
 
 
 def _ignore_packet(packet: bytes, arrival: float) -> None: ...
-def _ignore_candidate(candidate: IceCandidate | None) -> None: ...

@@ -18,13 +18,15 @@ from hullo.lines.direct.messages import (
     Hangup,
     MediaReady,
     MessageError,
+    Restart,
+    RestartAnswer,
     Ringing,
     Select,
     UnknownVersion,
     encode_message,
     parse_message,
 )
-from tests.lines.direct.samples import NONCE, answer, call_id, offer
+from tests.lines.direct.samples import NONCE, TRANSPORT, answer, call_id, offer
 
 ID = call_id(1)
 
@@ -35,6 +37,9 @@ EVERY_KIND: list[AnyMessage] = [
     Select(call_id=ID, nonce=NONCE),
     AnsweredElsewhere(call_id=ID, device="phone"),
     Candidates(call_id=ID, candidates=("candidate:1 1 udp 2130706431 192.0.2.1 9 typ host",), complete=True),
+    Candidates(call_id=ID, candidates=(), complete=True, restart=2),
+    Restart(call_id=ID, number=1, transport=TRANSPORT),
+    RestartAnswer(call_id=ID, number=100_000, transport=TRANSPORT),
     MediaReady(call_id=ID),
     Busy(call_id=ID),
     Decline(call_id=ID),

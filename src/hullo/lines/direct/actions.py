@@ -5,7 +5,7 @@ from typing import TypeAlias
 import msgspec
 
 from hullo.lines.direct.channel import Device, Notice
-from hullo.lines.direct.messages import Answer, AnyMessage, Candidates, Offer, Select
+from hullo.lines.direct.messages import Answer, AnyMessage, Candidates, Offer, Restart, RestartAnswer, Select
 from hullo.lines.line import Ending
 
 
@@ -52,6 +52,13 @@ class Found(msgspec.Struct, frozen=True):
     candidates: Candidates
 
 
+class Moving(msgspec.Struct, frozen=True):
+    """The peer looks for another path, or answers our search."""
+
+    call_id: str
+    message: Restart | RestartAnswer
+
+
 class PeerReady(msgspec.Struct, frozen=True):
     """The peer hears us."""
 
@@ -86,4 +93,4 @@ class Notify(msgspec.Struct, frozen=True):
     notice: Notice
 
 
-Action: TypeAlias = Send | Ring | Rang | Answered | Selected | Found | PeerReady | Over | Missed | Notify
+Action: TypeAlias = Send | Ring | Rang | Answered | Selected | Found | Moving | PeerReady | Over | Missed | Notify

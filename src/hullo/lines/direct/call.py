@@ -1,7 +1,6 @@
 """One direct call at this end: its connection, its nonce, and the leg that comes of it."""
 
 import asyncio
-import logging
 import secrets
 import time
 from collections.abc import Callable
@@ -10,13 +9,12 @@ import msgspec
 
 from hullo.lines.direct.leg import DirectLeg
 from hullo.lines.direct.messages import Answer, Candidates, Offer, Select, Transport
+from hullo.lines.direct.mover import MoveMessage, Mover, readable
 from hullo.lines.direct.sas import call_emoji, commitment, opens
 from hullo.lines.line import Ending
-from hullo.rtc.candidate import CandidateError, IceCandidate, parse_candidate
+from hullo.rtc.candidate import IceCandidate
 from hullo.rtc.connection import RtcConnection
 from hullo.rtc.parameters import DtlsFingerprint, IceOptions, Setup, StreamIdentity, TransportDescription
-
-logger = logging.getLogger(__name__)
 
 OPUS_PAYLOAD_TYPE = 111
 FINGERPRINT = "sha-256"
@@ -48,6 +46,8 @@ class DirectCall:
         self._unsent: list[str] = []
         self._complete = False
         self._offer: Offer | None = None
+        self._is_caller = is_caller
+        self._peer_fingerprint: str | None = None
         self._fingerprint = self.connection.local_description().fingerprints[0].value
 
     # What we say
@@ -124,10 +124,29 @@ class DirectCall:
 
     def take_candidates(self, message: Candidates) -> None:
         """Candidates that the peer has found meanwhile; what can't be read is left out (RFC 8839 5.1)."""
-        for candidate in _readable(message.candidates):
+        if message.restart:
+            self.take_move(message)
+            return
+        for candidate in readable(message.candidates):
             self.connection.add_remote_candidate(candidate)
         if message.complete:
             self.connection.add_remote_candidate(None)
+
+    def take_move(self, message: MoveMessage) -> None:
+        """Something about another path; before the call has a leg it can only be a mistake of the peer."""
+        if self.leg is not None:
+            self.leg.mover.take(message)
+
+    def mover(self, tell: Callable[[MoveMessage], None]) -> Mover:
+        """What keeps the call on a path; once both descriptions are known."""
+        assert self._peer_fingerprint is not None
+        return Mover(
+            self.connection,
+            call_id=self.call_id,
+            is_caller=self._is_caller,
+            fingerprints=(self._fingerprint, self._peer_fingerprint),
+            tell=tell,
+        )
 
     def finish(self, ending: Ending) -> None:
         """The call is over; the first ending counts."""
@@ -137,23 +156,14 @@ class DirectCall:
             self.leg.hang_up(ending)
 
     def _describe(self, transport: Transport) -> None:
+        self._peer_fingerprint = transport.fingerprint
         self.connection.set_remote_description(
             TransportDescription(
                 ufrag=transport.ufrag,
                 pwd=transport.pwd,
                 fingerprints=(DtlsFingerprint(FINGERPRINT, transport.fingerprint),),
                 setup=self._peer_setup,
-                candidates=tuple(_readable(transport.candidates)),
+                candidates=tuple(readable(transport.candidates)),
                 candidates_complete=transport.complete,
             )
         )
-
-
-def _readable(lines: tuple[str, ...]) -> list[IceCandidate]:
-    found = []
-    for line in lines:
-        try:
-            found.append(parse_candidate(line))
-        except CandidateError:
-            logger.debug("a candidate that can't be read is left out")
-    return found

@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable
 import msgspec
 from typing_extensions import override
 
+from hullo.lines.direct.mover import Mover
 from hullo.lines.leg import RtcLeg
 from hullo.lines.line import Ending, LegReport
 from hullo.rtc.channel import AudioChannel
@@ -31,11 +32,14 @@ class DirectLeg(RtcLeg):
         connection: RtcConnection,
         channel: AudioChannel,
         *,
+        mover: Mover,
         tell_ready: Callable[[], None],
         verified: Callable[[], bool],
         farewell: Callable[[Ending], Awaitable[None]],
     ) -> None:
         """`tell_ready` tells the peer that we hear it; `verified` whether it is who its name says."""
+        self.mover = mover
+        """Told what the peer says about another path."""
         self._tell_ready = tell_ready
         self._verified = verified
         self._say_farewell = farewell
@@ -58,6 +62,12 @@ class DirectLeg(RtcLeg):
         self._emoji = emoji
         self._emoji_known.set()
 
+    @property
+    @override
+    def reconnecting(self) -> bool:
+        """Whether another path is being looked for."""
+        return self._connected and self.mover.looking
+
     @override
     def report(self) -> LegReport:
         """How the leg came about."""
@@ -70,6 +80,14 @@ class DirectLeg(RtcLeg):
         if self._goodbye is None:
             self._goodbye = self._over.result() if self._over.done() else ending
         await super().close(ending)
+
+    @override
+    async def _lasting(self) -> Ending:
+        async with asyncio.TaskGroup() as tasks:
+            moving = tasks.create_task(self.mover.run(), name="mover")
+            ending = await super()._lasting()
+            moving.cancel()
+        return ending
 
     @override
     def _start_sound(self) -> None:

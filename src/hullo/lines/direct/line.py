@@ -14,6 +14,7 @@ from hullo.lines.direct.actions import (
     Answered,
     Found,
     Missed,
+    Moving,
     Notify,
     Over,
     PeerReady,
@@ -27,7 +28,6 @@ from hullo.lines.direct.channel import ChannelError, Device, Notice, OnNotice, S
 from hullo.lines.direct.leg import DirectLeg
 from hullo.lines.direct.letters import Letter, is_letter, parse_letter
 from hullo.lines.direct.messages import (
-    Candidates,
     Decline,
     DeclineReason,
     MediaReady,
@@ -39,6 +39,7 @@ from hullo.lines.direct.messages import (
     parse_message,
 )
 from hullo.lines.direct.missed import MissedCalls
+from hullo.lines.direct.mover import MoveMessage
 from hullo.lines.direct.people import People
 from hullo.lines.direct.rules import CallRules
 from hullo.lines.line import CallFailed, Ending, EndReason, LineStatus, OnOffer, OnRinging
@@ -190,6 +191,7 @@ class DirectLine:
         call.leg = DirectLeg(
             call.connection,
             channel,
+            mover=call.mover(self._say),
             tell_ready=lambda: self._say(MediaReady(call_id=call.call_id)),
             verified=lambda: self._people.verified(call.person),
             farewell=lambda ending: self._end(call, ending),
@@ -253,7 +255,7 @@ class DirectLine:
             case _:
                 self._progress(action)
 
-    def _progress(self, action: Rang | Answered | Selected | Found | PeerReady | Over) -> None:
+    def _progress(self, action: Rang | Answered | Selected | Found | Moving | PeerReady | Over) -> None:
         call = self._calls.get(action.call_id)
         if call is None:
             return
@@ -268,6 +270,8 @@ class DirectLine:
                 self._selected(call, select)
             case Found(_, candidates):
                 call.take_candidates(candidates)
+            case Moving(_, message):
+                call.take_move(message)
             case PeerReady() if call.leg is not None:
                 call.leg.peer_ready()
             case Over(_, ending):
@@ -293,7 +297,7 @@ class DirectLine:
 
     # Messages
 
-    def _say(self, message: Candidates | MediaReady) -> None:
+    def _say(self, message: MoveMessage | MediaReady) -> None:
         if self._rules is not None:
             self._do(self._rules.tell(message))
 

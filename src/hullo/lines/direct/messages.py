@@ -19,11 +19,14 @@ MAX_MESSAGE = 16 * 1024
 LIFETIME_MS = 60_000
 """How long an offer rings, and how old it may be when it arrives."""
 
+MAX_RESTARTS = 100_000
+
 Text: TypeAlias = Annotated[str, Meta(max_length=500)]
 CallId: TypeAlias = Annotated[str, Meta(pattern=r"^[0-9a-f]{32}$")]
 DeviceName: TypeAlias = Annotated[str, Meta(min_length=1, max_length=64)]
 Hash: TypeAlias = Annotated[bytes, Meta(min_length=32, max_length=32)]
 Flight: TypeAlias = Annotated[tuple[Annotated[bytes, Meta(max_length=2048)], ...], Meta(max_length=4)]
+RestartNumber: TypeAlias = Annotated[int, Meta(ge=0, le=MAX_RESTARTS)]
 CandidateLines: TypeAlias = Annotated[tuple[Text, ...], Meta(max_length=64)]
 
 
@@ -104,6 +107,23 @@ class Candidates(Message, frozen=True, kw_only=True, tag="candidates"):
     candidates: CandidateLines = ()
     complete: bool = False
     """There will be no more."""
+    restart: RestartNumber = 0
+    """The ICE restart that they belong to; 0 for the offer and answer of the call."""
+
+
+class Restart(Message, frozen=True, kw_only=True, tag="restart"):
+    """The path is lost, and the sender looks for another one (ICE restart, RFC 8445 9). Roles and certificate stay."""
+
+    number: RestartNumber
+    """Higher than any before it from either side."""
+    transport: Transport
+
+
+class RestartAnswer(Message, frozen=True, kw_only=True, tag="restart-answer"):
+    """The other end of that path. Of two offers of the same number, the caller's counts and is answered."""
+
+    number: RestartNumber
+    transport: Transport
 
 
 class MediaReady(Message, frozen=True, kw_only=True, tag="media-ready"):
@@ -147,7 +167,18 @@ class Hangup(Message, frozen=True, kw_only=True, tag="hangup"):
 
 
 AnyMessage: TypeAlias = (
-    Offer | Ringing | Answer | Select | AnsweredElsewhere | Candidates | MediaReady | Busy | Decline | Hangup
+    Offer
+    | Ringing
+    | Answer
+    | Select
+    | AnsweredElsewhere
+    | Candidates
+    | Restart
+    | RestartAnswer
+    | MediaReady
+    | Busy
+    | Decline
+    | Hangup
 )
 
 

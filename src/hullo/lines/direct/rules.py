@@ -21,6 +21,7 @@ from hullo.lines.direct.actions import (
     Found,
     Missed,
     MissedCall,
+    Moving,
     Notify,
     Over,
     PeerReady,
@@ -41,6 +42,8 @@ from hullo.lines.direct.messages import (
     HangupReason,
     MediaReady,
     Offer,
+    Restart,
+    RestartAnswer,
     Ringing,
     Select,
 )
@@ -120,7 +123,7 @@ class CallRules:
                 actions += self._follow(call, sender, message, wall=0.0)
         return actions
 
-    def tell(self, message: Candidates | MediaReady) -> list[Action]:
+    def tell(self, message: Candidates | MediaReady | Restart | RestartAnswer) -> list[Action]:
         """Send something about a call to whom it concerns; to all devices of a callee that has not answered."""
         call = self._calls.get(message.call_id)
         return [] if call is None else [Send(call.person, call.device, message)]
@@ -292,6 +295,8 @@ class CallRules:
                 return [self._over(call, endings.OTHER_DEVICE)]
             case Candidates():
                 return [Found(call.call_id, message)]
+            case Restart() | RestartAnswer():
+                return [Moving(call.call_id, message)]
             case MediaReady():
                 return [PeerReady(call.call_id)]
             case Hangup(reason=reason):

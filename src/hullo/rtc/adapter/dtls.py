@@ -47,24 +47,32 @@ class _IcePath:
         self.copies = 1
         self.unsent: deque[bytes] = deque(maxlen=MAX_FLIGHTS)
         self.something_unsent = asyncio.Event()
-        self._agent = agent
-        self._recv = agent.recv
+        self.agent = agent
+
+    async def _recv(self) -> bytes:
+        while True:
+            agent = self.agent
+            try:
+                return await agent.recv()
+            except ConnectionError:
+                if agent is self.agent:  # else it was closed because there is another one now
+                    raise
 
     async def _send(self, data: bytes) -> None:
         for _ in range(self.copies):
-            if not self._agent.send_now(data):
+            if not self.agent.send_now(data):
                 self.unsent.append(data)
                 self.something_unsent.set()
                 return
 
     def flush(self) -> None:
         """There is a path now."""
-        while self.unsent and self._agent.send_now(self.unsent[0]):
+        while self.unsent and self.agent.send_now(self.unsent[0]):
             self.unsent.popleft()
 
     @property
     def role(self) -> str:
-        return "controlling" if self._agent.ice_controlling else "controlled"
+        return "controlling" if self.agent.ice_controlling else "controlled"
 
 
 class DtlsSrtpTransport(RTCDtlsTransport):
@@ -83,7 +91,15 @@ class DtlsSrtpTransport(RTCDtlsTransport):
         self._agent = agent
         self._wrong_fingerprint = False
         self._fingerprints: Callable[[], tuple[DtlsFingerprint, ...]] = tuple
+        self.listen(agent)
+
+    def listen(self, agent: IceAgent) -> None:
+        """Take sound from this one, too: a peer may have moved to it before us."""
         agent.on_media = self._media_arrived
+
+    def move_to(self, agent: IceAgent) -> None:
+        """Send over another agent from now on. Keys and sequence numbers go on (RFC 8842 4)."""
+        self._agent = self._path.agent = agent
 
     async def handshake(self, setup: Setup, fingerprints: Callable[[], tuple[DtlsFingerprint, ...]]) -> None:
         """Agree on keys with the peer whose certificate has one of these hashes. Raises `DtlsError`.

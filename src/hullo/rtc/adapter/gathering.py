@@ -53,7 +53,7 @@ class Gatherer:
         """Bind a socket on every address of this host; on its loopback when it has no other. Does not wait."""
         if self._relay_only:
             return
-        for address in get_host_addresses(use_ipv4=True, use_ipv6=True) or LOOPBACK:
+        for address in local_addresses():
             try:
                 self._open_host_socket(address)
             except OSError as error:
@@ -133,6 +133,11 @@ class Gatherer:
     def _tell(self, candidate: Candidate, own_socket: StunSocket | None) -> None:
         self._agent.add_local(candidate, own_socket)
         self._on_candidate(_from_aioice(candidate))
+
+
+def local_addresses() -> list[str]:
+    """Those of this host now, those of its loopback when it has no other."""
+    return get_host_addresses(use_ipv4=True, use_ipv6=True) or LOOPBACK
 
 
 async def _resolve(server: Address, family: socket.AddressFamily) -> Address | None:

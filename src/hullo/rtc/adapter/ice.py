@@ -252,6 +252,12 @@ class IceAgent(Connection):
         pair.protocol.transport.sendto(data, pair.remote_addr)
         return True
 
+    def chosen_socket(self) -> tuple[str | None, int]:
+        """The local address of the chosen pair, None for one at a relay; how many sends in a row have failed there."""
+        pair = self._nominated.get(1)
+        socket = pair.protocol.transport if pair is not None else None
+        return (socket.host, socket.failing) if isinstance(socket, UdpTransport) else (None, 0)
+
     def read_chosen(self) -> None:
         """Read what has arrived on the chosen pair, which wakes nobody any more until `wake_on_arrival`."""
         pair = self._nominated.get(1)

@@ -50,6 +50,9 @@ class UdpTransport(asyncio.DatagramTransport):
         super().__init__()
         self.oversized = 0
         self.unsent = 0
+        self.failing = 0
+        """Of the last datagrams, how many in a row the kernel would not send."""
+        self.host = host
         self._protocol = protocol
         self._loop = asyncio.get_running_loop()
         self._socket = _bound_socket(host)
@@ -76,8 +79,10 @@ class UdpTransport(asyncio.DatagramTransport):
         """Send now or never."""
         try:
             self._socket.sendto(data, addr)
+            self.failing = 0
         except OSError:
             self.unsent += 1
+            self.failing += 1
 
     @override
     def get_extra_info(self, name: str, default: Any = None) -> Any:
