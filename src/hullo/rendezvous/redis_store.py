@@ -5,7 +5,7 @@ import logging
 import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 from redis.asyncio import BlockingConnectionPool, Redis
@@ -32,6 +32,8 @@ KEYS_LAST = 60 * 86_400
 """Seconds that prekeys are kept of a device that does not come back."""
 LEAST_WAIT = 2.0
 """Seconds that an envelope is kept at least, which is on its way between two nodes."""
+
+Kept = TypeVar("Kept", Envelope, PublishedKeys)
 
 _NEWS = "hullo:news"
 _MAIL, _JOINED = "mail", "joined"
@@ -127,8 +129,8 @@ class RedisStore:
         if found is None:
             return None
         signed, identity, *prekey = found
-        keys_of_device = msgspec.msgpack.decode(signed, type=PublishedKeys)
-        return Bundle(device, identity, keys_of_device, prekey[0] if prekey else None)
+        published = _decoded(signed, PublishedKeys)
+        return None if published is None else Bundle(device, identity, published, prekey[0] if prekey else None)
 
     async def prekeys_left(self, person: str, device: str) -> int:
         """See `Store.prekeys_left`."""
@@ -152,10 +154,12 @@ class RedisStore:
         """See `Store.take`."""
         with _named():
             found = await self._take([_key("mail", person, device)])
-        return [
-            msgspec.structs.replace(msgspec.msgpack.decode(data, type=Envelope), waited=waited / 1000)
-            for waited, data in found
-        ]
+        envelopes = []
+        for waited, data in found:
+            envelope = _decoded(data, Envelope)
+            if envelope is not None:
+                envelopes.append(msgspec.structs.replace(envelope, waited=waited / 1000))
+        return envelopes
 
     async def allows(self, limit: Limit, key: str, amount: int) -> bool:
         """See `Store.allows`."""
@@ -171,19 +175,19 @@ class RedisStore:
             if message is not None:
                 asked = False
                 if message["type"] == "message":
-                    self._pass_on(message["data"].decode(), listener)
+                    self._pass_on(message["data"], listener)
             elif asked:
                 raise TimeoutError("no answer to a ping")
             else:
                 asked = True
                 await news.ping()
 
-    def _pass_on(self, news: str, listener: Listener) -> None:
-        kind, person, device, *token = news.split(" ")
-        if kind == _MAIL:
-            listener.mail_waits(person, device)
-        elif kind == _JOINED and token != [self._token]:
-            listener.moved(person, device)
+    def _pass_on(self, news: bytes, listener: Listener) -> None:
+        match news.decode(errors="replace").split(" "):
+            case [kind, person, device] if kind == _MAIL:
+                listener.mail_waits(person, device)
+            case [kind, person, device, token] if kind == _JOINED and token != self._token:
+                listener.moved(person, device)
 
 
 @contextmanager
@@ -195,6 +199,15 @@ def _named() -> Iterator[None]:
     except (RedisError, OSError) as error:
         logger.warning("Redis did not answer as it should (%s)", type(error).__name__)
         raise StoreUnavailable("the rendezvous can't reach its store; try again in a moment") from error
+
+
+def _decoded(data: bytes, kind: type[Kept]) -> Kept | None:
+    """What a node has put there; None if somebody else did."""
+    try:
+        return msgspec.msgpack.decode(data, type=kind)
+    except (msgspec.ValidationError, msgspec.DecodeError):
+        logger.warning("Redis holds something that is no %s; it is ignored", kind.__name__)
+        return None
 
 
 def _heed_cancellation() -> None:

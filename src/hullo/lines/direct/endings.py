@@ -7,6 +7,7 @@ _NO_ANSWER, _FAILED = EndReason.NO_ANSWER, EndReason.FAILED
 
 BUSY = Ending(EndReason.BUSY, "the callee is in another call")
 NOBODY_ANSWERED = Ending(_NO_ANSWER, "nobody answered")
+NOTHING_RANG = Ending(_NO_ANSWER, "no device of theirs rang: they are away, or the rendezvous does not deliver")
 ANSWERED_ELSEWHERE = Ending(_NO_ANSWER, "another device of yours answered the call")
 CALLER_GAVE_UP = Ending(_NO_ANSWER, "the caller gave up")
 RANG_OUT = Ending(_NO_ANSWER, "the caller waits no longer")

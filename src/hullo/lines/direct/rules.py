@@ -140,7 +140,8 @@ class CallRules:
         actions: list[Action] = []
         for call in [call for call in self._calls.values() if call.deadline <= now]:
             if call.outgoing:
-                actions += [*self._goodbye(call, endings.NOBODY_ANSWERED), self._over(call, endings.NOBODY_ANSWERED)]
+                ending = endings.NOBODY_ANSWERED if call.rang else endings.NOTHING_RANG
+                actions += [*self._goodbye(call, ending), self._over(call, ending)]
             else:
                 actions += [self._over(call, endings.RANG_OUT), _missed(call.person, wall, endings.RANG_OUT.detail)]
         return actions
