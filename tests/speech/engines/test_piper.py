@@ -66,6 +66,23 @@ def test_an_aligned_voice_tells_its_words(piper_voice: Path) -> None:
     assert 0 < starts[0] < starts[-1] < len(sound) / engine.rate
 
 
+def test_an_ordinary_voice_keeps_the_times_to_itself_and_tells_them_all_the_same(tmp_path: Path) -> None:
+    ordinary = PiperEngine(voice=str(make_piper(tmp_path / "a.onnx", keeps_times=True)), report=no_report)
+    aligned = PiperEngine(voice=str(make_piper(tmp_path / "b.onnx", aligned=True)), report=no_report)
+    text = "I don't have 3.5 apples, Anna!"
+    told = say(ordinary, text)[1]
+    assert told == say(aligned, text)[1]
+    assert len(told) == 6
+
+
+def test_words_that_are_said_in_one_breath_have_times_too(piper_voice: Path) -> None:
+    engine = PiperEngine(voice=str(piper_voice), report=no_report)
+    text = "Some of the people at the end of it would have been there."
+    words = say(engine, text)[1]
+    assert [one.word for one in words] == text[:-1].split()
+    assert [one.start_s for one in words] == sorted({one.start_s for one in words})
+
+
 def test_other_voices_have_no_times(tmp_path: Path) -> None:
     engine = PiperEngine(voice=str(make_piper(tmp_path / "a.onnx")), report=no_report)
     assert say(engine, "Hello there.")[1] == []

@@ -12,11 +12,13 @@ _HOP, _HOPS = 256, 4
 """A phoneme takes 4 hops of 256 samples at the normal speed."""
 
 
-def make_piper(path: Path, *, rate: int = 22_050, speakers: int = 1, aligned: bool = False) -> Path:
+def make_piper(
+    path: Path, *, rate: int = 22_050, speakers: int = 1, aligned: bool = False, keeps_times: bool = False
+) -> Path:
     """Write `path` (an .onnx file) and its .json. A speaker is a third higher than the one before; `aligned` voices
-    tell how long each phoneme takes."""
+    tell how long each phoneme takes, and those that are ordinary know it and keep it to themselves."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    onnx.save(_model(rate, speakers, aligned), str(path))
+    onnx.save(_model(rate, speakers, aligned, keeps_times), str(path))
     configuration: dict[str, Any] = {
         "audio": {"sample_rate": rate},
         "espeak": {"voice": "en-us"},
@@ -32,7 +34,7 @@ def make_piper(path: Path, *, rate: int = 22_050, speakers: int = 1, aligned: bo
     return path
 
 
-def _model(rate: int, speakers: int, aligned: bool) -> onnx.ModelProto:
+def _model(rate: int, speakers: int, aligned: bool, keeps_times: bool) -> onnx.ModelProto:
     numbers = {"one": 1.0, "base": 200.0, "step": 15.0, "loudness": 0.3, "circle": 6.2831853 / rate}
     numbers |= {"third": 1.26, "hops": float(_HOPS), "hop": float(_HOPS * _HOP)}
     constants = [helper.make_tensor(name, TensorProto.FLOAT, [], [value]) for name, value in numbers.items()]
@@ -68,12 +70,14 @@ def _model(rate: int, speakers: int, aligned: bool) -> onnx.ModelProto:
     inputs: list[tuple[Any, ...]] = [("input", TensorProto.INT64, [1, "n"]), ("input_lengths", TensorProto.INT64, [1])]
     inputs += [("scales", TensorProto.FLOAT, [3])] + ([("sid", TensorProto.INT64, [1])] if speakers > 1 else [])
     outputs: list[tuple[Any, ...]] = [("output", TensorProto.FLOAT, [1, 1, 1, "t"])]
-    if aligned:
+    if aligned or keeps_times:
         nodes += [
             node("Mul", ["ids", "zero"], ["nothing"]),
             node("Mul", ["slowness", "hops"], ["duration"]),
-            node("Add", ["nothing", "duration"], ["durations"]),
+            node("Add", ["nothing", "duration"], ["exactly"]),
+            node("Ceil", ["exactly"], ["durations"]),
         ]
+    if aligned:
         outputs.append(("durations", TensorProto.FLOAT, [1, "n"]))
     graph = helper.make_graph(
         nodes,

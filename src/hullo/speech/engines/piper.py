@@ -11,6 +11,7 @@ from typing import Any
 
 from hullo.speech.engines.download import Report, download, models_directory
 from hullo.speech.engines.engine import Emit, EngineInfo
+from hullo.speech.engines.piper_timing import telling_times, word_starts
 from hullo.speech.errors import SpeechError, missing_package
 from hullo.speech.ports import WordTiming
 
@@ -71,7 +72,7 @@ class PiperEngine:
         )
 
     def synthesise(self, text: str, voice: str | None, speaker: str | None, emit: Emit) -> None:
-        """See `VoiceEngine.synthesise`. Words have times where the voice was made to tell them."""
+        """See `VoiceEngine.synthesise`. Words have times, but for voices that are no ordinary model of Piper's."""
         if voice not in (None, self._name):
             raise SpeechError(f"This Piper speaks with the voice {self._name}, not '{voice}': set that one to speak")
         before = 0
@@ -112,7 +113,8 @@ def _load(path: Path, piper: Any) -> Any:
     providers = [one for one in ("CUDAExecutionProvider", "CPUExecutionProvider") if one in there]
     try:
         configuration = piper.PiperConfig.from_dict(json.loads(Path(f"{path}.json").read_text("utf-8")))
-        session = onnxruntime.InferenceSession(str(path), sess_options=options, providers=providers)
+        model = telling_times(path.read_bytes())
+        session = onnxruntime.InferenceSession(model, sess_options=options, providers=providers)
     except Exception as error:  # onnxruntime has no class for what it raises; all of it means this
         raise SpeechError(f"{path} can't be loaded as a Piper voice: {error!r}") from None
     return piper.PiperVoice(session=session, config=configuration, download_dir=models_directory())
@@ -139,24 +141,15 @@ def _voice_file(voice: str, report: Report) -> Path:
 
 
 def _words(chunk: Any, text: str, voice: Any) -> Iterator[WordTiming]:
-    """When each word begins, if the voice tells how long each phoneme takes.
-
-    A number is several groups of phonemes; words that were said in one breath ("of the") leave all without times.
-    """
-    if not chunk.phoneme_alignments:
-        return
-    starts, at, between = [], 0, True
+    """When each word begins, if the voice tells how long each phoneme takes."""
+    if not chunk.phoneme_alignments or len(voice.phonemize(text)) != 1:
+        return  # of several sentences it is not known which words are in which chunk
+    said, at = [], 0
     for one in chunk.phoneme_alignments:
-        if one.phoneme in (" ", "^", "$"):
-            between = True
-        elif between and one.phoneme not in _MARKS:
-            starts.append(at / chunk.sample_rate)
-            between = False
+        said.append((str(one.phoneme), at / chunk.sample_rate))
         at += int(one.num_samples)
     words = text.split()
-    groups = [sum(len("".join(said).split()) for said in voice.phonemize(word)) for word in words]
-    if sum(groups) == len(starts):
-        firsts = itertools.accumulate(groups[:-1], initial=0)
-        for word, first, count in zip(words, firsts, groups, strict=True):
-            if count:
-                yield WordTiming(word.strip(_MARKS), round(starts[first], 3))
+    alone = [list(itertools.chain.from_iterable(voice.phonemize(word))) for word in words]
+    for word, start in zip(words, word_starts(alone, said), strict=True):
+        if start is not None:
+            yield WordTiming(word.strip(_MARKS), round(start, 3))
