@@ -29,8 +29,11 @@ def program(*command: str) -> Iterator[subprocess.Popen[str]]:
             process.stderr.read()
 
 
-def call(folder: Path, *, with_server: bool) -> tuple[list[str], list[dict[str, object]]]:
-    """What the caller hears of the agent, and all that happened in its call."""
+def call(folder: Path, *expected: str, with_server: bool) -> list[str]:
+    """What the caller hears of the agent, until one of the words that are expected is in it, or for a minute.
+
+    However long that takes: on a busy machine a recogniser needs many seconds for one of speech.
+    """
     folder.chmod(0o700)
     chat, browser = free_port(), free_port()
     text = (EXAMPLE / "hullo.toml").read_text().replace("127.0.0.1:8080", f"127.0.0.1:{chat}")
@@ -44,11 +47,22 @@ def call(folder: Path, *, with_server: bool) -> tuple[list[str], list[dict[str, 
         assert daemon.stderr is not None
         assert any(line.rstrip().endswith("ready") for line in daemon.stderr)
         address = f"http://127.0.0.1:{browser}/call"
-        command = [*HULLO, "call", address, "--say", "Are you open on Sunday?", "--stay", "20", "--json"]
-        called = subprocess.run(command, capture_output=True, text=True, timeout=90, check=False)
-    assert called.returncode == 0, called.stderr
-    happened = [json.loads(line) for line in called.stdout.splitlines()]
-    return [event["text"] for event in happened if event.get("type") == "call.speech"], happened
+        command = [*HULLO, "call", address, "--say", "Are you open on Sunday?", "--stay", "60", "--json"]
+        return list(_heard(command, expected))
+
+
+def _heard(command: list[str], expected: tuple[str, ...]) -> Iterator[str]:
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as caller:
+        assert caller.stdout is not None
+        for line in caller.stdout:
+            event = json.loads(line)
+            if event.get("type") != "call.speech":
+                continue
+            yield event["text"]
+            if any(word in event["text"] for word in expected):
+                caller.send_signal(signal.SIGINT)
+                break
+        caller.stdout.read()
 
 
 @pytest.fixture
@@ -58,13 +72,15 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     shutil.rmtree(path)
 
 
-@pytest.mark.timeout(120)
+@pytest.mark.timeout(150)
 def test_the_agent_answers_what_the_chat_server_says(folder: Path) -> None:
-    heard, _ = call(folder, with_server=True)
-    assert any("monday" in text or "closed" in text or "eleven" in text for text in heard), heard
+    expected = "monday", "closed", "eleven", "understood"  # the last where the agent misheard: the server says that too
+    heard = call(folder, *expected, with_server=True)
+    assert any(word in text for text in heard for word in expected), heard
 
 
-@pytest.mark.timeout(120)
+@pytest.mark.timeout(150)
 def test_without_the_chat_server_the_agent_says_so(folder: Path) -> None:
-    heard, _ = call(folder, with_server=False)
-    assert any("sorry" in text or "moment" in text or "again" in text or "try" in text for text in heard), heard
+    expected = "sorry", "moment", "again", "try"
+    heard = call(folder, *expected, with_server=False)
+    assert any(word in text for text in heard for word in expected), heard
