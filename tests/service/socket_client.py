@@ -17,6 +17,7 @@ from hullo.messages.messenger import Messenger
 from hullo.service.audio_desk import AudioDesk
 from hullo.service.framing import Deframer, Framing, frame
 from hullo.service.history import CallHistory
+from hullo.service.message_desk import MessageDesk
 from hullo.service.server import RpcServer
 from hullo.service.unix_socket import listening
 from hullo.speech.service import SpeechService
@@ -68,8 +69,24 @@ async def running(
         kept = history or CallHistory(0)
         audio = None if devices is None else AudioDesk(devices, board, processing=UNPROCESSED)
         messenger = None if messages is None else messages(board)
-        server = RpcServer(board, speech, history=kept, audio=audio, messages=messenger, max_clients=max_clients)
-        async with asyncio.timeout(60), audio or contextlib.nullcontext(), server, kept.keeping(board), board:
+        desk = None if messenger is None or devices is None else MessageDesk(messenger, devices, board)
+        server = RpcServer(
+            board,
+            speech,
+            history=kept,
+            audio=audio,
+            messages=messenger,
+            message_desk=desk,
+            max_clients=max_clients,
+        )
+        async with (
+            asyncio.timeout(60),
+            audio or contextlib.nullcontext(),
+            desk or contextlib.nullcontext(),
+            server,
+            kept.keeping(board),
+            board,
+        ):
             await server.listen(listener)
             yield Running(path or directory / "s", line, board, server)
 

@@ -152,6 +152,7 @@ def test_every_event_is_sent_as_described(kind: Any) -> None:
         "to": "page", "microphones": (), "speakers": (), "microphone": None, "speaker": None, "microphone_dbfs": -40.0,
         "speaker_dbfs": -30.5, "message_id": "m", "message": MESSAGE, "received": 5, "size": 9, "recording_id": "r",
         "state": "recording", "elapsed": 1.5, "remaining": 298.5, "level_dbfs": -20.0,
+        "position": 1.0, "duration": 2.0, "to_the_end": True,
     }  # fmt: skip
     if kind is events.MessageFailed:
         samples["direction"] = Direction.RECEIVED

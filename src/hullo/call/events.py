@@ -309,6 +309,24 @@ class MessageRecording(Event, frozen=True, kw_only=True, tag="message.recording"
     """What is wrong."""
 
 
+class MessagePlaying(Event, frozen=True, kw_only=True, tag="message.playing"):
+    """How far a message has been played by the speaker of this machine, some times a second."""
+
+    message_id: str
+    position: float
+    """Seconds."""
+    duration: float | None
+
+
+class MessagePlayed(Event, frozen=True, kw_only=True, tag="message.played"):
+    """A message is not played any more: it came to its end, was stopped, or can't be read any further."""
+
+    message_id: str
+    to_the_end: bool
+    detail: str | None = None
+    """What is wrong."""
+
+
 CallEvent: TypeAlias = (
     Incoming
     | Ringing
@@ -340,9 +358,11 @@ CallEvent: TypeAlias = (
     | MessageFailed
     | MessageProgress
     | MessageRecording
+    | MessagePlaying
+    | MessagePlayed
 )
 
-DROPPABLE = (Quality, Partial, LineNotice, AudioLevels, MessageProgress, MessageRecording)
+DROPPABLE = (Quality, Partial, LineNotice, AudioLevels, MessageProgress, MessageRecording, MessagePlaying)
 
 
 def event_name(event_type: type[Event]) -> str:

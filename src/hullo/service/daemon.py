@@ -39,6 +39,7 @@ from hullo.rtc.clock import MediaClock
 from hullo.service.audio_desk import AudioDesk
 from hullo.service.config import BrowserConfig, Config, SpeechConfig
 from hullo.service.history import CallHistory
+from hullo.service.message_desk import MessageDesk
 from hullo.service.message_news import tell
 from hullo.service.method import Contacts
 from hullo.service.metrics import Metrics
@@ -145,6 +146,9 @@ async def _service(config: Config, stdio: bool, on_page: OnPage | None) -> Async
         audio = None
         if config.audio.enabled:
             audio = await stack.enter_async_context(_audio_desk(config.audio, board))
+        message_desk = None
+        if audio is not None and messages is not None:
+            message_desk = await stack.enter_async_context(MessageDesk(messages, audio.devices, board))
         server = await stack.enter_async_context(
             RpcServer(
                 board,
@@ -153,6 +157,7 @@ async def _service(config: Config, stdio: bool, on_page: OnPage | None) -> Async
                 history=history,
                 audio=audio,
                 messages=messages,
+                message_desk=message_desk,
                 max_clients=config.rpc.max_clients,
             )
         )

@@ -1,11 +1,14 @@
 """The methods about voice messages."""
 
+import contextlib
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any
 
 import msgspec
 from msgspec import Meta
 
+from hullo.audio.devices.device import DeviceError
 from hullo.messages.errors import MessageError
 from hullo.messages.info import MessageInfo, info
 from hullo.messages.messenger import Messenger
@@ -13,7 +16,9 @@ from hullo.messages.metadata import Direction
 from hullo.messages.store import StoredMessage
 from hullo.service import rpc
 from hullo.service.errors import ErrorCode, domain_error
+from hullo.service.message_desk import MessageDesk
 from hullo.service.method import Method, Service
+from hullo.service.params import Nothing
 from hullo.service.paths import absolute
 from hullo.speech.errors import SpeechError
 
@@ -52,6 +57,32 @@ class MessageParams(msgspec.Struct, frozen=True):
     """Which message."""
 
     message_id: MessageId
+
+
+class FinishParams(msgspec.Struct, frozen=True):
+    """What becomes of the recording."""
+
+    discard: Annotated[bool, Meta(description="True to leave nothing behind.")] = False
+
+
+class PlayMessageParams(msgspec.Struct, frozen=True):
+    """Which message, and how."""
+
+    message_id: MessageId
+    position: Annotated[Annotated[float, Meta(ge=0)], Meta(description="Seconds from its beginning.")] = 0.0
+    speed: Annotated[Annotated[float, Meta(ge=0.5, le=4)], Meta(description="At the same pitch.")] = 1.0
+
+
+class RecordingResult(msgspec.Struct, frozen=True, kw_only=True):
+    """The recording that has begun."""
+
+    recording_id: str
+
+
+class StoppedResult(msgspec.Struct, frozen=True, kw_only=True):
+    """Whether there was anything to stop."""
+
+    stopped: bool
 
 
 class DeletedResult(msgspec.Struct, frozen=True, kw_only=True):
@@ -109,6 +140,38 @@ async def mark_heard(service: Service, params: MessageParams) -> MessageInfo:
         raise _failed(error) from None
 
 
+async def record(service: Service, params: Nothing) -> RecordingResult:
+    """Record a message by the microphone of this machine; `message.recording` tells how it stands."""
+    with _errors():
+        return RecordingResult(recording_id=await _desk(service).record())
+
+
+async def finish(service: Service, params: FinishParams) -> MessageInfo | None:
+    """End the recording: the message, which `message.send` sends; null when it was to be discarded."""
+    with _errors():
+        desk = _desk(service)
+        if not params.discard:
+            return _info(await desk.finish())
+        await desk.discard()
+        return None
+
+
+async def play(service: Service, params: PlayMessageParams) -> MessageInfo:
+    """Play a message by the speaker of this machine, in place of the one that plays. Returns at once.
+
+    `message.playing` tells how far it is, `message.played` that it is over. One that came to its end counts as heard.
+    """
+    with _errors():
+        message = _messenger(service).store.find(params.message_id)
+        await _desk(service).play(message, params.position, params.speed)
+        return _info(message)
+
+
+async def stop(service: Service, params: Nothing) -> StoppedResult:
+    """Play no more; nothing happens if nothing plays."""
+    return StoppedResult(stopped=await _desk(service).stop())
+
+
 async def delete(service: Service, params: MessageParams) -> DeletedResult:
     """Remove a message from this machine; what was sent of it stays with others."""
     store = _messenger(service).store
@@ -124,6 +187,23 @@ def _messenger(service: Service) -> Messenger:
     return service.messages
 
 
+def _desk(service: Service) -> MessageDesk:
+    if service.message_desk is None:
+        problem = "this daemon uses no microphone and no speaker for messages"
+        raise domain_error(ErrorCode.NO_AUDIO, problem, "turn [audio] and [messages] on")
+    return service.message_desk
+
+
+@contextlib.contextmanager
+def _errors() -> Iterator[None]:
+    try:
+        yield
+    except DeviceError as error:
+        raise domain_error(ErrorCode.DEVICE_FAILED, str(error), "audio.devices shows what there is") from None
+    except MessageError as error:
+        raise _failed(error) from None
+
+
 def _info(message: StoredMessage) -> MessageInfo:
     found = info(message)
     if found is None:
@@ -136,10 +216,15 @@ def _failed(error: MessageError) -> rpc.RpcError:
 
 
 _ERRORS = (ErrorCode.NO_MESSAGES, ErrorCode.MESSAGE_FAILED)
+_SOUND = (*_ERRORS, ErrorCode.NO_AUDIO, ErrorCode.DEVICE_FAILED)
 
 MESSAGE_METHODS: tuple[Method[Any], ...] = (
     Method("message.send", SendParams, MessageInfo, send, (*_ERRORS, ErrorCode.SPEECH_FAILED, ErrorCode.TOO_SLOW)),
     Method("message.list", MessagesParams, list[MessageInfo], list_messages, _ERRORS),
     Method("message.mark_heard", MessageParams, MessageInfo, mark_heard, _ERRORS),
+    Method("message.record", Nothing, RecordingResult, record, _SOUND),
+    Method("message.finish", FinishParams, MessageInfo | None, finish, _SOUND),
+    Method("message.play", PlayMessageParams, MessageInfo, play, _SOUND),
+    Method("message.stop", Nothing, StoppedResult, stop, _SOUND),
     Method("message.delete", MessageParams, DeletedResult, delete, _ERRORS),
 )

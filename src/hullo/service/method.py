@@ -15,6 +15,7 @@ from hullo.service import rpc
 from hullo.service.audio_desk import AudioDesk
 from hullo.service.errors import ErrorCode
 from hullo.service.history import CallHistory
+from hullo.service.message_desk import MessageDesk
 from hullo.speech.service import SpeechService
 
 P = TypeVar("P", bound=msgspec.Struct)
@@ -48,6 +49,8 @@ class Service:
     """None where there is neither microphone nor speaker."""
     messages: Messenger | None = None
     """None where voice messages are off."""
+    message_desk: MessageDesk | None = None
+    """None where they are off, or there is neither microphone nor speaker."""
     history: CallHistory = field(default_factory=lambda: CallHistory(0))
 
 

@@ -15,6 +15,7 @@ from hullo.service.client import Client, turn_away
 from hullo.service.dispatcher import Dispatcher
 from hullo.service.errors import ErrorCode, domain_error
 from hullo.service.history import CallHistory
+from hullo.service.message_desk import MessageDesk
 from hullo.service.method import Contacts, Service
 from hullo.service.rpc import RpcError
 from hullo.service.unix_socket import is_allowed, peer_uid
@@ -39,6 +40,7 @@ class RpcServer:
         contacts: Contacts | None = None,
         audio: AudioDesk | None = None,
         messages: Messenger | None = None,
+        message_desk: MessageDesk | None = None,
         history: CallHistory | None = None,
         max_clients: int = 256,
     ) -> None:
@@ -52,6 +54,7 @@ class RpcServer:
             contacts=contacts,
             audio=audio,
             messages=messages,
+            message_desk=message_desk,
             history=history or CallHistory(0),
         )
         self._dispatcher = Dispatcher(self._service)
