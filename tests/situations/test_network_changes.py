@@ -5,7 +5,9 @@ import subprocess
 import threading
 import time
 from collections.abc import AsyncIterator
+from concurrent.futures import Future
 from contextlib import asynccontextmanager
+from pathlib import Path
 
 import msgspec
 import pytest
@@ -13,9 +15,13 @@ import pytest
 from hullo.lines.direct.channel import Device
 from hullo.lines.direct.leg import DirectLeg
 from hullo.lines.direct.messages import AnyMessage, Restart, RestartAnswer
+from hullo.rendezvous.local_store import LocalStore
+from hullo.rendezvous.node import Node
+from hullo.rendezvous.server import PATH, RendezvousServer
 from hullo.rtc.connection import RtcConnection
 from hullo.rtc.parameters import Consent, IceOptions
 from tests.lines.direct.memory_channel import BYE, DEADLINE, Meddle, MemoryMessenger, answered, connect, sides
+from tests.lines.direct.rendezvous import address, people
 from tests.lines.direct.samples import ALICE, BOB
 from tests.rtc.networks import Elsewhere, in_two_networks
 from tests.rtc.test_connection import until
@@ -148,6 +154,60 @@ def test_the_call_goes_on_over_the_other_interface_when_the_one_it_uses(what: st
 
     in_two_networks(scenario, {"wifi": "10.98.1", "lte": "10.98.2"})
     print(f"audio back after {gaps[0]:.2f} s")  # noqa: T201
+
+
+RENDEZVOUS = "10.98.9.9"
+
+
+@pytest.mark.net
+def test_the_rendezvous_is_lost_with_the_interface_and_the_call_goes_on_all_the_same(tmp_path: Path) -> None:
+    (tmp_path / "there").mkdir()
+
+    async def scenario(other: Elsewhere) -> None:
+        await asyncio.wrap_future(other.start(own_address(f"{RENDEZVOUS}/32")))
+        for metric, gateway in enumerate(("10.98.1.2", "10.98.2.2"), 1):
+            ip(f"route add {RENDEZVOUS} via {gateway} metric {metric}")
+        port: Future[int] = Future()
+        over = threading.Event()
+        there = asyncio.wrap_future(other.start(rendezvous_and_callee(tmp_path / "there", port, over)))
+        number = await asyncio.wrap_future(port)
+        async with people([f"ws://{RENDEZVOUS}:{number}{PATH}"], tmp_path, PATIENT) as here:
+            alice = await here.join(ALICE, "bob")
+            leg = await alice.dial("bob")
+            listener = Listener()
+            leg.open(listener, Tone(440))
+            await connect(leg)
+            await listener.hears(1000)
+            ip("link set wifi down")
+            began = time.monotonic()
+            await until(lambda: leg._connection._agent.chosen_socket()[0] == "10.98.2.1")
+            listener.forget()
+            await listener.hears(1000, seconds=0.1)
+            print(f"audio back after {time.monotonic() - began - 0.1:.2f} s")  # noqa: T201
+            over.set()
+            await there
+            await leg.close(BYE)
+
+    in_two_networks(scenario, {"wifi": "10.98.1", "lte": "10.98.2"})
+
+
+async def own_address(address: str) -> None:
+    ip(f"addr add {address} dev lo")
+
+
+async def rendezvous_and_callee(directory: Path, port: Future[int], over: threading.Event) -> None:
+    """A rendezvous on all addresses, and Bob beside it, who answers."""
+    async with (
+        RendezvousServer(Node(LocalStore())).serve("0.0.0.0", 0) as number,
+        people([address(number)], directory, PATIENT) as here,
+    ):
+        bob = await here.join(BOB, "alice")
+        port.set_result(number)
+        leg = await (await bob.offer()).accept()
+        leg.open(Listener(), Tone(1000))
+        await leg.connected()
+        await asyncio.to_thread(over.wait, 2 * DEADLINE)
+        await leg.close(BYE)
 
 
 async def callee(messenger: MemoryMessenger, ready: threading.Event, over: threading.Event) -> None:

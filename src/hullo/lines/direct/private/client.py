@@ -4,6 +4,7 @@ import asyncio
 import itertools
 import logging
 import random
+import time
 from collections.abc import Callable, Coroutine, Sequence
 from typing import Any, TypeVar
 
@@ -12,6 +13,7 @@ from yarl import URL
 
 from hullo.lines.direct.channel import ChannelError, ChannelRefused, Device
 from hullo.lines.direct.private.identity import Identity
+from hullo.lines.direct.private.liveness import Liveness, abandon, stranded
 from hullo.rendezvous.wire import (
     MAX_FRAME,
     VERSION,
@@ -49,6 +51,8 @@ RETRY = (0.2, 30.0)
 """Before the same node is asked again; another one is asked after the first of these."""
 REFUSED_RETRY = 30.0
 MAX_PENDING = 256
+LOOK_EVERY = 0.5
+"""Seconds between two looks whether the connection still reaches the server."""
 
 _FINAL = ("unknown-person", "no-storage", "quota", "full", "too-big")
 """Codes of refusals that make no sense to be asked again at once."""
@@ -93,6 +97,7 @@ class RendezvousClient:
         self._problem: str | None = "not connected to the rendezvous yet"
         self._sequences = itertools.count(1)
         self._pending: dict[int, asyncio.Future[ServerMessage]] = {}
+        self._liveness = Liveness(time.monotonic())
 
     def problem(self) -> str | None:
         """Why there is no connection; None while there is one."""
@@ -103,7 +108,8 @@ class RendezvousClient:
         timeout = aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_DEADLINE)
         shortest, longest = RETRY
         failures = 0
-        async with aiohttp.ClientSession(timeout=timeout) as session:
+        async with aiohttp.ClientSession(timeout=timeout) as session, asyncio.TaskGroup() as tasks:
+            tasks.create_task(self._leave_dead_connections(), name="rendezvous liveness")
             for url in itertools.cycle(self._urls):
                 failures = 0 if await self._connected(session, url) else failures + 1
                 rounds, within = divmod(failures, len(self._urls))
@@ -130,12 +136,20 @@ class RendezvousClient:
         """A letter need not be kept any longer. Raises `ChannelError`."""
         await self._send(Took((letter,)))
 
+    async def _leave_dead_connections(self) -> None:
+        while True:
+            await asyncio.sleep(LOOK_EVERY)
+            if self._socket is not None and (self._liveness.dead(time.monotonic()) or stranded(self._socket)):
+                logger.info("the connection to the rendezvous is dead; connecting again")
+                abandon(self._socket)
+
     async def _connected(self, session: aiohttp.ClientSession, url: URL) -> bool:
         """One connection, from its beginning to its end; whether it came about."""
         try:
             async with session.ws_connect(url, heartbeat=HEARTBEAT, max_msg_size=MAX_FRAME) as socket:
                 async with asyncio.timeout(CONNECT_DEADLINE):
                     welcome = await self._greet(socket, url.host_port_subcomponent or "")
+                self._liveness = Liveness(time.monotonic())
                 self._socket, self._problem, self.node = socket, None, url
                 await self._read(socket, welcome)
             self._problem = "the rendezvous closed the connection; connecting again"
@@ -172,6 +186,7 @@ class RendezvousClient:
         async for frame in socket:
             if frame.type is not aiohttp.WSMsgType.BINARY:
                 raise WireError("a text where bytes belong")
+            self._liveness.heard(time.monotonic())
             await self._take(parse_server(frame.data))
 
     async def _take(self, message: ServerMessage) -> None:
@@ -195,6 +210,7 @@ class RendezvousClient:
         future = self._pending[message.sequence] = asyncio.get_running_loop().create_future()
         try:
             await self._send(message)
+            self._liveness.asked(time.monotonic())
             async with asyncio.timeout(ANSWER_DEADLINE):
                 answer = await future
         except TimeoutError:
