@@ -3,16 +3,17 @@
 import asyncio
 import contextlib
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 from hullo.lines.line import CallFailed, Ending, EndReason, LegReport, LegStats, LineStatus, OnOffer, OnRinging
-from hullo.media.pcm import SILENCE, Ear, Mouth
+from hullo.media.pcm import SILENCE, Ear, Mouth, Pcm
 
 
 class LoopbackLeg:
-    """Hears silence and counts what is said; the sound is proven at once."""
+    """Hears silence, or what its peer is made to say, and counts what is said; the sound is proven at once."""
 
     def __init__(self) -> None:
+        self.peer_says: Iterator[Pcm] = iter(())
         self.frames_sent = 0
         self.loudest = 0
         self.muted = False
@@ -26,7 +27,7 @@ class LoopbackLeg:
 
     async def _run(self, ear: Ear, mouth: Mouth) -> None:
         while True:
-            ear(SILENCE, time.monotonic())
+            ear(next(self.peer_says, SILENCE), time.monotonic())
             said = mouth(time.monotonic())
             if said is not None and not self.muted:
                 self.frames_sent += 1

@@ -67,7 +67,8 @@ class Bridged(Event, frozen=True, kw_only=True, tag="call.bridged"):
     """The peer is joined to somebody else than an agent, who keeps quiet from now on; or, with null, no more."""
 
     to: str | None
-    """The id of the other call, `page` for a person at the page of `hullo web`, `handset` for one at this machine."""
+    """The id of the other call; `page` for a person at the page of `hullo web`, `handset` for one at this machine;
+    `voicemail`."""
 
 
 class SpeechStarted(Event, frozen=True, kw_only=True, tag="call.speech_started"):

@@ -353,6 +353,17 @@ class Config(BaseSettings):
     metrics: MetricsConfig = MetricsConfig()
     log: LogConfig = LogConfig()
 
+    @model_validator(mode="after")
+    def _voicemail_can_work(self) -> Self:
+        if self.voicemail.enabled:
+            if not self.messages.enabled:
+                raise ValueError("voicemail keeps messages: turn [messages] on")
+            if self.voicemail.after_seconds >= self.calls.ring_seconds:
+                raise ValueError("[voicemail] after_seconds must be less than [calls] ring_seconds")
+            if self.voicemail.greeting_file is None and self.voicemail.greeting and not self.speech.enabled:
+                raise ValueError("the greeting of [voicemail] needs a voice: turn [speech] on, or name a greeting_file")
+        return self
+
     @classmethod
     def settings_customise_sources(
         cls,

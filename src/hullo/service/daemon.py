@@ -36,6 +36,7 @@ from hullo.messages.settings import MessagesConfig
 from hullo.messages.store import MessageStore
 from hullo.messages.telegram_courier import TelegramCourier
 from hullo.rtc.clock import MediaClock
+from hullo.service.answering_machine import AnsweringMachine
 from hullo.service.audio_desk import AudioDesk
 from hullo.service.config import BrowserConfig, Config, SpeechConfig
 from hullo.service.history import CallHistory
@@ -169,6 +170,9 @@ async def _service(config: Config, stdio: bool, on_page: OnPage | None) -> Async
         if messages is not None:
             await stack.enter_async_context(_running(messages.run(), "voice messages"))
         await stack.enter_async_context(board)
+        if messages is not None and config.voicemail.enabled:
+            machine = AnsweringMachine(board, messages, config.voicemail)
+            await stack.enter_async_context(_running(machine.run(), "voicemail"))
         make = config.brain.maker(read_key)
         if make is not None:
             attendant = Attendant(board, make, replace(config.brain.attendant(), words=config.speech.floor_words()))
