@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from hullo.terminal import menus
-from hullo.terminal.state import CallView, Contact, Device, PhoneState, Side, Sound
+from hullo.terminal.state import CallView, Contact, Device, PhoneState, Side, Sound, VoiceMessage
 
 BOB = Contact(person="bob", safety_number=" ".join(["12345"] * 12))
 CALL = CallView(call_id="1", peer="bob", line="direct", incoming=True, status="active")
@@ -31,18 +31,18 @@ def test_the_keys_that_matter_now_fit_a_line(state: PhoneState, there: list[str]
 
 def test_the_help_fits_a_window_of_a_small_terminal() -> None:
     assert max(map(len, menus.HELP.splitlines())) <= 70
-    assert len(menus.HELP.splitlines()) <= 18
+    assert len(menus.HELP.splitlines()) <= 19
 
 
 @pytest.mark.parametrize(
     ("contact", "actions"),
     [
-        (BOB, ["call", "verify", "block", "remove", ""]),
-        (replace(BOB, verified=True), ["call", "unverify", "block", "remove", ""]),
+        (BOB, ["call", "record", "verify", "block", "remove", ""]),
+        (replace(BOB, verified=True), ["call", "record", "unverify", "block", "remove", ""]),
         (replace(BOB, blocked=True), ["verify", "unblock", "remove", ""]),
-        (replace(BOB, key_changed=True), ["call", "trust", "verify", "block", "remove", ""]),
+        (replace(BOB, key_changed=True), ["call", "record", "trust", "verify", "block", "remove", ""]),
         (replace(BOB, contact=False), ["add", "verify", "block", "remove", ""]),
-        (Contact(person="bob"), ["call", "block", "remove", ""]),
+        (Contact(person="bob"), ["call", "record", "block", "remove", ""]),
     ],
 )
 def test_what_a_card_offers(contact: Contact, actions: list[str]) -> None:
@@ -61,6 +61,11 @@ def test_what_a_card_says(contact: Contact, text: str) -> None:
     card = menus.card_text(contact)
     assert text in card
     assert max(map(len, card.splitlines())) <= 70
+
+
+def test_voice_messages_are_chosen_by_their_ids() -> None:
+    message = VoiceMessage(message_id="m", peer="bob", received=True, at=0.0, duration=65.0)
+    assert [choice.action for choice in menus.message_choices(PhoneState(messages=(message,)), 0.0)] == ["m", ""]
 
 
 def test_devices_can_be_chosen_and_the_choice_is_marked_without_colour() -> None:

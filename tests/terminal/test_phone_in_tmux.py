@@ -102,7 +102,9 @@ def two_people() -> Iterator[tuple[Terminal, Terminal]]:
     """Alice and Bob, who have been through the first start: Alice has invited Bob."""
     with short_directory() as directory, tmux(directory) as command:
         data = str(directory / "rendezvous.db")
-        with process("rendezvous", "--port", "0", "--data", data, stream="stdout", until="ws://") as url:
+        with process(
+            "rendezvous", "--port", "0", "--data", data, stream="stdout", until="ws://"
+        ) as url:
             alice = Terminal(command, "alice", directory / "alice")
             bob = Terminal(command, "bob", directory / "bob")
             try:
@@ -178,7 +180,7 @@ def test_two_people_call_each_other_from_nothing() -> None:
         assert re.findall(r"(?:\d{5} ){3}\d{5}", alice.sees("Safety number")) == re.findall(
             r"(?:\d{5} ){3}\d{5}", numbers
         )
-        bob.keys("Down", "Enter")  # the numbers are the same
+        bob.keys("Down", "Down", "Enter")  # the numbers are the same
         bob.sees("alice               verified")
         alice.keys("Escape")
         alice.until(lambda screen: "Safety number" not in screen, "the window stays")
@@ -193,6 +195,26 @@ def test_two_people_call_each_other_from_nothing() -> None:
         alice.sees("CALLS YOU")
         bob.keys("h")
         alice.sees("missed bob")
+
+
+def test_a_voice_message_for_somebody() -> None:
+    with two_people() as (alice, bob):
+        bob.keys("v")
+        bob.sees("Record a voice message")
+        bob.keys("Down", "Enter")
+        bob.sees("voice message for alice", "recording, 0:01", "Send it")
+        bob.keys("Enter")
+        bob.sees("the voice message for alice is on its way")
+        alice.sees("1 new voice message: p", "a voice message from bob")
+        alice.keys("p")
+        alice.sees("from bob 0:01, NEW")
+        alice.keys("Enter")
+        alice.sees("from bob 0:01, heard")
+        bob.keys("p")
+        bob.sees("to alice 0:01, heard")
+        for person in (alice, bob):
+            person.keys("Escape")
+            person.until(lambda screen: "Up, Down" not in screen, "the window stays")
 
 
 def test_a_daemon_that_is_killed_in_mid_call_is_told_and_started_again() -> None:

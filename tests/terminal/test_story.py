@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from hullo.terminal import story
-from hullo.terminal.state import CallView, Caption, Contact, Notice, Outcome, PhoneState, Quality
+from hullo.terminal.state import CallView, Caption, Contact, Notice, Outcome, PhoneState, Playing, Quality, Recording
 
 Event = tuple[str, dict[str, Any]]
 
@@ -133,6 +133,18 @@ SITUATIONS: list[tuple[str, list[Event], Callable[[PhoneState], object], object]
         [incoming(), ("call.error", {"call_id": "1", "component": "voice", "error": "is down", "retryable": False})],
         lambda s: s.notice,
         Notice("voice: is down", 101.0, urgent=True),
+    ),
+    (
+        "a message came",
+        [("message.received", {"peer": "bob"})],
+        lambda s: s.notice.text,
+        "a voice message from bob: p plays it",
+    ),
+    (
+        "a message was not sent",
+        [("message.failed", {"peer": "bob", "detail": "no room"})],
+        lambda s: s.notice,
+        Notice("voice message, bob: no room", 100.0, urgent=True),
     ),
     (
         "a headset came",
@@ -272,6 +284,29 @@ def test_people() -> None:
     assert (state.own.person, state.own.invite) == ("alice", "")
     assert state.contact("bob") is state.contacts[0]
     assert story.people_as(state, {}, []) == replace(PhoneState(), history=())
+
+
+def test_voice_messages_the_latest_first_and_without_drafts() -> None:
+    message = {"message_id": "1", "peer": "bob", "direction": "received", "created": "2026-11-21T10:00:00Z"}
+    more = {"duration": 2.0, "heard": False, "delivery": None, "transcript": None}
+    sent = {"message_id": "2", "direction": "sent", "created": "2026-11-21T11:00:00Z", "delivery": "delivered"}
+    draft = {"message_id": "3", "direction": "recorded", "peer": None}
+    found = story.messages_as([{**message, **more}, {**message, **more, **sent}, {**message, **more, **draft}])
+    assert [(each.message_id, each.is_new, each.delivery) for each in found] == [
+        ("2", False, "delivered"),
+        ("1", True, ""),
+    ]
+
+
+def test_a_recording_and_what_plays() -> None:
+    levels = {"state": "recording", "elapsed": 1.0, "remaining": 299.0, "level_dbfs": -20.0, "detail": None}
+    recording = ("message.recording", {"recording_id": "r", **levels})
+    playing = ("message.playing", {"message_id": "m", "position": 1.0, "duration": 2.0})
+    state = after(recording, playing)
+    assert state.recording == Recording(state="recording", elapsed=1.0, remaining=299.0, level_dbfs=-20.0)
+    assert state.playing == Playing("m", 1.0)
+    over = after(("message.played", {"message_id": "m", "to_the_end": False, "detail": "damaged"}), state=state)
+    assert (over.playing, over.notice.text) == (None, "damaged")
 
 
 def test_lines_that_are_not_ready_are_named() -> None:

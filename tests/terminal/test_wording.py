@@ -19,9 +19,12 @@ from hullo.terminal.state import (
     Own,
     PastCall,
     PhoneState,
+    Playing,
     Quality,
+    Recording,
     Side,
     Sound,
+    VoiceMessage,
 )
 
 CALL = CallView(call_id="1", peer="bob", line="direct", incoming=True, status="active", connected_at=100.0)
@@ -175,6 +178,47 @@ def test_captions_are_read_from_the_latest_back() -> None:
     assert wording.captions_text(READY) == ""
     assert "l writes down" in wording.captions_text(TALKING)
     assert "listening" in wording.captions_text(replace(TALKING, calls=(replace(CALL, captioned=True),)))
+
+
+MESSAGE = VoiceMessage(message_id="m", peer="bob", received=True, at=0.0, duration=65.0, transcript="call me back")
+
+
+@pytest.mark.parametrize(
+    ("message", "text"),
+    [
+        (MESSAGE, 'from bob 1:05, NEW "call me back"'),
+        (replace(MESSAGE, heard=True, transcript=""), "from bob 1:05, heard "),
+        (replace(MESSAGE, received=False, delivery="delivered", transcript=""), "to bob 1:05, delivered "),
+    ],
+)
+def test_voice_messages(message: VoiceMessage, text: str) -> None:
+    line = wording.message_line(message, 0.0, 60)
+    assert line.startswith(text)
+    assert len(line) == 60
+    assert wording.header(replace(READY, messages=(MESSAGE,))).endswith("1 new voice message: p")
+
+
+def test_what_plays() -> None:
+    playing = replace(READY, messages=(MESSAGE,), playing=Playing("m", 12.0))
+    assert wording.playing_line(playing) == "playing bob, 0:12 of 1:05"
+    assert "Enter plays" in wording.playing_line(replace(playing, playing=None))
+    assert "sends one" in wording.playing_line(READY)
+
+
+@pytest.mark.parametrize(
+    ("recording", "text"),
+    [
+        (None, "opening the microphone ..."),
+        (Recording(state="recording", elapsed=5, remaining=200, level_dbfs=-30), "recording, 0:05  [####"),
+        (Recording(state="recording", elapsed=5, remaining=20, level_dbfs=-30), "recording, 0:05, 20 s left"),
+        (
+            Recording(state="waiting", elapsed=5, remaining=9, level_dbfs=-96, problem="no microphone"),
+            "waiting, 0:05: no",
+        ),
+    ],
+)
+def test_recordings(recording: Recording | None, text: str) -> None:
+    assert wording.recording_line(recording).startswith(text)
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,7 @@
 """The screen of the phone: shows what a session knows, and turns keys into what it does. It decides nothing itself."""
 
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Coroutine, Iterable
 from typing import Any, ClassVar, Final
 
 from textual.app import App, ComposeResult
@@ -51,6 +51,7 @@ class PhoneApp(App[str]):
         Binding("v", "card"),
         Binding("plus,n", "add"),
         Binding("i", "invite"),
+        Binding("p", "messages"),
         Binding("s", "sound"),
         Binding("x", "forget_history"),
         Binding("question_mark", "keys"),
@@ -221,6 +222,16 @@ class PhoneApp(App[str]):
         window = Menu(person, menus.card_text(contact), menus.card_choices(contact))
         self.push_window(window, lambda action: self._change(person, action or ""))
 
+    def action_messages(self) -> None:
+        """Show the voice messages."""
+        window = LiveMenu(
+            "voice messages",
+            lambda: wording.playing_line(self._state),
+            lambda: menus.message_choices(self._state, time.time()),
+            lambda message_id: self._do(self._session.play(message_id)),
+        )
+        self.push_window(window, lambda _: self._do(self._session.stop_playing()))
+
     def action_sound(self) -> None:
         """Show microphones and speakers."""
         self._session.wants_levels = True
@@ -281,9 +292,27 @@ class PhoneApp(App[str]):
         if how:
             self.run_worker(self._session.add_invited(person, key, verified=how == "verified"))
 
+    async def _record(self, person: str) -> None:
+        if await self._session.record():
+            window = LiveMenu(
+                f"voice message for {person}",
+                lambda: wording.recording_line(self._state.recording),
+                lambda: menus.SEND,
+            )
+            self.push_window(window, lambda action: self._recorded(person, action or ""))
+
+    def _recorded(self, person: str, action: str) -> None:
+        session = self._session
+        self._do(session.send_recording(person) if action == "send" else session.discard_recording())
+
+    def _do(self, work: Coroutine[Any, Any, None]) -> None:
+        self.run_worker(work)
+
     def _change(self, person: str, action: str) -> None:
         if action == "call":
             self._call(person)
+        elif action == "record":
+            self._do(self._record(person))
         elif action:
             self.run_worker(self._session.change_contact(person, action))
 

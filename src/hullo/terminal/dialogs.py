@@ -77,14 +77,14 @@ class Menu(ModalScreen[str]):
 
 
 class LiveMenu(Menu):
-    """A menu that stays open after a choice, whose text and choices may change meanwhile."""
+    """A menu whose text and choices may change. With `on_choice` it stays open after a choice."""
 
     def __init__(
         self,
         title: str,
         text: Callable[[], str],
         choices: Callable[[], Sequence[Choice]],
-        on_choice: Callable[[str], None],
+        on_choice: Callable[[str], None] | None = None,
     ) -> None:
         super().__init__(title, text(), choices())
         self._live_text = text
@@ -92,11 +92,11 @@ class LiveMenu(Menu):
         self._on_choice = on_choice
 
     def chosen(self, action: str) -> None:
-        """Do it, and stay."""
-        if action:
+        """Do it."""
+        if action and self._on_choice is not None:
             self._on_choice(action)
         else:
-            self.dismiss("")
+            self.dismiss(action)
 
     def refresh_content(self) -> None:
         """Show what is true now."""

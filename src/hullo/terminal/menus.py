@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from hullo.terminal.state import Contact, PhoneState
-from hullo.terminal.wording import contact_words
+from hullo.terminal.wording import contact_words, message_line
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +30,7 @@ KEYS: Final = (
     ("v", "the card of a contact: safety number, verify, block, remove"),
     ("+", "add a contact by an invite or a name"),
     ("i", "your own invite, to hand to a friend"),
+    ("p", "voice messages: hear them; to send one: v, then Record"),
     ("s", "sound: microphone and speaker, their levels, and tests of them"),
     ("x", "forget the history"),
     ("?", "this list"),
@@ -80,6 +81,8 @@ def card_text(contact: Contact) -> str:
 def card_choices(contact: Contact) -> list[Choice]:
     """What can be done with a contact."""
     choices = [Choice("call", f"Call {contact.person}")] if contact.contact and not contact.blocked else []
+    if choices:
+        choices.append(Choice("record", "Record a voice message for them"))
     if not contact.contact:
         choices.append(Choice("add", "Make them a contact, so that they may ring"))
     if contact.key_changed:
@@ -97,6 +100,14 @@ INVITED_BY: Final = (
     Choice("unverified", "I found it, or am not sure: compare the safety number later"),
     Choice("", "Don't add them"),
 )
+
+
+SEND: Final = (Choice("send", "Send it"), Choice("", "Throw it away"))
+
+
+def message_choices(state: PhoneState, now: float) -> list[Choice]:
+    """All voice messages; the action of each is its id."""
+    return [*(Choice(each.message_id, message_line(each, now, 68)) for each in state.messages), Choice("", "Close")]
 
 
 def sound_choices(state: PhoneState) -> list[Choice]:

@@ -21,6 +21,12 @@ PATIENCE: Final = 5.0
 LEVEL_SECONDS: Final = 10
 """For so long levels are asked for at a time."""
 
+MOST_MESSAGES: Final = 200
+
+_NEWS_OF_MESSAGES: Final = {
+    f"message.{what}" for what in ("received", "sent", "delivered", "heard", "failed", "played")
+}
+
 
 class Session:
     """One person at one daemon. `on_change` is called whenever `state` is another. Actions never raise: they tell."""
@@ -82,6 +88,8 @@ class Session:
             self._set(story.told(self.state, name, fields, time.monotonic()))
             if name in ("call.ended", "line.notice"):
                 await self._learn_people(client)
+            elif name in _NEWS_OF_MESSAGES:
+                await self._learn_messages(client)
             elif name == "audio.changed":
                 await self._learn_sound(client)
 
@@ -91,6 +99,7 @@ class Session:
             state = story.began(state, status, time.monotonic())
         self._set(state)
         await self._learn_people(client)
+        await self._learn_messages(client)
         await self._learn_sound(client)
         await self._learn_lines(client)
         self._set(replace(self.state, link=""))
@@ -99,6 +108,10 @@ class Session:
         people = await _answer(client, "contact.list") or {}
         past = await client.request("history.list")
         self._set(story.people_as(self.state, people, past))
+
+    async def _learn_messages(self, client: DaemonClient) -> None:
+        messages = await _answer(client, "message.list", limit=MOST_MESSAGES) or []
+        self._set(replace(self.state, messages=story.messages_as(messages)))
 
     async def _learn_sound(self, client: DaemonClient) -> None:
         try:
@@ -166,6 +179,36 @@ class Session:
             done = await self._ask("call.listen", call_id=shown.call_id, enabled=not shown.captioned)
             if done is not None:
                 self._set(story.captioned(self.state, shown.call_id, done["enabled"]))
+
+    async def record(self) -> bool:
+        """Begin to record a voice message; whether it began."""
+        self._set(replace(self.state, recording=None))
+        return await self._ask("message.record") is not None
+
+    async def send_recording(self, to: str) -> None:
+        """End the recording, and send it to somebody."""
+        recorded = await self._ask("message.finish")
+        if recorded is None:
+            return
+        sent = await self._ask("message.send", to=to, message_id=recorded["message_id"])
+        if sent is not None:  # it was copied; one that could not be sent stays, for hullo message send
+            await self._ask("message.delete", message_id=recorded["message_id"])
+            self.say(f"the voice message for {to} is on its way")
+
+    async def discard_recording(self) -> None:
+        """End the recording, and leave nothing behind."""
+        await self._ask("message.finish", discard=True)
+
+    async def play(self, message_id: str) -> None:
+        """Play a voice message, or stop it if it plays."""
+        if self.state.playing is not None and self.state.playing.message_id == message_id:
+            await self._ask("message.stop")
+        else:
+            await self._ask("message.play", message_id=message_id)
+
+    async def stop_playing(self) -> None:
+        """Be silent."""
+        await self._ask("message.stop")
 
     async def push_to_talk(self) -> None:
         """Switch push-to-talk on or off."""

@@ -147,6 +147,44 @@ class Sound:
     problem: str = ""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VoiceMessage:
+    """A voice message, received or sent; `at` is Unix time in seconds, `delivery` how far a sent one has come."""
+
+    message_id: str
+    peer: str
+    received: bool
+    at: float
+    duration: float
+    heard: bool = False
+    delivery: str = ""
+    transcript: str = ""
+
+    @property
+    def is_new(self) -> bool:
+        """Whether somebody waits for it to be heard here."""
+        return self.received and not self.heard
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recording:
+    """A message that is being recorded; times in seconds."""
+
+    state: str
+    elapsed: float
+    remaining: float
+    level_dbfs: float
+    problem: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Playing:
+    """The message that is played, and how far it is, in seconds."""
+
+    message_id: str
+    position: float
+
+
 @dataclass(frozen=True, slots=True)
 class Notice:
     """One line of news, for a while. An urgent one is about safety, or something that no longer works."""
@@ -169,6 +207,10 @@ class PhoneState:
     """Live ones, oldest first."""
     last: CallView | None = None
     """The call that ended last, until the next one."""
+    messages: tuple[VoiceMessage, ...] = ()
+    """The latest first."""
+    recording: Recording | None = None
+    playing: Playing | None = None
     sound: Sound = Sound()
     push_to_talk: bool = False
     talking: bool = False

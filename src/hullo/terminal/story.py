@@ -1,6 +1,7 @@
 """How events of the daemon change what the phone knows. Pure: events and times in, a new state out."""
 
 from dataclasses import replace
+from datetime import datetime
 from typing import Any, Final
 
 from hullo.terminal.state import (
@@ -14,9 +15,12 @@ from hullo.terminal.state import (
     Own,
     PastCall,
     PhoneState,
+    Playing,
     Quality,
+    Recording,
     Side,
     Sound,
+    VoiceMessage,
 )
 
 Fields = dict[str, Any]
@@ -44,6 +48,18 @@ def told(state: PhoneState, name: str, fields: Fields, now: float) -> PhoneState
             return replace(state, notice=Notice(fields["detail"], now, urgent=fields["kind"] in _URGENT_NOTICES))
         case "audio.changed":
             return replace(state, notice=Notice(fields["detail"], now)) if fields["detail"] else state
+        case "message.received":
+            return replace(state, notice=Notice(f"a voice message from {fields['peer']}: p plays it", now))
+        case "message.failed":
+            who = fields["peer"] or "somebody"
+            return replace(state, notice=Notice(f"voice message, {who}: {fields['detail']}", now, urgent=True))
+        case "message.recording":
+            return replace(state, recording=_recording(fields))
+        case "message.playing":
+            return replace(state, playing=Playing(fields["message_id"], fields["position"]))
+        case "message.played":
+            notice = Notice(fields["detail"], now, urgent=True) if fields["detail"] else state.notice
+            return replace(state, playing=None, notice=notice)
         case "audio.levels":
             return replace(state, sound=_levels(state.sound, fields))
         case _:
@@ -100,6 +116,25 @@ def people_as(state: PhoneState, people: Fields, past: list[Fields]) -> PhoneSta
     )
 
 
+def messages_as(messages: list[Fields]) -> tuple[VoiceMessage, ...]:
+    """What came and what was sent, of `message.list`; the latest first."""
+    found = [
+        VoiceMessage(
+            message_id=each["message_id"],
+            peer=each["peer"] or "somebody",
+            received=each["direction"] == "received",
+            at=datetime.fromisoformat(each["created"]).timestamp(),
+            duration=each["duration"],
+            heard=each["heard"],
+            delivery=each["delivery"] or "",
+            transcript=each["transcript"] or "",
+        )
+        for each in messages
+        if each["direction"] in ("received", "sent")
+    ]
+    return tuple(sorted(found, key=lambda message: message.at, reverse=True))
+
+
 def line_problem(lines: list[Fields]) -> str:
     """Why nobody can call us, or not by every line; empty when all is well."""
     if not lines:
@@ -151,7 +186,9 @@ def daemon_lost(state: PhoneState, why: str, now: float) -> PhoneState:
         talked = 0.0 if state.shown.connected_at is None else now - state.shown.connected_at
         last = replace(state.shown, status="ended", ending=f"{why}, and the call with it", talked=talked)
     notice = Notice(why, now, urgent=True)
-    return replace(state, link=why, calls=(), last=last, sound=Sound(), talking=False, notice=notice)
+    return replace(
+        state, link=why, calls=(), last=last, sound=Sound(), recording=None, playing=None, talking=False, notice=notice
+    )
 
 
 def _rang(state: PhoneState, name: str, fields: Fields) -> PhoneState:
@@ -266,6 +303,16 @@ def _devices(devices: list[Fields]) -> tuple[Device, ...]:
 
 def _device_id(device: Fields | None) -> str | None:
     return None if device is None else device["id"]
+
+
+def _recording(fields: Fields) -> Recording:
+    return Recording(
+        state=fields["state"],
+        elapsed=fields["elapsed"],
+        remaining=fields["remaining"],
+        level_dbfs=fields["level_dbfs"],
+        problem=fields["detail"] or "",
+    )
 
 
 def _levels(sound: Sound, fields: Fields) -> Sound:

@@ -5,7 +5,19 @@ import unicodedata
 from collections.abc import Iterable
 from typing import Final
 
-from hullo.terminal.state import CallView, Caption, Contact, Notice, Outcome, PastCall, PhoneState, Quality, Side
+from hullo.terminal.state import (
+    CallView,
+    Caption,
+    Contact,
+    Notice,
+    Outcome,
+    PastCall,
+    PhoneState,
+    Quality,
+    Recording,
+    Side,
+    VoiceMessage,
+)
 
 _QUIETEST: Final = -60.0
 """dBFS at the left end of a meter."""
@@ -50,7 +62,9 @@ def header(state: PhoneState) -> str:
     """Who we are, and whether we can be reached."""
     who = state.own.person or "no name yet"
     reached = state.link or state.line_problem or "can be called"
-    return f"hullo phone | {who} | {reached}"
+    new = sum(message.is_new for message in state.messages)
+    waiting = f" | {new} new voice message{'s' if new > 1 else ''}: p" if new else ""
+    return f"hullo phone | {who} | {reached}{waiting}"
 
 
 def call_lines(state: PhoneState, now: float) -> list[str]:
@@ -195,6 +209,38 @@ def past_call_line(call: PastCall, now: float, width: int) -> str:
     """A call of the history; `now` is Unix time."""
     talked = f" {duration(call.duration)}" if call.duration else ""
     return _in_columns(f"{_OUTCOMES[call.outcome]} {call.peer}", f"{talked} {when(call.at, now)}", width)
+
+
+def message_line(message: VoiceMessage, now: float, width: int) -> str:
+    """A voice message of the list, and what is said in it as far as there is room; `now` is Unix time."""
+    state = ("NEW" if message.is_new else "heard") if message.received else message.delivery
+    start = f"{'from' if message.received else 'to'} {message.peer} {duration(message.duration)}, {state}"
+    words = f' "{message.transcript}"' if message.transcript else ""
+    return _in_columns(start + words, when(message.at, now), width)
+
+
+def playing_line(state: PhoneState) -> str:
+    """How far the message is that is played."""
+    message = next(
+        (each for each in state.messages if state.playing and each.message_id == state.playing.message_id), None
+    )
+    if message is None or state.playing is None:
+        return (
+            "Enter plays a message, and stops it."
+            if state.messages
+            else "No voice messages. v, then Record, sends one."
+        )
+    return f"playing {message.peer}, {duration(state.playing.position)} of {duration(message.duration)}"
+
+
+def recording_line(recording: Recording | None) -> str:
+    """How a recording stands."""
+    if recording is None:
+        return "opening the microphone ..."
+    if recording.problem:
+        return f"{recording.state}, {duration(recording.elapsed)}: {recording.problem}"
+    left = f", {recording.remaining:.0f} s left" if recording.remaining < 30 else ""
+    return f"{recording.state}, {duration(recording.elapsed)}{left}  {meter(recording.level_dbfs, 20)}"
 
 
 def shortened(text: str, width: int) -> str:
