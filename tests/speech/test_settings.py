@@ -1,6 +1,10 @@
+from dataclasses import replace
+
 import pytest
 
 from hullo.speech.errors import SpeechError
+from hullo.speech.interruption.decision import InterruptionSettings
+from hullo.speech.interruption.words import BUILT_IN
 from hullo.speech.settings import SpeechSettings
 
 
@@ -82,3 +86,10 @@ def test_pauses_are_not_recognised_where_each_may_cost_unless_that_is_asked_for(
     recogniser: str, speculative: bool | None, expected: bool
 ) -> None:
     assert SpeechSettings(recogniser=recogniser, speculative=speculative).recognises_pauses is expected
+
+
+def test_agreement_is_that_of_the_language_unless_it_is_told() -> None:
+    german = SpeechSettings(recogniser="faster-whisper", language="de")
+    assert german.interruptions().words == BUILT_IN["de"]
+    told = InterruptionSettings(stop=0.4, words=BUILT_IN["fr"])
+    assert replace(german, interruption=told).interruptions() == told

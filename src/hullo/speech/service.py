@@ -120,7 +120,7 @@ class SpeechService:
         """What lets the peer of a new call interrupt `queue`; None without a voice, and for calls that can't be."""
         if self._model is None or self.voice is None:
             return None
-        return BargeIn(queue, self._model, self.settings.interruption, heard_delay)
+        return BargeIn(queue, self._model, self.settings.interruptions(), heard_delay)
 
     def queue(self, on_event: Callable[[QueueEvent], None]) -> SpeechQueue:
         """The mouth of a new call; without a voice it can still play files."""

@@ -11,6 +11,7 @@ from hullo.speech.engines.registry import Role
 from hullo.speech.errors import SpeechError
 from hullo.speech.hosting.priority import LEAST, MOST
 from hullo.speech.interruption.decision import InterruptionSettings
+from hullo.speech.interruption.words import floor_words
 from hullo.speech.listening.segmenter import SegmenterSettings
 
 
@@ -117,6 +118,12 @@ class SpeechSettings:
     def strategy(self) -> Endpointing:
         """A new strategy for the turns of one call."""
         return strategy(self.endpointing, self.end_pause)
+
+    def interruptions(self) -> InterruptionSettings:
+        """How calls are interrupted, with the words of the language that is spoken."""
+        if self.interruption.words is not None:
+            return self.interruption
+        return replace(self.interruption, words=floor_words(self.language))
 
     def recogniser_options(self) -> dict[str, Any]:
         """What is set for the recogniser, by the names that engines use."""

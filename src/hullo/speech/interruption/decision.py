@@ -9,7 +9,7 @@ from collections import deque
 from dataclasses import dataclass
 from enum import Enum, auto
 
-from hullo.speech.interruption.words import BUILT_IN, FloorWords
+from hullo.speech.interruption.words import FloorWords, floor_words
 
 _FRAME = 0.02
 _EVIDENCE = 0.06
@@ -33,8 +33,8 @@ class InterruptionSettings:
     """The peer has spoken for so long: it is an interruption. Costs nothing but time: we are silent already."""
     reconsider: float = 4.0
     """Words that are understood so long after a sound, and that are more than agreement, still interrupt."""
-    words: FloorWords = BUILT_IN["en"]  # frozen
-    """What agreement is, and what is not."""
+    words: FloorWords | None = None
+    """What agreement is, and what is not; None: what it is in the language that is spoken."""
 
     def __post_init__(self) -> None:
         if not _EVIDENCE <= self.stop <= self.interrupt:
@@ -62,6 +62,7 @@ class InterruptionDetector:
 
     def __init__(self, settings: InterruptionSettings) -> None:
         self._settings = settings
+        self._words = floor_words(None) if settings.words is None else settings.words
         self._sound_since: float | None = None
         self._last_loud = 0.0
         self._lower = False
@@ -86,8 +87,8 @@ class InterruptionDetector:
 
     def understood(self, text: str, now: float) -> Action:
         """What the peer said was recognised, as a whole or in part."""
-        settings, noticed_at = self._settings, self._noticed_at
-        if noticed_at is None or now - noticed_at > settings.reconsider or not settings.words.wanted(text):
+        noticed_at = self._noticed_at
+        if noticed_at is None or now - noticed_at > self._settings.reconsider or not self._words.wanted(text):
             return Action.NOTHING
         return self._end(Action.INTERRUPT)
 
