@@ -1,6 +1,7 @@
 """What the rendezvous answers, without sockets; by itself without time too, and the same over a real Redis."""
 
 import shutil
+import time
 from collections.abc import AsyncIterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -199,17 +200,20 @@ async def test_a_prekey_is_given_once_and_the_owner_is_asked_for_more(node: Node
 async def test_nobody_empties_the_prekeys_of_another_quickly(node: Node) -> None:
     mallory, bob = await joined(node, "mallory"), await joined(node, "bob")
     await bob.say(Publish(keys(100)))
+    began = time.monotonic()
     answers = [await mallory.say(Fetch(1, "bob")) for _ in range(60)]
-    assert sum(isinstance(answer, Bundles) for answer in answers) == 20
+    given = sum(isinstance(answer, Bundles) for answer in answers)
+    assert 20 <= given <= 21 + 0.5 * (time.monotonic() - began)
     assert isinstance(answers[-1], Refusal)
     assert isinstance(await (await joined(node, "alice")).say(Fetch(1, "bob")), Bundles)
 
 
 async def test_a_flood_of_envelopes_is_refused(node: Node) -> None:
     mallory, bob = await joined(node, "mallory"), await joined(node, "bob")
+    began = time.monotonic()
     answers = [await mallory.say(post("bob", "phone", everywhere=False)) for _ in range(300)]
     sent = sum(isinstance(answer, Sent) for answer in answers)
-    assert 200 <= sent < 250  # with a clock that runs, some more are allowed meanwhile
+    assert 200 <= sent <= 201 + 20 * (time.monotonic() - began)  # with a clock that runs, more are allowed meanwhile
     assert len(bob.heard) == sent
 
 

@@ -30,9 +30,10 @@ class LocalStore:
         """There are no other nodes."""
         await asyncio.Event().wait()
 
-    async def register(self, person: str, device: str, identity: bytes) -> None:
+    async def register(self, person: str, device: str, identity: bytes) -> int:
         """See `Store.register`."""
         self._directory.register(person, device, identity)
+        return self._directory.prekeys_left(person, device)
 
     async def identity(self, person: str) -> bytes | None:
         """See `Store.identity`."""

@@ -154,8 +154,7 @@ class Node:
             is_new = await self._store.identity(hello.person) is None
             if is_new and not self._names.take(connection.remote, self._clock()):
                 raise self._kick(connection, "rate", "too many new names from this address; try again in an hour")
-            await self._store.register(hello.person, hello.device, hello.identity)
-            left = await self._store.prekeys_left(hello.person, hello.device)
+            left = await self._store.register(hello.person, hello.device, hello.identity)
         except NotYours as error:
             raise self._kick(connection, "taken", str(error)) from None
         except StoreUnavailable as error:

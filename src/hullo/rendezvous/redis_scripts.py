@@ -16,10 +16,11 @@ redis.call('SADD', KEYS[2], ARGV[2])
 redis.call('EXPIRE', KEYS[3], ARGV[4])
 redis.call('EXPIRE', KEYS[4], ARGV[4])
 redis.call('PUBLISH', ARGV[5], ARGV[6])
-return 'bound'
+return redis.call('SCARD', KEYS[4])
 """
-"""KEYS: the identity of a name, its devices, the device's signed keys, its prekeys.
+"""Gives how many prekeys the device has left.
 
+KEYS: the identity of a name, its devices, the device's signed keys, its prekeys.
 ARGV: identity, device, most devices, seconds that the keys are kept, channel, news.
 """
 

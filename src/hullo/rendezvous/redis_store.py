@@ -85,7 +85,7 @@ class RedisStore:
                 logger.warning("Redis can't be reached (%s); trying again", type(error).__name__)
             await asyncio.sleep(RETRY_EVERY)
 
-    async def register(self, person: str, device: str, identity: bytes) -> None:
+    async def register(self, person: str, device: str, identity: bytes) -> int:
         """See `Store.register`."""
         news = f"{_JOINED} {person} {device} {self._token}"
         keys = [_key("identity", person), _key("devices", person)]
@@ -96,6 +96,7 @@ class RedisStore:
             raise NotYours(f"the name {person} belongs to another key: choose another name")
         if answer == b"full":
             raise NotYours(f"{person} has {MAX_DEVICES} devices, the most allowed")
+        return int(answer)
 
     async def identity(self, person: str) -> bytes | None:
         """See `Store.identity`."""

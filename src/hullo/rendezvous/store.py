@@ -51,8 +51,11 @@ class Store(Protocol):
     async def run(self, listener: Listener) -> None:
         """Tell the listener what other nodes do, until cancelled."""
 
-    async def register(self, person: str, device: str, identity: bytes) -> None:
-        """A device has shown that it has this key, and is here now. The first one binds the name. Raises `NotYours`."""
+    async def register(self, person: str, device: str, identity: bytes) -> int:
+        """A device has shown that it has this key, and is here now; how many prekeys of it are left.
+
+        The first one binds the name. Raises `NotYours`.
+        """
 
     async def identity(self, person: str) -> bytes | None:
         """The key that a name is bound to."""
