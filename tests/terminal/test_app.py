@@ -150,6 +150,16 @@ async def test_a_resize_behind_an_open_window_is_not_forgotten() -> None:
         assert screen.app.screen.query_one("#people").region.width == 30
 
 
+async def test_news_may_come_before_a_window_is_drawn() -> None:
+    async with phone() as screen:
+        screen.app.action_sound()
+        screen.app.show()
+        await screen.until(lambda: screen.app.screen.query(OptionList))
+        screen.app.show()
+        await screen.press("escape")
+        await screen.until(lambda: len(screen.app.screen_stack) == 1)
+
+
 async def test_an_invite_that_is_none_is_refused_in_words() -> None:
     async with phone() as screen:
         await screen.press("plus", *"hullo:bob", "enter")

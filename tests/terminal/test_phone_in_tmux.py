@@ -102,9 +102,7 @@ def two_people() -> Iterator[tuple[Terminal, Terminal]]:
     """Alice and Bob, who have been through the first start: Alice has invited Bob."""
     with short_directory() as directory, tmux(directory) as command:
         data = str(directory / "rendezvous.db")
-        with process(
-            "rendezvous", "--port", "0", "--data", data, stream="stdout", until="ws://"
-        ) as url:
+        with process("rendezvous", "--port", "0", "--data", data, stream="stdout", until="ws://") as url:
             alice = Terminal(command, "alice", directory / "alice")
             bob = Terminal(command, "bob", directory / "bob")
             try:

@@ -47,7 +47,7 @@ def test_today_is_a_time_and_another_day_a_day() -> None:
 @pytest.mark.parametrize(
     ("state", "text"),
     [
-        (PhoneState(), "no name yet | connecting"),
+        (PhoneState(), "no name yet | reaching"),
         (READY, "alice | can be called"),
         (replace(READY, line_problem="direct: not connected"), "alice | direct: not connected"),
     ],

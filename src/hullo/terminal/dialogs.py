@@ -99,12 +99,13 @@ class LiveMenu(Menu):
             self.dismiss(action)
 
     def refresh_content(self) -> None:
-        """Show what is true now."""
-        self.query_one("#text", Static).update(Content(self._live_text()))
+        """Show what is true now; nothing before the window is there."""
+        for text in self.query("#text").results(Static):
+            text.update(Content(self._live_text()))
         choices = self._live_choices()
-        if choices != self._choices:
-            self._choices = choices
-            options = self.query_one(OptionList)
-            marked = options.highlighted
-            options.set_options(Option(Content(choice.text)) for choice in choices)
-            options.highlighted = marked
+        for options in self.query(OptionList):
+            if choices != self._choices:
+                self._choices = choices
+                marked = options.highlighted
+                options.set_options(Option(Content(choice.text)) for choice in choices)
+                options.highlighted = marked

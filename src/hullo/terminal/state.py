@@ -198,7 +198,7 @@ class Notice:
 class PhoneState:
     """Everything on the screen. `link` says how it stands with the daemon, empty while all is well."""
 
-    link: str = "connecting to the daemon"
+    link: str = "reaching the daemon, or starting one"
     line_problem: str = ""
     own: Own = Own()
     contacts: tuple[Contact, ...] = ()
