@@ -3,19 +3,20 @@
 import numpy as np
 import pytest
 
-from bench.echo import Nothing, Subject, process
+from bench.echo import Subject, process
 from bench.room import FAR, NEAR, ROOMS, conversation
 from hullo.audio.processing import Processing
 from hullo.media.pcm import SAMPLE_RATE
 from hullo.speech.events import ListenerEvent, NothingRecognised, SpeechStarted, Transcript
-from hullo.speech.listening.vad import SileroModel
+from hullo.speech.listening.resample import resample
+from hullo.speech.listening.vad import VAD_RATE, SileroModel
 from hullo.speech.servers.client import RecogniserClient
 from tests.speech.listening.test_listener import START, Ear
 from tests.speech.support import eventually, silence, word_errors
 
 pytest.importorskip("livekit")
 
-SENTENCES = 4
+SENTENCES = 3
 ONLY_FAR = set(" ".join(FAR).lower().replace(".", "").replace(",", "").split()) - set(
     " ".join(NEAR).lower().replace(".", "").replace("?", "").split()
 )
@@ -41,7 +42,7 @@ async def transcribed(
 
 
 @pytest.mark.peer
-@pytest.mark.parametrize("room", ["desk", "drift", "hall"])
+@pytest.mark.parametrize("room", ["desk", "drift"])
 async def test_nobody_is_transcribed_twice(room: str, recogniser: RecogniserClient, model: SileroModel) -> None:
     heard = await transcribed(Processing(delay=ROOMS[room].delay), room, recogniser, model)
     first = conversation(SENTENCES).spans[0][0] / SAMPLE_RATE
@@ -54,7 +55,8 @@ async def test_nobody_is_transcribed_twice(room: str, recogniser: RecogniserClie
 
 
 @pytest.mark.peer
-async def test_without_processing_both_would_be(recogniser: RecogniserClient, model: SileroModel) -> None:
-    heard = await transcribed(Nothing(0.0), "desk", recogniser, model)
-    words = " ".join(turn.text for turn in heard).lower().split()
-    assert len(ONLY_FAR.intersection(words)) > 8, words
+async def test_without_processing_the_far_person_would_be(recogniser: RecogniserClient) -> None:
+    microphone, _ = conversation(SENTENCES).microphone(ROOMS["desk"])
+    alone = microphone[: 6 * SAMPLE_RATE]
+    heard = await recogniser.transcribe(resample(alone, SAMPLE_RATE, VAD_RATE))
+    assert len(ONLY_FAR.intersection(heard.text.lower().split())) >= 4, heard.text

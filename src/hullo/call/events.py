@@ -178,7 +178,7 @@ class Reconnecting(Event, frozen=True, kw_only=True, tag="call.reconnecting"):
     """The path is lost: nothing comes from the peer any more, or nothing can be sent.
 
     The direct line looks for another path meanwhile, others wait for this one; the call ends when neither is there
-    at its deadline (`[calls] lost_seconds`).
+    at its deadline (`[calls] lost_seconds`). A gap that is over within 0.25 s is not told.
     """
 
     quiet_ms: int

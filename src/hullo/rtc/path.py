@@ -56,9 +56,9 @@ class IcePath:
             self.agent.add_remote(None)
 
     def broken(self) -> bool:
-        """Whether this machine has no way (any more) to send on it: its address has gone, or its route."""
-        host, failed = self.agent.chosen_socket()
-        return failed >= SENDS_FAILED or (host is not None and host not in local_addresses())
+        """Whether this machine has no way (any more) to send on it, as when its interface has gone."""
+        _, failed = self.agent.chosen_socket()
+        return failed >= SENDS_FAILED
 
     async def close(self) -> None:
         """Free sockets, tasks and allocations; idempotent."""
