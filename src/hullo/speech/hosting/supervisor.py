@@ -35,8 +35,8 @@ class Patience:
     start: float = 30.0
     """From its start, or the last news of a download, until it listens."""
     ping_every: float = 2.0
-    ping: float = 20.0
-    """For a pong; the default recogniser holds its process up for 1 to 2 s at a time, on a busy machine for ten."""
+    ping: float = 10.0
+    """For a pong; the default recogniser holds its process up for 1 to 2 s at a time, more on a slow machine."""
     restart: float = 10.0
     """How long a request waits for a host that is down."""
 
