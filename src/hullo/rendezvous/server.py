@@ -64,7 +64,10 @@ class RendezvousServer:
         if self._connections >= self._max_connections:
             raise web.HTTPServiceUnavailable(text="too many connections; try again in a minute")
         socket = web.WebSocketResponse(heartbeat=HEARTBEAT, max_msg_size=MAX_FRAME, compress=False)
-        await socket.prepare(request)
+        try:
+            await socket.prepare(request)
+        except ConnectionError:  # it has gone again meanwhile
+            return web.Response()
         self._connections += 1
         try:
             await self._converse(socket, request)
