@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Collection, Iterator
 from contextlib import AsyncExitStack
+from pathlib import Path
 from types import TracebackType
 from typing import Self
 
@@ -11,6 +12,7 @@ from hullo.call.call import Call
 from hullo.call.event_stream import EventStream
 from hullo.call.exchange import Exchange
 from hullo.call.limits import Limits
+from hullo.call.message_news import tell
 from hullo.call.switchboard import Switchboard
 from hullo.lines.browser.line import BrowserLine
 from hullo.lines.direct.channel import SecureChannel
@@ -25,6 +27,9 @@ from hullo.lines.telegram.account.safety import CallSafety
 from hullo.lines.telegram.account.session_file import SessionFileError
 from hullo.lines.telegram.account.settings import TelegramConfig
 from hullo.lines.telegram.line import TelegramLine
+from hullo.messages.messenger import Messenger
+from hullo.messages.store import MessageStore
+from hullo.messages.telegram_courier import telegram_courier
 from hullo.rtc.parameters import IceOptions
 from hullo.speech.settings import SpeechSettings
 
@@ -42,7 +47,8 @@ class Phone:
     `telegram` adds an account that `hullo telegram login` has logged in. `answer` is `auto` to answer at once, or `ask`
     to let each incoming call ring until `Call.accept`. `speech` is None for calls that carry sound but recognise and
     say nothing. `direct` adds private calls with the keys that `hullo contacts init` has made; or else `channel` is a
-    messenger's own secure channel for them, and `people` whom its user knows. Entering raises `SpeechError` when speech
+    messenger's own secure channel for them, and `people` whom its user knows. `messages` is a folder for voice
+    messages, which are sent and received over `direct` and `telegram` then. Entering raises `SpeechError` when speech
     can't start, `OSError` when the address is taken, `TelegramUnavailable` and `PrivateUnavailable`.
     """
 
@@ -60,6 +66,7 @@ class Phone:
         direct: DirectConfig | None = None,
         channel: SecureChannel | None = None,
         people: People | None = None,
+        messages: Path | None = None,
     ) -> None:
         if direct is not None and channel is not None:
             raise ValueError("direct calls go either over our own channel (direct=...) or over another (channel=...)")
@@ -74,30 +81,36 @@ class Phone:
         self._direct = direct
         self._secure_channel = channel
         self._people = people or Contacts()
+        self._message_folder = messages
+        self._messenger: Messenger | None = None
         self._stack = AsyncExitStack()
         self._switchboard: Switchboard | None = None
 
     async def __aenter__(self) -> Self:
         exchange = Exchange(self._speech, limits=self._limits, answer=self._answer)
         account = None if self._telegram is None else _open(self._telegram)
+        messenger = self._new_messenger(exchange)
         async with AsyncExitStack() as stack:
             if self._direct is not None:
-                private = _private_line(self._direct, exchange, self._ice)
+                private = _private_line(self._direct, exchange, self._ice, messenger)
                 exchange.switchboard.add(stack.enter_context(private))
-            for line in self._lines(exchange, account):
+            for line in self._lines(exchange, account, messenger):
                 exchange.switchboard.add(line)
             await stack.enter_async_context(exchange)
+            if messenger is not None:
+                await stack.enter_async_context(_running(messenger))
             self._switchboard = await stack.enter_async_context(exchange.switchboard)
             if account is not None:
                 await _until_online(account)
             self._stack = stack.pop_all()
+        self._messenger = messenger
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         """Hang everything up and free it."""
-        self._switchboard = None
+        self._switchboard = self._messenger = None
         await self._stack.aclose()
 
     @property
@@ -106,6 +119,13 @@ class Phone:
         if self._switchboard is None:
             raise RuntimeError("a Phone works inside its `async with`")
         return self._switchboard
+
+    @property
+    def messages(self) -> Messenger:
+        """The voice messages; what becomes of them is among the `events`. Raises `RuntimeError` without a folder."""
+        if self._messenger is None:
+            raise RuntimeError("a Phone has messages inside its `async with`, and with messages=Path(...)")
+        return self._messenger
 
     def dial(self, to: str | int) -> Call:
         """Begin a call to `to`: `http://host:port/call`, or a Telegram `@name`, user id or `+number` of a contact.
@@ -122,24 +142,35 @@ class Phone:
         """The events of all calls from now on."""
         return self.switchboard.stream(limit)
 
-    def _lines(self, exchange: Exchange, account: Account | None) -> Iterator[Line]:
+    def _new_messenger(self, exchange: Exchange) -> Messenger | None:
+        if self._message_folder is None:
+            return None
+        store = MessageStore(self._message_folder)
+        return Messenger(store, lambda event: tell(exchange.switchboard, event), speech=exchange.speech)
+
+    def _lines(self, exchange: Exchange, account: Account | None, messenger: Messenger | None) -> Iterator[Line]:
         clock = exchange.clock
         if (channel := self._secure_channel) is not None:
             yield DirectLine(channel, self._people, clock=clock, ice=self._ice, on_notice=exchange.direct_notice)
         host, port = self._listen or (None, 0)
         yield BrowserLine(host, port, clock=clock, token=self._token, origins=self._origins, ice=self._ice)
         if self._telegram is not None and account is not None:
-            yield TelegramLine(account, CallSafety(self._telegram.rules()), clock=clock)
+            safety = CallSafety(self._telegram.rules())
+            yield TelegramLine(account, safety, clock=clock)
+            if messenger is not None:
+                messenger.add(telegram_courier(account, safety))
 
 
 @contextlib.contextmanager
-def _private_line(config: DirectConfig, exchange: Exchange, ice: IceOptions) -> Iterator[DirectLine]:
+def _private_line(
+    config: DirectConfig, exchange: Exchange, ice: IceOptions, messenger: Messenger | None
+) -> Iterator[DirectLine]:
     from hullo.lines.direct.private.opening import open_private  # most phones can do without
     from hullo.lines.direct.private.vault import VaultError
 
     try:
         with open_private(config) as private:
-            yield DirectLine(
+            line = DirectLine(
                 private.channel,
                 private.book,
                 clock=exchange.clock,
@@ -147,8 +178,21 @@ def _private_line(config: DirectConfig, exchange: Exchange, ice: IceOptions) -> 
                 on_notice=exchange.direct_notice,
                 missed=private.missed,
             )
+            if messenger is not None:
+                from hullo.messages.direct.courier import direct_courier
+
+                messenger.add(direct_courier(line, private.channel))
+            yield line
     except VaultError as error:
         raise PrivateUnavailable(str(error)) from error
+
+
+@contextlib.asynccontextmanager
+async def _running(messenger: Messenger) -> AsyncIterator[None]:
+    async with asyncio.TaskGroup() as tasks:
+        task = tasks.create_task(messenger.run(), name="voice messages")
+        yield
+        task.cancel()
 
 
 def _open(config: TelegramConfig) -> Account:

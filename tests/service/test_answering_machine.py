@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from hullo.call.message_news import tell
 from hullo.call.patch import Patch
 from hullo.call.states import CallState
 from hullo.call.switchboard import Switchboard
@@ -18,7 +19,6 @@ from hullo.messages.store import MessageStore
 from hullo.service.answering_machine import AnsweringMachine
 from hullo.service.config import load_config
 from hullo.service.config_errors import ConfigError
-from hullo.service.message_news import tell
 from hullo.speech.service import SpeechService
 from hullo.speech.settings import SpeechSettings
 from tests.messages import posting

@@ -8,11 +8,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from hullo.call.message_news import tell
 from hullo.call.switchboard import Switchboard
 from hullo.lines.direct.channel import Device
 from hullo.messages.messenger import Messenger
 from hullo.service.errors import ErrorCode
-from hullo.service.message_news import tell
 from hullo.service.rpc import INVALID_PARAMS
 from hullo.speech.service import SpeechService
 from tests.lines.direct.samples import ALICE, BOB

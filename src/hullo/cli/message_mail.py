@@ -14,6 +14,7 @@ from hullo.daemon_client import DaemonClient, DaemonError, NoDaemon
 from hullo.lines.direct.private.errors import PrivateUnavailable
 from hullo.lines.direct.private.opening import open_private
 from hullo.lines.direct.private.vault import VaultError
+from hullo.lines.telegram.line import is_address
 from hullo.messages.errors import MessageError
 from hullo.messages.events import Came, MessageEvent, Moving, NotReceived, Received
 from hullo.messages.info import info
@@ -58,6 +59,8 @@ async def send(settings: Config, to: str, what: Info) -> Info:
                 sent = await daemon.request("message.send", to=to, **what)
                 return await _followed(daemon, sent, display)
         except NoDaemon:
+            if settings.telegram.enabled and is_address(to):
+                raise MessageError(f"messages to {to} go through the daemon, which is not there: hullo serve") from None
             return await _send_ourselves(settings, to, what, display)
 
 

@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import secrets
+import time
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -20,8 +21,8 @@ from hullo.lines.telegram.account.voice_note import (
     new_random_id,
 )
 from hullo.lines.telegram.line import is_address
-from hullo.lines.telegram.port import TelegramError, TelegramUnreachable, UnknownUser, User
-from hullo.messages.courier import TellEvent
+from hullo.lines.telegram.port import Safety, TelegramError, TelegramUnreachable, UnknownUser, User
+from hullo.messages.courier import MakeCourier, TellEvent
 from hullo.messages.errors import MessageError
 from hullo.messages.events import Came, NotReceived, Received
 from hullo.messages.jobs import JobQueue, named_after
@@ -235,3 +236,12 @@ def _why(error: Exception) -> str:
     if isinstance(error, TelegramError) and error.name.startswith("FILE_MIGRATE"):
         return "the note lies in another data centre of Telegram's than this account: listen to it in an app"
     return str(error)
+
+
+def telegram_courier(account: Account, safety: Safety, *, heard: bool = True) -> MakeCourier:
+    """Makes a `TelegramCourier` for a messenger: whose calls ring, their notes are taken."""
+
+    def refuse(user: User) -> str | None:
+        return safety.refuse_incoming(user, time.monotonic())
+
+    return lambda store, tell: TelegramCourier(account, refuse, store, tell, heard=heard)

@@ -6,7 +6,6 @@ import logging
 import signal
 import ssl
 import sys
-import time
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from contextlib import AsyncExitStack
 from dataclasses import replace
@@ -16,6 +15,7 @@ from typing import Any
 from hullo.audio.settings import AudioConfig
 from hullo.brain.attendant import Attendant
 from hullo.call.exchange import Exchange
+from hullo.call.message_news import tell
 from hullo.call.switchboard import Switchboard
 from hullo.lines.browser.guard import OpenToEverybody
 from hullo.lines.browser.line import BrowserLine
@@ -23,25 +23,22 @@ from hullo.lines.direct.line import DirectLine
 from hullo.lines.direct.private.errors import PrivateUnavailable
 from hullo.lines.direct.private.opening import Private, open_private
 from hullo.lines.direct.private.vault import VaultError
-from hullo.lines.telegram.account.account import Account
 from hullo.lines.telegram.account.opening import LibraryMissing, open_account
 from hullo.lines.telegram.account.safety import CallSafety
 from hullo.lines.telegram.account.session_file import SessionFileError
 from hullo.lines.telegram.line import TelegramLine
-from hullo.lines.telegram.port import User
 from hullo.messages.courier import MakeCourier
 from hullo.messages.errors import MessageError
 from hullo.messages.messenger import Messenger
 from hullo.messages.settings import MessagesConfig
 from hullo.messages.store import MessageStore
-from hullo.messages.telegram_courier import TelegramCourier
+from hullo.messages.telegram_courier import telegram_courier
 from hullo.rtc.clock import MediaClock
 from hullo.service.answering_machine import AnsweringMachine
 from hullo.service.audio_desk import AudioDesk
 from hullo.service.config import BrowserConfig, Config, SpeechConfig
 from hullo.service.history import CallHistory
 from hullo.service.message_desk import MessageDesk
-from hullo.service.message_news import tell
 from hullo.service.method import Contacts
 from hullo.service.metrics import Metrics
 from hullo.service.metrics_server import serving_metrics
@@ -133,7 +130,7 @@ async def _service(config: Config, stdio: bool, on_page: OnPage | None) -> Async
             account, safety = open_account(config.telegram), CallSafety(config.telegram.rules())
             board.add(TelegramLine(account, safety, clock=exchange.clock))
             if messages is not None:
-                messages.add(_telegram_courier(config.messages, account, safety))
+                messages.add(telegram_courier(account, safety, heard=config.messages.heard_receipts))
         contacts = private = None
         if config.direct.enabled:
             private = stack.enter_context(open_private(config.direct))
@@ -220,18 +217,9 @@ def _messenger(config: MessagesConfig, exchange: Exchange) -> Messenger:
 
 
 def _direct_courier(config: MessagesConfig, line: DirectLine, private: Private) -> MakeCourier:
-    from hullo.messages.direct.courier import DirectCourier  # needs a package that not everybody has
+    from hullo.messages.direct.courier import direct_courier  # needs a package that not everybody has
 
-    return lambda store, tell: DirectCourier(
-        line, private.channel, store, tell, delivered=config.delivered_receipts, heard=config.heard_receipts
-    )
-
-
-def _telegram_courier(config: MessagesConfig, account: Account, safety: CallSafety) -> MakeCourier:
-    def refuse(user: User) -> str | None:
-        return safety.refuse_incoming(user, time.monotonic())
-
-    return lambda store, tell: TelegramCourier(account, refuse, store, tell, heard=config.heard_receipts)
+    return direct_courier(line, private.channel, delivered=config.delivered_receipts, heard=config.heard_receipts)
 
 
 def _direct_line(config: Config, private: Private, exchange: Exchange) -> DirectLine:

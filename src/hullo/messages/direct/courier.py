@@ -5,7 +5,7 @@ import asyncio
 from hullo.lines.direct.channel import Device, PostalChannel
 from hullo.lines.direct.letters import Letter, Receipt, VoiceMessage
 from hullo.lines.direct.line import PREFIX
-from hullo.messages.courier import TellEvent
+from hullo.messages.courier import MakeCourier, TellEvent
 from hullo.messages.direct.fetching import Fetching
 from hullo.messages.direct.letter_line import Letters
 from hullo.messages.direct.moving import Patience
@@ -75,3 +75,8 @@ class DirectCourier:
             case Receipt():
                 delivery = Delivery.HEARD if letter.kind == "heard" else Delivery.DELIVERED
                 self._sending.came(letter.message_id, sender.person, delivery)
+
+
+def direct_courier(line: Letters, channel: PostalChannel, *, delivered: bool = True, heard: bool = True) -> MakeCourier:
+    """Makes a `DirectCourier` for a messenger."""
+    return lambda store, tell: DirectCourier(line, channel, store, tell, delivered=delivered, heard=heard)
