@@ -12,6 +12,7 @@ from rich.console import Console
 
 from bench import (
     density,
+    devices,
     direct,
     echo,
     endpointing,
@@ -28,6 +29,7 @@ from bench import (
     turns,
 )
 from bench.child import ChildFailed
+from bench.devices import PulseAudioMissing
 from bench.ends.chromium import ChromiumMissing
 from bench.messages import FfmpegMissing
 from bench.nodes import RedisMissing
@@ -50,14 +52,16 @@ BENCHMARKS: Mapping[str, Callable[[bool], Awaitable[Result]]] = {
     "rendezvous": rendezvous.run,
     "nodes": nodes.run,
     "echo": echo.run,
+    "devices": devices.run,
 }
 
-NEED_NETWORK = {"latency", "density", "telegram", "telegram_media"}
+NEED_NETWORK = {"latency", "density", "telegram", "telegram_media", "devices"}
 
 MISSING = (
     BlockingIOError,
     network.NetworkUnavailable,
     ChildFailed,
+    PulseAudioMissing,
     ChromiumMissing,
     PeerMissing,
     RedisMissing,

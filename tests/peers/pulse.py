@@ -91,6 +91,21 @@ class PulseAudio:
         """Plug one in; its number for `remove`."""
         return await self._add_sink(name)
 
+    async def add_card(self) -> None:
+        """Plug in one card `card`: the microphone `mic` hears its left channel, the speaker `spk` is its right one."""
+        await self._add_sink("card", "channels=2", "channel_map=front-left,front-right")
+        for name, channel in (("mic_in", "front-left"), ("spk", "front-right")):
+            await self.control(
+                "load-module", "module-remap-sink", f"sink_name={name}", "master=card", "channels=1",
+                "channel_map=mono", f"master_channel_map={channel}", "remix=no",
+            )  # fmt: skip
+        await self.control(
+            "load-module", "module-remap-source", "source_name=mic", "master=card.monitor", "channels=1",
+            "channel_map=mono", "master_channel_map=front-left", "remix=no", "source_properties=device.description=mic",
+        )  # fmt: skip
+        await self.control("set-default-source", "mic")
+        await self.control("set-default-sink", "spk")
+
     async def remove(self, number: int) -> None:
         """Pull it out."""
         await self.control("unload-module", str(number))
@@ -114,11 +129,12 @@ class PulseAudio:
                 await process.wait()
 
     @contextlib.asynccontextmanager
-    async def recording(self, speaker: str) -> AsyncIterator[Recording]:
-        """Keep what comes out of a speaker until the end of the block."""
+    async def recording(self, speaker: str, channels: int = 1) -> AsyncIterator[Recording]:
+        """Keep what comes out of a speaker until the end of the block; several channels are interleaved."""
         process = await asyncio.create_subprocess_exec(
-            "parec", f"--device={speaker}.monitor", *_FORMAT, stdout=PIPE, env=self._environment()
-        )
+            "parec", f"--device={speaker}.monitor", *_FORMAT, f"--channels={channels}",
+            stdout=PIPE, env=self._environment(),
+        )  # fmt: skip
         recording = Recording()
         reading = asyncio.create_task(_read(process, recording))
         try:
@@ -129,17 +145,16 @@ class PulseAudio:
             await reading
             await process.wait()
 
-    async def _add_sink(self, name: str) -> int:
+    async def _add_sink(self, name: str, *more: str) -> int:
         # Without norewinds=1 the first sound on an idle null sink comes two seconds late.
-        properties = f"sink_properties=device.description={name}"
-        command = ("load-module", "module-null-sink", f"sink_name={name}", "norewinds=1", "rate=48000", properties)
-        return int(await self.control(*command))
+        about = ("rate=48000", f"sink_properties=device.description={name}", *more)
+        return int(await self.control("load-module", "module-null-sink", f"sink_name={name}", "norewinds=1", *about))
 
     async def _run(self, *command: str, check: bool = True) -> str | None:
         process = await asyncio.create_subprocess_exec(*command, env=self._environment(), stdout=PIPE, stderr=PIPE)
         said, complaint = await process.communicate()
         if process.returncode:
-            assert not check, complaint.decode()
+            assert not check, f"{' '.join(command)}: {complaint.decode()}"
             return None
         return said.decode()
 

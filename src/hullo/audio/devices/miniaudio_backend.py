@@ -105,6 +105,7 @@ class MiniaudioBackend:
                 device_id=self._native_id(device),
                 callback_periods=_PERIODS,
                 backends=self._systems,
+                thread_prio=miniaudio.ThreadPriority.REALTIME,  # where the system permits it, else as any other
                 app_name="hullo",
             )
         except MiniaudioError as error:
