@@ -27,7 +27,7 @@ DEADLINE_MS = 15_000
 LISTEN = """() => {
   const context = new AudioContext({sampleRate: 48000});
   const analyser = context.createAnalyser();
-  analyser.fftSize = 32768;
+  analyser.fftSize = 8192;
   context.createMediaStreamSource(document.getElementById("far").srcObject).connect(analyser);
   window.heard = () => {
     const data = new Float32Array(analyser.fftSize);

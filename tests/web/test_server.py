@@ -1,9 +1,12 @@
 """The server of the page: who may use it, and what for."""
 
 import asyncio
+import io
 import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import aiohttp
@@ -14,13 +17,19 @@ from hullo.call.switchboard import Switchboard
 from hullo.lines.browser.line import BrowserLine
 from hullo.lines.line import EndReason
 from hullo.media.pcm import SILENCE
+from hullo.messages.making import message_of_sound
+from hullo.messages.messenger import Messenger
+from hullo.messages.recorder import RecorderOptions
+from hullo.messages.store import MessageStore
 from hullo.rtc.clock import MediaClock
 from hullo.service.page import PAGE_METHODS, encode
 from hullo.service.server import RpcServer
+from hullo.web.messages import MOST_BYTES
 from hullo.web.server import Address, PageServer
 from tests.service.loopback_line import LoopbackLine
 from tests.web.page_peer import PagePeer
 
+LOOPBACK = Address()
 TOKEN = "a secret of this test"
 HEADERS = {"Authorization": f"Bearer {TOKEN}"}
 
@@ -43,7 +52,9 @@ class Served:
 
 
 @asynccontextmanager
-async def served(*, max_pages: int = 16, address: Address = Address(), answer: str = "ask") -> AsyncIterator[Served]:  # noqa: B008
+async def served(
+    *, messenger: Messenger | None = None, max_pages: int = 16, address: Address = LOOPBACK, answer: str = "ask"
+) -> AsyncIterator[Served]:
     async with asyncio.timeout(30), MediaClock(freeze_gc=False) as clock, aiohttp.ClientSession() as http:
         browser, loopback = BrowserLine(None, clock=clock), LoopbackLine()
         board = Switchboard([browser, loopback], answer=answer)
@@ -54,6 +65,7 @@ async def served(*, max_pages: int = 16, address: Address = Address(), answer: s
                 token=TOKEN,
                 answer=server.dispatcher(PAGE_METHODS).answer,
                 encode=encode,
+                messenger=messenger,
                 max_pages=max_pages,
             )
             async with page.serve(address) as url, board:
@@ -212,3 +224,29 @@ async def test_what_can_not_be_called_is_said(path: str, status: int, words: str
     async with served() as page, PagePeer(page.http, page.url, TOKEN) as person:
         refused = await person.refused(path)
         assert (refused.status, words in refused.detail, bool(refused.remedy)) == (status, True, True)
+
+
+async def test_the_sound_of_messages_goes_both_ways(tmp_path: Path) -> None:
+    store = MessageStore(tmp_path / "messages")
+    async with served(messenger=Messenger(store, lambda event: None)) as page:
+        kept = message_of_sound(store, [SILENCE] * 50, datetime.now(UTC), RecorderOptions(), "silence")
+        assert kept.metadata is not None
+        path = f"/messages/{kept.metadata.id}"
+        assert await page.status_of("GET", path) == 401
+        async with page.http.get(f"{page.url}{path}", headers=HEADERS) as response:
+            assert (response.status, response.content_type) == (200, "audio/ogg")
+            assert (await response.read()).startswith(b"OggS")
+        assert await page.status_of("GET", "/messages/unknown", headers=HEADERS) == 404
+        assert await page.status_of("POST", "/messages?to=ann", data=b"x") == 401
+        async with page.http.post(f"{page.url}/messages?to=ann", headers=HEADERS, data=b"x") as response:
+            problem = await response.json()
+        assert (response.status, "no line carries messages to 'ann'" in problem["detail"]) == (409, True)
+        assert (
+            await page.status_of("POST", "/messages?to=ann", headers=HEADERS, data=io.BytesIO(bytes(MOST_BYTES + 1)))
+            == 413
+        )
+
+
+async def test_a_daemon_without_messages_says_so() -> None:
+    async with served() as page:
+        assert await page.status_of("GET", "/messages/any", headers=HEADERS) == 404

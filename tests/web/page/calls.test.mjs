@@ -8,8 +8,20 @@ import { Calls } from "../../../src/hullo/web/static/js/calls.js";
 const times = { end_of_speech_ms: 300, recognition_ms: 200 };
 const report = { peer: "bob", line: "direct", direction: "outgoing", began: 1_000 };
 const status = {
-  call_id: "1", peer: "page", line: "browser", direction: "incoming", status: "active", began: 1_000, duration: 5,
-  verified: null, stats: null, reason: null, detail: null, bridged_to: null, peer_muted: null, leg: { emoji: null },
+  call_id: "1",
+  peer: "page",
+  line: "browser",
+  direction: "incoming",
+  status: "active",
+  began: 1_000,
+  duration: 5,
+  verified: null,
+  stats: null,
+  reason: null,
+  detail: null,
+  bridged_to: null,
+  peer_muted: null,
+  leg: { emoji: null },
 };
 
 function told(...events) {
@@ -18,7 +30,8 @@ function told(...events) {
   return calls.get("1");
 }
 
-const spoken = (call) => call.transcript.map(({ speaker, text, partial }) => `${speaker}${partial ? "?" : ""}: ${text}`);
+const spoken = (call) =>
+  call.transcript.map(({ speaker, text, partial }) => `${speaker}${partial ? "?" : ""}: ${text}`);
 
 test("partials are replaced by what follows them", () => {
   const call = told(
@@ -27,7 +40,11 @@ test("partials are replaced by what follows them", () => {
     { type: "call.partial", text: "what is" },
   );
   assert.deepEqual(spoken(call), ["you?: what is"]);
-  const whole = told({ type: "call.incoming", peer: "page", line: "browser" }, { type: "call.partial", text: "what" }, { type: "call.speech", text: "what is it", times });
+  const whole = told(
+    { type: "call.incoming", peer: "page", line: "browser" },
+    { type: "call.partial", text: "what" },
+    { type: "call.speech", text: "what is it", times },
+  );
   assert.deepEqual(spoken(whole), ["you: what is it"]);
 });
 
@@ -48,7 +65,10 @@ test("what was cut short says how far it was heard, and what never began is not 
     { type: "call.interrupted", utterance_id: "u", text: "One two three", heard_text: "One" },
     { type: "call.interrupted", utterance_id: "v", text: "Four", heard_text: "" },
   );
-  assert.deepEqual(call.transcript.map(({ text, cut }) => [text, cut]), [["One two three", "One"]]);
+  assert.deepEqual(
+    call.transcript.map(({ text, cut }) => [text, cut]),
+    [["One two three", "One"]],
+  );
 });
 
 test("captions of a person's call are theirs", () => {
@@ -59,7 +79,14 @@ test("captions of a person's call are theirs", () => {
 test("a call from ringing to its report", () => {
   const call = told(
     { type: "call.ringing", peer: "direct:bob", line: "direct" },
-    { type: "call.connected", peer: "direct:bob", line: "direct", direction: "outgoing", emoji: ["🐶"], verified: true },
+    {
+      type: "call.connected",
+      peer: "direct:bob",
+      line: "direct",
+      direction: "outgoing",
+      emoji: ["🐶"],
+      verified: true,
+    },
     { type: "call.bridged", to: "page" },
     { type: "call.reconnecting", quiet_ms: 3_000 },
     { type: "call.reconnected", gap_ms: 4_200 },

@@ -15,8 +15,16 @@ function stats(incoming, remote = {}) {
 }
 
 test("loss and buffer are those since the last sample", () => {
-  const first = sample(stats({ packetsReceived: 100, packetsLost: 10, jitterBufferDelay: 4, jitterBufferEmittedCount: 100 }), undefined, 1);
-  const second = sample(stats({ packetsReceived: 199, packetsLost: 11, jitterBufferDelay: 10, jitterBufferEmittedCount: 200 }), first.totals, 2);
+  const first = sample(
+    stats({ packetsReceived: 100, packetsLost: 10, jitterBufferDelay: 4, jitterBufferEmittedCount: 100 }),
+    undefined,
+    1,
+  );
+  const second = sample(
+    stats({ packetsReceived: 199, packetsLost: 11, jitterBufferDelay: 10, jitterBufferEmittedCount: 200 }),
+    first.totals,
+    2,
+  );
   assert.equal(second.lossIn, 1);
   assert.equal(Math.round(second.buffer), 60);
   assert.equal(second.roundTrip, 30);
@@ -42,5 +50,8 @@ test("the way on from the daemon is added", () => {
 
 test("grades", () => {
   const graded = (roundTrip, buffer, loss) => grade({ roundTrip, buffer, lossIn: loss, lossOut: 0 });
-  assert.deepEqual([graded(20, 40, 0), graded(300, 100, 0), graded(20, 40, 4), graded(800, 100, 0), graded(20, 40, 12)], ["good", "fair", "fair", "poor", "poor"]);
+  assert.deepEqual(
+    [graded(20, 40, 0), graded(300, 100, 0), graded(20, 40, 4), graded(800, 100, 0), graded(20, 40, 12)],
+    ["good", "fair", "fair", "poor", "poor"],
+  );
 });

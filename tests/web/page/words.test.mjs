@@ -5,7 +5,15 @@ import { test } from "node:test";
 
 import { duration, ending, farewell, figures, isMissed, nameOf } from "../../../src/hullo/web/static/js/words.js";
 
-const call = { line: "direct", peer: "direct:bob", direction: "outgoing", status: "ended", duration: 3, reason: "hangup-user", detail: "the peer hung up" };
+const call = {
+  line: "direct",
+  peer: "direct:bob",
+  direction: "outgoing",
+  status: "ended",
+  duration: 3,
+  reason: "hangup-user",
+  detail: "the peer hung up",
+};
 
 test("durations", () => assert.deepEqual([0, 59.9, 61, 3_661].map(duration), ["0:00", "0:59", "1:01", "1:01:01"]));
 

@@ -60,12 +60,28 @@ export class Calls {
   load(statuses, now = Date.now()) {
     const there = new Set(statuses.map((status) => status.call_id));
     for (const call of this.live()) {
-      if (!there.has(call.id)) Object.assign(call, { status: "ended", reason: "error", detail: "The daemon was restarted, which ended the call." });
+      if (!there.has(call.id))
+        Object.assign(call, {
+          status: "ended",
+          reason: "error",
+          detail: "The daemon was restarted, which ended the call.",
+        });
     }
     for (const status of statuses) {
       const call = this.known(status.call_id);
       const { peer, line: name, direction, began, duration, verified, stats, reason, detail } = status;
-      Object.assign(call, { peer, line: name, direction, status: status.status, began, duration, verified, stats, reason, detail });
+      Object.assign(call, {
+        peer,
+        line: name,
+        direction,
+        status: status.status,
+        began,
+        duration,
+        verified,
+        stats,
+        reason,
+        detail,
+      });
       call.bridgedTo = status.bridged_to;
       call.peerMuted = status.peer_muted ?? false;
       call.emoji = status.leg.emoji;
@@ -90,8 +106,10 @@ export class Calls {
 }
 
 const HANDLERS = {
-  "call.incoming": (call, event) => Object.assign(call, { status: "incoming", direction: "incoming", peer: event.peer, line: event.line }),
-  "call.ringing": (call, event) => Object.assign(call, { status: "ringing", direction: "outgoing", peer: event.peer, line: event.line }),
+  "call.incoming": (call, event) =>
+    Object.assign(call, { status: "incoming", direction: "incoming", peer: event.peer, line: event.line }),
+  "call.ringing": (call, event) =>
+    Object.assign(call, { status: "ringing", direction: "outgoing", peer: event.peer, line: event.line }),
   "call.connected": (call, event, now) => {
     const { peer, line: name, direction, emoji, verified } = event;
     Object.assign(call, { status: "active", connectedAt: now, peer, line: name, direction, emoji, verified });
@@ -105,7 +123,8 @@ const HANDLERS = {
   "call.peer_muted": (call, event) => Object.assign(call, { peerMuted: event.muted }),
   "call.quality": (call, event) => Object.assign(call, { stats: event.stats }),
   "call.partial": (call, event) => heard(call, event.text, true),
-  "call.speech": (call, event) => heard(call, event.text, false, event.times.end_of_speech_ms + event.times.recognition_ms),
+  "call.speech": (call, event) =>
+    heard(call, event.text, false, event.times.end_of_speech_ms + event.times.recognition_ms),
   "call.unclear": (call) => {
     dropPartial(call);
     call.transcript.push(line("note", "Something was said that was not understood."));
@@ -121,7 +140,18 @@ const HANDLERS = {
   "call.ended": (call, event) => {
     dropPartial(call);
     const { reason, detail, duration, report } = event;
-    Object.assign(call, { status: "ended", reason, detail, duration, report, bridgedTo: null, peer: report.peer, line: report.line, direction: report.direction, began: report.began });
+    Object.assign(call, {
+      status: "ended",
+      reason,
+      detail,
+      duration,
+      report,
+      bridgedTo: null,
+      peer: report.peer,
+      line: report.line,
+      direction: report.direction,
+      began: report.began,
+    });
   },
 };
 

@@ -44,7 +44,12 @@ export class InCall {
     this.#drawQuality(session, call);
     byId("call").classList.toggle("alone", !session.agent && !call?.transcript.length && !session.captions);
     const hint = session.agent ? "Say something." : "What they say appears here.";
-    drawTranscript(byId("transcript"), byId("no-transcript"), call?.transcript ?? [], call?.status === "active" ? hint : "");
+    drawTranscript(
+      byId("transcript"),
+      byId("no-transcript"),
+      call?.transcript ?? [],
+      call?.status === "active" ? hint : "",
+    );
     if (session.leg && session.leg.stream !== this.#stream) {
       this.#stream = session.leg.stream;
       this.#you.watch(this.#stream);
@@ -91,7 +96,10 @@ export class InCall {
     const emoji = byId("emoji");
     emoji.hidden = !call?.emoji;
     if (call?.emoji && !emoji.childElementCount) {
-      emoji.append(h("b", {}, call.emoji.join(" ")), h("span", { className: "soft small" }, "Compare these with them: the same means nobody is in between."));
+      emoji.append(
+        h("b", {}, call.emoji.join(" ")),
+        h("span", { className: "soft small" }, "Compare these with them: the same means nobody is in between."),
+      );
     }
     if (!call?.emoji) emoji.replaceChildren();
   }

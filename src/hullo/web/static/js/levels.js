@@ -1,7 +1,8 @@
 // Level meters, and the tones that the page makes itself.
 
 const FLOOR = -60;
-const FALL = 1.5; // dB a picture: a level that jumps up at once and comes down slowly can be read
+const PICTURE_MS = 50; // more often is no use to the eye, and costs a phone its battery
+const FALL = 4; // dB a picture: a level that jumps up at once and comes down slowly can be read
 
 let shared = null;
 
@@ -30,13 +31,19 @@ export class Meter {
     this.#source = context().createMediaStreamSource(stream);
     this.#source.connect(this.#analyser);
     const samples = new Float32Array(this.#analyser.fftSize);
-    const draw = () => {
-      this.#analyser.getFloatTimeDomainData(samples);
-      this.#shown = Math.max(level(samples), this.#shown - FALL, FLOOR);
-      this.#draw();
+    let drawn = 0;
+    const draw = (now) => {
       this.#frame = requestAnimationFrame(draw);
+      if (now - drawn < PICTURE_MS) return;
+      drawn = now;
+      this.#analyser.getFloatTimeDomainData(samples);
+      const shown = Math.max(level(samples), this.#shown - FALL, FLOOR);
+      if (shown === this.#shown) return;
+      this.#shown = shown;
+      this.#draw();
     };
-    draw();
+    this.#draw();
+    this.#frame = requestAnimationFrame(draw);
   }
 
   /** The level that is shown, in dB relative to full scale. */
@@ -109,14 +116,31 @@ function beep(audio, destination, tones, volume = 0.08) {
   return gain;
 }
 
-export const ringTone = new Pattern([[660, 0, 0.18], [880, 0.2, 0.42], [660, 0.6, 0.78], [880, 0.8, 1.02]], 3_000);
+export const ringTone = new Pattern(
+  [
+    [660, 0, 0.18],
+    [880, 0.2, 0.42],
+    [660, 0.6, 0.78],
+    [880, 0.8, 1.02],
+  ],
+  3_000,
+);
 export const ringBackTone = new Pattern([[425, 0, 1]], 5_000);
 
 /** A short melody on the chosen speaker. */
 export async function testSpeaker(sound) {
   const audio = context();
   const out = audio.createMediaStreamDestination();
-  beep(audio, out, [[523, 0, 0.2], [659, 0.25, 0.45], [784, 0.5, 0.9]], 0.2);
+  beep(
+    audio,
+    out,
+    [
+      [523, 0, 0.2],
+      [659, 0.25, 0.45],
+      [784, 0.5, 0.9],
+    ],
+    0.2,
+  );
   const element = new Audio();
   element.srcObject = out.stream;
   await sound.route(element);

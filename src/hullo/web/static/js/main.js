@@ -30,7 +30,16 @@ let screen = "";
 
 const token = takeToken();
 const rpc = new Rpc(token, { onState: linkChanged, onEvent: happened });
-const phone = new Phone({ token, rpc, calls, sound, far: byId("far"), onChange: draw, onNotice: notice, onRemote: (stream) => inCall.heard(stream) });
+const phone = new Phone({
+  token,
+  rpc,
+  calls,
+  sound,
+  far: byId("far"),
+  onChange: draw,
+  onNotice: notice,
+  onRemote: (stream) => inCall.heard(stream),
+});
 const messages = new Messages({ token, rpc, sound, onNotice: notice, onChange: draw });
 const inCall = new InCall(phone, { canListen: () => hears, isLinked: () => link === "open" });
 const ended = new Ended({ again: callAgain, done: leaveReport });
@@ -76,7 +85,9 @@ async function linkChanged(state) {
 /** Ask for everything that happened while nobody told us. */
 async function catchUp() {
   try {
-    const [statuses, health, history] = await Promise.all(["call.list", "health", "history.list"].map((method) => rpc.request(method)));
+    const [statuses, health, history] = await Promise.all(
+      ["call.list", "health", "history.list"].map((method) => rpc.request(method)),
+    );
     past = history;
     lines = health.lines;
     hears = health.speech.recogniser === "running";
@@ -156,7 +167,8 @@ function leaveReport() {
 
 function shortcut(event) {
   const typing = event.target.closest("input, select, dialog");
-  if (event.key === "m" && !typing && !event.ctrlKey && !event.metaKey && !event.altKey && phone.busy) phone.mute(!phone.session.muted);
+  if (event.key === "m" && !typing && !event.ctrlKey && !event.metaKey && !event.altKey && phone.busy)
+    phone.mute(!phone.session.muted);
 }
 
 function notice(text) {

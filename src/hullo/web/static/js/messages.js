@@ -38,8 +38,10 @@ export class Messages {
   }
 
   happened(event) {
-    if (event.type.startsWith("message.") && !["message.progress", "message.recording"].includes(event.type)) this.load();
-    if (event.type === "message.failed") this.onNotice(`A message could not be ${event.direction === "sent" ? "sent" : "had"}: ${event.detail}`);
+    if (event.type.startsWith("message.") && !["message.progress", "message.recording"].includes(event.type))
+      this.load();
+    if (event.type === "message.failed")
+      this.onNotice(`A message could not be ${event.direction === "sent" ? "sent" : "had"}: ${event.detail}`);
   }
 
   draw() {
@@ -97,7 +99,11 @@ export class Messages {
 
   async #post(to, body) {
     try {
-      const response = await fetch(`/messages?${new URLSearchParams({ to })}`, { method: "POST", headers: this.#headers(), body });
+      const response = await fetch(`/messages?${new URLSearchParams({ to })}`, {
+        method: "POST",
+        headers: this.#headers(),
+        body,
+      });
       return { status: response.status, text: await response.text() };
     } catch {
       return { status: 0, text: "" };
@@ -121,16 +127,47 @@ export class Messages {
     const name = message.peer?.replace(/^direct:/, "") ?? "A note";
     const how = message.delivery && !received ? ` · ${DELIVERIES[message.delivery]}` : "";
     const sub = `${received || !message.peer ? "" : "You · "}${duration(message.duration)} · ${when(Date.parse(message.created))}${how}`;
-    const wave = h("canvas", { className: "wave", tabIndex: 0, role: "slider", ariaLabel: "Position", ariaValueMin: "0", ariaValueMax: String(Math.round(message.duration)), ariaValueNow: "0" });
+    const wave = h("canvas", {
+      className: "wave",
+      tabIndex: 0,
+      role: "slider",
+      ariaLabel: "Position",
+      ariaValueMin: "0",
+      ariaValueMax: String(Math.round(message.duration)),
+      ariaValueNow: "0",
+    });
     const button = h("button", { type: "button", className: "quiet icon", ariaLabel: "Play" }, icon("play"));
     button.onclick = () => this.#toggle(message, button, wave);
     wave.onpointerdown = (event) => this.#scrub(event, message, button, wave);
     wave.onkeydown = (event) => this.#key(event, message, button, wave);
     requestAnimationFrame(() => drawWave(wave, message.waveform, 0));
-    const remove = h("button", { type: "button", className: "plain", ariaLabel: `Delete the message of ${name}`, onclick: () => this.#delete(message) }, icon("bin"));
+    const remove = h(
+      "button",
+      {
+        type: "button",
+        className: "plain",
+        ariaLabel: `Delete the message of ${name}`,
+        onclick: () => this.#delete(message),
+      },
+      icon("bin"),
+    );
     const words = message.transcript ?? message.problem;
-    const text = h("div", { className: "text" }, h("div", { className: "name" }, name), h("div", { className: "sub" }, sub), wave);
-    const item = h("li", { className: received && !message.heard ? "new" : "" }, avatar(name), text, button, remove, words ? h("p", { className: "words" }, words) : null);
+    const text = h(
+      "div",
+      { className: "text" },
+      h("div", { className: "name" }, name),
+      h("div", { className: "sub" }, sub),
+      wave,
+    );
+    const item = h(
+      "li",
+      { className: received && !message.heard ? "new" : "" },
+      avatar(name),
+      text,
+      button,
+      remove,
+      words ? h("p", { className: "words" }, words) : null,
+    );
     return item;
   }
 
@@ -157,7 +194,8 @@ export class Messages {
     await this.sound.route(this.#player);
     this.#player.currentTime = at * message.duration;
     await this.#player.play();
-    if (message.direction === "received" && !message.heard) await this.rpc.request("message.mark_heard", { message_id: message.message_id }).catch(() => {});
+    if (message.direction === "received" && !message.heard)
+      await this.rpc.request("message.mark_heard", { message_id: message.message_id }).catch(() => {});
   }
 
   #showPosition() {
@@ -181,7 +219,14 @@ export class Messages {
 
   #key(event, message, button, wave) {
     const now = this.#playing?.message === message ? this.#player.currentTime / message.duration : 0;
-    const to = { ArrowRight: now + STEP, ArrowUp: now + STEP, ArrowLeft: now - STEP, ArrowDown: now - STEP, Home: 0, End: 1 }[event.key];
+    const to = {
+      ArrowRight: now + STEP,
+      ArrowUp: now + STEP,
+      ArrowLeft: now - STEP,
+      ArrowDown: now - STEP,
+      Home: 0,
+      End: 1,
+    }[event.key];
     if (to === undefined) return;
     event.preventDefault();
     this.#toggle(message, button, wave, Math.min(Math.max(to, 0), 0.999));
@@ -189,7 +234,9 @@ export class Messages {
 
   async #delete(message) {
     if (this.#playing?.message === message) this.stop();
-    await this.rpc.request("message.delete", { message_id: message.message_id }).catch((error) => this.onNotice(error.message));
+    await this.rpc
+      .request("message.delete", { message_id: message.message_id })
+      .catch((error) => this.onNotice(error.message));
     await this.load();
   }
 

@@ -7,11 +7,14 @@ const PROCESSING = ["echoCancellation", "noiseSuppression", "autoGainControl"];
 export class NoMicrophone extends Error {}
 
 const REASONS = {
-  NotAllowedError: "This page may not use the microphone.\nAllow it with the icon beside the address above, then try again.",
-  SecurityError: "This page may not use the microphone.\nAllow it with the icon beside the address above, then try again.",
+  NotAllowedError:
+    "This page may not use the microphone.\nAllow it with the icon beside the address above, then try again.",
+  SecurityError:
+    "This page may not use the microphone.\nAllow it with the icon beside the address above, then try again.",
   NotFoundError: "No microphone was found.\nPlug one in, or choose another one under Sound, then try again.",
   OverconstrainedError: "The microphone that you chose is not there any more.\nChoose another one under Sound.",
-  NotReadableError: "The microphone can't be opened; another program may be using it.\nClose that program, or choose another microphone under Sound.",
+  NotReadableError:
+    "The microphone can't be opened; another program may be using it.\nClose that program, or choose another microphone under Sound.",
 };
 const INSECURE =
   "Browsers give a microphone only to pages from this machine or over https.\n" +

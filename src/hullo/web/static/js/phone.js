@@ -216,7 +216,9 @@ export class Phone {
     }
     this.#finish(session);
     this.session = null;
-    this.onNotice(event.to === "page" ? "The call goes on in another window." : "The call was connected to somebody else.");
+    this.onNotice(
+      event.to === "page" ? "The call goes on in another window." : "The call was connected to somebody else.",
+    );
     this.onChange();
   }
 

@@ -32,7 +32,12 @@ class Plot {
 
   #make(data) {
     const colour = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
-    const axis = { stroke: colour("--soft"), grid: { stroke: colour("--line"), width: 1 }, ticks: { show: false }, font: "11px system-ui" };
+    const axis = {
+      stroke: colour("--soft"),
+      grid: { stroke: colour("--line"), width: 1 },
+      ticks: { show: false },
+      font: "11px system-ui",
+    };
     const lines = this.#names.map((label, index) => ({
       label,
       stroke: colour(index ? "--them" : "--you"),
@@ -47,7 +52,13 @@ class Plot {
         cursor: { show: false },
         scales: { x: { time: false }, y: { range: (_, low, high) => [0, Math.max(high * 1.15, this.least)] } },
         axes: [
-          { ...axis, size: 22, space: 60, incrs: [5, 10, 15, 30, 60, 120, 300, 600, 1800, 3600], values: (_, ticks) => ticks.map((tick) => clock(tick)) },
+          {
+            ...axis,
+            size: 22,
+            space: 60,
+            incrs: [5, 10, 15, 30, 60, 120, 300, 600, 1800, 3600],
+            values: (_, ticks) => ticks.map((tick) => clock(tick)),
+          },
           { ...axis, size: 36, space: 26 },
         ],
         series: [{}, ...lines],

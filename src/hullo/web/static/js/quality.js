@@ -5,7 +5,8 @@ export function sample(report, before, at) {
   const stats = [...report.values()];
   const transport = stats.find((one) => one.type === "transport");
   const pair =
-    report.get(transport?.selectedCandidatePairId) ?? stats.find((one) => one.type === "candidate-pair" && one.nominated);
+    report.get(transport?.selectedCandidatePairId) ??
+    stats.find((one) => one.type === "candidate-pair" && one.nominated);
   const incoming = stats.find((one) => one.type === "inbound-rtp" && one.kind === "audio");
   const remote = stats.find((one) => one.type === "remote-inbound-rtp" && one.kind === "audio");
   const totals = {

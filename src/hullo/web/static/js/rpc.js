@@ -45,11 +45,16 @@ export class Rpc {
   request(method, params = {}) {
     return new Promise((resolve, reject) => {
       if (this.#socket?.readyState !== WebSocket.OPEN) {
-        reject(new RpcError({ message: "The daemon can't be reached right now.", data: { hint: "It is tried again." } }));
+        reject(
+          new RpcError({ message: "The daemon can't be reached right now.", data: { hint: "It is tried again." } }),
+        );
         return;
       }
       const id = ++this.#lastId;
-      const timer = setTimeout(() => this.#settle(id, { error: { message: "The daemon does not answer." } }), ANSWER_MS);
+      const timer = setTimeout(
+        () => this.#settle(id, { error: { message: "The daemon does not answer." } }),
+        ANSWER_MS,
+      );
       this.#waiting.set(id, { resolve, reject, timer });
       this.#socket.send(JSON.stringify({ jsonrpc: "2.0", id, method, params }));
     });

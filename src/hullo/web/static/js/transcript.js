@@ -28,7 +28,10 @@ function bubble({ speaker, text, partial, cut, answerMs }) {
   if (speaker === "note") return h("li", { className: "note" }, text);
   const words = h("span", { className: partial ? "partial" : "" }, partial ? `${text} …` : text);
   const more = [];
-  if (cut !== null) more.push(h("span", { className: "cut" }, cut && cut !== text ? ` (interrupted; heard “${cut}”)` : " (interrupted)"));
+  if (cut !== null)
+    more.push(
+      h("span", { className: "cut" }, cut && cut !== text ? ` (interrupted; heard “${cut}”)` : " (interrupted)"),
+    );
   if (answerMs !== null) more.push(h("span", { className: "times" }, `after ${answerMs} ms`));
   const item = h("li", { className: speaker }, h("span", { className: "speaker" }, SPEAKERS[speaker]), words, ...more);
   if (partial) item.ariaHidden = "true";

@@ -22,7 +22,8 @@ export function nameOf(call) {
 
 export const isAgent = (call) => call.line === "browser" && call.peer === "page";
 
-export const isMissed = (call) => call.direction === "incoming" && call.status === "ended" && !call.duration && call.reason !== "declined";
+export const isMissed = (call) =>
+  call.direction === "incoming" && call.status === "ended" && !call.duration && call.reason !== "declined";
 
 const LINES = { browser: "WebRTC call", direct: "Private call", telegram: "Telegram call" };
 
