@@ -6,8 +6,10 @@ import signal
 import subprocess
 import wave
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
+
+import pytest
 
 from hullo.lines.direct.actions import MissedCall
 from hullo.lines.direct.private.desk import Change
@@ -119,6 +121,7 @@ def test_a_node_whose_redis_is_not_there_does_not_start() -> None:
     assert "no address of a Redis" in run("rendezvous", "--redis", "http://example.org").stderr
 
 
+@pytest.mark.peer  # for its time only
 def test_missed_calls_are_listed_and_forgotten(tmp_path: Path) -> None:
     bob, bobs = person(tmp_path, "bob", "ws://127.0.0.1:9/rendezvous")
     assert run("contacts", "missed", "--config", bob).stdout == "no missed calls\n"
@@ -132,7 +135,9 @@ def test_missed_calls_are_listed_and_forgotten(tmp_path: Path) -> None:
     assert run("contacts", "missed", "--config", bob).stdout == "no missed calls\n"
 
 
-def test_a_second_device_is_linked_by_the_code_that_it_shows(tmp_path: Path) -> None:
+@pytest.mark.peer  # for its time only
+@pytest.mark.parametrize("daemon", [False, True], ids=["", "by the daemon"])
+def test_a_second_device_is_linked_by_the_code_that_it_shows(tmp_path: Path, daemon: bool) -> None:
     rendezvous = ("rendezvous", "--port", "0", "--data", str(tmp_path / "rendezvous.db"))
     with process(*rendezvous, stream="stdout", until="ws://") as url:
         alice, alices = person(tmp_path, "alice", url)
@@ -143,7 +148,10 @@ def test_a_second_device_is_linked_by_the_code_that_it_shows(tmp_path: Path) -> 
         (home / "hullo.toml").write_text(CONFIG.format(folder=home, url=url))
         second = load_config(home / "hullo.toml")
         joining = ("contacts", "link", "--device", "laptop", "--config", str(home / "hullo.toml"))
-        with process(*joining, stream="stdout", until="hullo-link:", ends=True) as shown:
+        with ExitStack() as stack:
+            if daemon:
+                stack.enter_context(process("serve", "--config", alice, stream="stderr", until="ready"))
+            shown = stack.enter_context(process(*joining, stream="stdout", until="hullo-link:", ends=True))
             linked = run("contacts", "link", shown.split()[-1], "--yes", "--config", alice)
             assert linked.returncode == 0, linked.stderr
         with open_private(second.direct) as private, open_private(alices.direct) as hers:
