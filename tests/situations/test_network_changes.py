@@ -87,6 +87,14 @@ async def test_a_path_that_is_shut_is_left_for_another(shut: tuple[int, ...]) ->
         await ends.hear_each_other()
 
 
+async def test_a_socket_or_relay_that_is_lost_is_not_the_end() -> None:
+    async with a_call() as ends:
+        connection = ends.legs[0]._connection
+        connection._agent._nominated[1].protocol.transport.close()
+        await until(lambda: all("moved" in leg.report().stages for leg in ends.legs))
+        await ends.hear_each_other()
+
+
 @pytest.mark.peer
 async def test_offers_and_answers_that_are_lost_are_sent_again() -> None:
     lost: set[type[AnyMessage]] = set()

@@ -187,6 +187,10 @@ class RtcConnection:
         """Whether this machine has no way (any more) to send where the call goes through."""
         return self._path.broken()
 
+    def outlive_path(self) -> None:
+        """The loss of a socket or relay is the end no more, but only that of consent: somebody looks for new paths."""
+        self._dtls.outlive_path()
+
     def new_path(self) -> IcePath:
         """Begin an ICE restart (RFC 8445 9), with new credentials and the addresses that this host has now.
 

@@ -171,7 +171,7 @@ async def test_a_stranger_certificate_is_refused_and_sound_never_flows() -> None
         with pytest.raises(CallFailed):
             await connect(callee)
         await callee.close(BYE)
-        assert not heard.frames
+        assert not any(frame.any() for frame in heard.frames)  # it may play silence until it knows
         assert callee.stats().packets_received == 0
 
 

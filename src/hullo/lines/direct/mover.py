@@ -80,6 +80,7 @@ class Mover:
 
     async def run(self) -> None:
         """Watch until cancelled."""
+        self._connection.outlive_path()
         try:
             async with asyncio.TaskGroup() as tasks:
                 while True:

@@ -48,6 +48,8 @@ class _IcePath:
         self.unsent: deque[bytes] = deque(maxlen=MAX_FLIGHTS)
         self.something_unsent = asyncio.Event()
         self.agent = agent
+        self.may_move = False
+        self.moved = asyncio.Event()
 
     async def _recv(self) -> bytes:
         while True:
@@ -55,8 +57,12 @@ class _IcePath:
             try:
                 return await agent.recv()
             except ConnectionError:
-                if agent is self.agent:  # else it was closed because there is another one now
+                if agent is not self.agent:  # it was closed because there is another one now
+                    continue
+                if not self.may_move:
                     raise
+                self.moved.clear()
+                await self.moved.wait()
 
     async def _send(self, data: bytes) -> None:
         for _ in range(self.copies):
@@ -100,6 +106,11 @@ class DtlsSrtpTransport(RTCDtlsTransport):
     def move_to(self, agent: IceAgent) -> None:
         """Send over another agent from now on. Keys and sequence numbers go on (RFC 8842 4)."""
         self._agent = self._path.agent = agent
+        self._path.moved.set()
+
+    def outlive_path(self) -> None:
+        """From now on somebody sees to it that there is another agent when this one is lost."""
+        self._path.may_move = True
 
     async def handshake(self, setup: Setup, fingerprints: Callable[[], tuple[DtlsFingerprint, ...]]) -> None:
         """Agree on keys with the peer whose certificate has one of these hashes. Raises `DtlsError`.
