@@ -12,15 +12,30 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from hullo.call import events
+from hullo.call.states import CallState
+from hullo.call.switchboard import Switchboard
 from hullo.lines.direct.channel import Device
 from hullo.lines.direct.leg import DirectLeg
+from hullo.lines.direct.line import DirectLine
 from hullo.lines.direct.messages import AnyMessage, Restart, RestartAnswer
+from hullo.lines.direct.people import Contacts
 from hullo.rendezvous.local_store import LocalStore
 from hullo.rendezvous.node import Node
 from hullo.rendezvous.server import PATH, RendezvousServer
+from hullo.rtc.clock import MediaClock
 from hullo.rtc.connection import RtcConnection
 from hullo.rtc.parameters import Consent, IceOptions
-from tests.lines.direct.memory_channel import BYE, DEADLINE, Meddle, MemoryMessenger, answered, connect, sides
+from tests.lines.direct.memory_channel import (
+    BYE,
+    DEADLINE,
+    Meddle,
+    MemoryChannel,
+    MemoryMessenger,
+    answered,
+    connect,
+    sides,
+)
 from tests.lines.direct.rendezvous import address, people
 from tests.lines.direct.samples import ALICE, BOB
 from tests.rtc.networks import Elsewhere, in_two_networks
@@ -242,3 +257,31 @@ class Between(MemoryMessenger):
 
     def _hand_over(self, sender: Device, receiver: Device, message: AnyMessage) -> None:
         self._loops[receiver].call_soon_threadsafe(super()._hand_over, sender, receiver, message)
+
+
+async def test_the_call_says_that_it_is_reconnecting_and_for_how_long() -> None:
+    messenger = MemoryMessenger()
+    async with (
+        MediaClock(freeze_gc=False) as clock,
+        Switchboard([line_of(ALICE, "bob", messenger, clock)]) as alice,
+        Switchboard([line_of(BOB, "alice", messenger, clock)]) as bob,
+    ):
+        call = alice.dial("direct:bob")
+        await until(lambda: bool(bob.live()))
+        bob.live()[0].accept()
+        await until(lambda: call.state is CallState.ACTIVE)
+        happened = call.events()
+        assert isinstance(call._leg, DirectLeg)
+        break_path(call._leg._connection)
+        await until(lambda: call.state is CallState.RECONNECTING)
+        await until(lambda: call.state is CallState.ACTIVE)
+        call.hangup()
+        told = [event async for event in happened]
+    [lost] = [event for event in told if isinstance(event, events.Reconnecting)]
+    [back] = [event for event in told if isinstance(event, events.Reconnected)]
+    assert lost.seq < back.seq
+    assert back.gap_ms >= 1000
+
+
+def line_of(own: Device, contact: str, messenger: MemoryMessenger, clock: MediaClock) -> DirectLine:
+    return DirectLine(MemoryChannel(messenger, own), Contacts(contact), clock=clock, ice=PATIENT)
