@@ -6,8 +6,9 @@ from collections.abc import AsyncIterator, Callable
 
 import pytest
 from textual.pilot import Pilot
-from textual.widgets import OptionList, Static
+from textual.widgets import Input, OptionList, Static
 
+from hullo.lines.direct import endings
 from hullo.service.history import CallHistory
 from hullo.terminal.app import PhoneApp
 from hullo.terminal.own_daemon import OwnDaemon
@@ -50,6 +51,12 @@ class Screen:
             while not what():
                 await asyncio.sleep(0.02)
 
+    async def answers(self, key: str, text: str) -> None:
+        """Press a key that asks for a text, and give it."""
+        await self.press(key)
+        await self.until(lambda: isinstance(self.app.focused, Input))
+        await self.press(*text, "enter")
+
     async def says(self, name: str, text: str) -> None:
         """Wait until a part of the screen says `text`."""
         await self.until(lambda: text in self.text(name))
@@ -84,7 +91,7 @@ async def test_a_call_by_keys(size: tuple[int, int]) -> None:
 
 async def test_somebody_is_called_by_their_name_and_again_from_the_history() -> None:
     async with phone() as screen:
-        await screen.press("c", *"loop:bob", "enter")
+        await screen.answers("c", "loop:bob")
         await screen.says("call", "talking")
         await screen.press("h")
         await screen.until(lambda: [line[:11] for line in screen.lines("history")] == ["to loop:bob"])
@@ -98,7 +105,7 @@ async def test_somebody_is_called_by_their_name_and_again_from_the_history() -> 
 
 async def test_quitting_in_a_call_is_asked_for() -> None:
     async with phone() as screen:
-        await screen.press("c", *"loop:bob", "enter")
+        await screen.answers("c", "loop:bob")
         await screen.says("call", "talking")
         await screen.press("q", "enter")
         await screen.says("call", "talking")
@@ -130,7 +137,7 @@ async def test_windows_open_and_close_and_fit(size: tuple[int, int]) -> None:
 
 async def test_a_resize_in_mid_call_keeps_the_call_and_its_keys_in_sight() -> None:
     async with phone() as screen:
-        await screen.press("c", *"loop:bob", "enter")
+        await screen.answers("c", "loop:bob")
         await screen.says("call", "talking")
         for columns, rows in ((40, 12), (120, 40), (80, 24)):
             await screen.resize(columns, rows)
@@ -150,6 +157,19 @@ async def test_a_resize_behind_an_open_window_is_not_forgotten() -> None:
         assert screen.app.screen.query_one("#people").region.width == 30
 
 
+async def test_the_mark_stays_on_what_it_was_on_when_more_comes() -> None:
+    async with phone() as screen:
+        for peer in ("ann", "ben"):
+            screen.service.line.ring(peer).withdraw(endings.CALLER_GAVE_UP)
+            await screen.until(lambda peer=peer: any(peer in line for line in screen.lines("history")))  # type: ignore[misc]
+        await screen.press("tab")  # the mark is on ann, who came first
+        screen.service.line.ring("cat").withdraw(endings.CALLER_GAVE_UP)
+        await screen.until(lambda: len(screen.lines("history")) == 3)
+        assert "ann" in screen.lines("history")[2]
+        await screen.press("enter")
+        await screen.says("notice", "'ann'")  # whom no line knows how to call
+
+
 async def test_news_may_come_before_a_window_is_drawn() -> None:
     async with phone() as screen:
         screen.app.action_sound()
@@ -162,5 +182,5 @@ async def test_news_may_come_before_a_window_is_drawn() -> None:
 
 async def test_an_invite_that_is_none_is_refused_in_words() -> None:
     async with phone() as screen:
-        await screen.press("plus", *"hullo:bob", "enter")
+        await screen.answers("plus", "hullo:bob")
         await screen.says("notice", "! that is no invite")

@@ -1,7 +1,7 @@
 """The screen of the phone: shows what a session knows, and turns keys into what it does. It decides nothing itself."""
 
 import time
-from collections.abc import Callable, Coroutine, Iterable
+from collections.abc import Callable, Coroutine, Iterable, Sequence
 from typing import Any, ClassVar, Final
 
 from textual.app import App, ComposeResult
@@ -12,11 +12,11 @@ from textual.events import Resize
 from textual.geometry import Size
 from textual.screen import Screen
 from textual.widgets import OptionList, Static
-from textual.widgets.option_list import Option
 
 from hullo.lines.direct.private.invite import InviteError, is_invite, parse_invite
 from hullo.terminal import menus, wording
 from hullo.terminal.dialogs import LiveMenu, Menu, Question
+from hullo.terminal.lists import ShownList
 from hullo.terminal.menus import Choice
 from hullo.terminal.session import Session
 from hullo.terminal.state import PhoneState
@@ -60,7 +60,8 @@ class PhoneApp(App[str]):
     def __init__(self, session: Session) -> None:
         super().__init__(ansi_color=True)
         self._session = session
-        self._shown: dict[str, object] = {}
+        self._shown: dict[str, str] = {}
+        self._lists = {"contacts": ShownList(), "history": ShownList()}
 
     @property
     def _state(self) -> PhoneState:
@@ -116,8 +117,16 @@ class PhoneApp(App[str]):
         self._text("captions", wording.captions_text(state))
         self._text("notice", wording.notice_line(state.notice, now))
         self._text("keys", menus.key_line(state))
-        self._options("contacts", (wording.contact_line(each, people) for each in state.contacts))
-        self._options("history", (wording.past_call_line(call, time.time(), people) for call in state.history))
+        self._list(
+            "contacts",
+            [each.person for each in state.contacts],
+            [wording.contact_line(each, people) for each in state.contacts],
+        )
+        self._list(
+            "history",
+            [f"{call.peer} {call.at}" for call in state.history],
+            [wording.past_call_line(call, time.time(), people) for call in state.history],
+        )
         if isinstance(self.screen, LiveMenu):
             self.screen.refresh_content()
 
@@ -126,15 +135,9 @@ class PhoneApp(App[str]):
             self._shown[name] = text
             self.screen_stack[0].query_one(f"#{name}", Static).update(Content(wording.printable(text)))
 
-    def _options(self, name: str, lines: Iterable[str]) -> None:
-        wanted = [wording.printable(line) for line in lines]
-        if self._shown.get(name) == wanted:
-            return
-        self._shown[name] = wanted
+    def _list(self, name: str, keys: Sequence[str], lines: Iterable[str]) -> None:
         options = self.screen_stack[0].query_one(f"#{name}", OptionList)
-        marked = options.highlighted
-        options.set_options(Option(Content(line)) for line in wanted)
-        options.highlighted = min(marked or 0, len(wanted) - 1) if wanted else None
+        self._lists[name].show(options, keys, [wording.printable(line) for line in lines])
 
     def _ring(self) -> None:
         if self._state.ringing is not None:
@@ -144,10 +147,10 @@ class PhoneApp(App[str]):
 
     def on_option_list_option_selected(self, event: OptionList.OptionSelected) -> None:
         """Enter on a contact or a past call."""
-        if event.option_list.id == "contacts":
-            self._call(self._state.contacts[event.option_index].person)
-        elif event.option_list.id == "history":
-            self._call(self._state.history[event.option_index].peer)
+        name = event.option_list.id
+        key = self._lists[name].key(event.option_index) if name in self._lists else None
+        if key is not None:
+            self._call(key if name == "contacts" else key.rpartition(" ")[0])
 
     async def action_answer(self) -> None:
         """Answer whoever rings; another call must be over first."""
@@ -210,11 +213,9 @@ class PhoneApp(App[str]):
 
     def action_card(self) -> None:
         """Show the card of whom we talk to, or of the contact that is marked."""
-        marked = self.query_one("#contacts", OptionList).highlighted
+        marked = self._lists["contacts"].key(self.query_one("#contacts", OptionList).highlighted)
         shown = self._state.shown
-        contact = None if shown is None else self._state.contact(shown.peer)
-        if contact is None and shown is None and marked is not None:
-            contact = self._state.contacts[marked]
+        contact = self._state.contact(marked or "" if shown is None else shown.peer)
         if contact is None:
             self._session.say("no contact is marked" if shown is None else f"{shown.peer} is no contact")
             return

@@ -9,8 +9,8 @@ from textual.containers import Vertical, VerticalScroll
 from textual.content import Content
 from textual.screen import ModalScreen
 from textual.widgets import Input, OptionList, Static
-from textual.widgets.option_list import Option
 
+from hullo.terminal.lists import ShownList
 from hullo.terminal.menus import Choice
 
 
@@ -50,22 +50,29 @@ class Menu(ModalScreen[str]):
         self._title = title
         self._text = text
         self._choices = choices
+        self._shown = ShownList()
 
     def compose(self) -> ComposeResult:
         with Vertical(classes="window") as window:
             window.border_title = self._title
             with VerticalScroll(classes="text"):
                 yield Static(Content(self._text), id="text")
-            yield OptionList(*(Option(Content(choice.text)) for choice in self._choices), compact=True)
+            yield OptionList(compact=True)
             yield Static("Up, Down, Enter: choose   Esc: close", classes="hint")
 
     def on_mount(self) -> None:
         """Keys are for the choices; Tab goes to a text that is too long for the screen."""
-        self.query_one(OptionList).focus()
+        options = self.query_one(OptionList)
+        self.fill(options, self._choices)
+        options.focus()
 
     def on_option_list_option_selected(self, event: OptionList.OptionSelected) -> None:
         """Enter."""
-        self.chosen(self._choices[event.option_index].action)
+        self.chosen(self._shown.key(event.option_index) or "")
+
+    def fill(self, options: OptionList, choices: Sequence[Choice]) -> None:
+        """Show these choices."""
+        self._shown.show(options, [choice.action for choice in choices], [choice.text for choice in choices])
 
     def chosen(self, action: str) -> None:
         """What a choice does."""
@@ -102,10 +109,5 @@ class LiveMenu(Menu):
         """Show what is true now; nothing before the window is there."""
         for text in self.query("#text").results(Static):
             text.update(Content(self._live_text()))
-        choices = self._live_choices()
         for options in self.query(OptionList):
-            if choices != self._choices:
-                self._choices = choices
-                marked = options.highlighted
-                options.set_options(Option(Content(choice.text)) for choice in choices)
-                options.highlighted = marked
+            self.fill(options, self._live_choices())

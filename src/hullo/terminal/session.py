@@ -194,6 +194,8 @@ class Session:
         if sent is not None:  # it was copied; one that could not be sent stays, for hullo message send
             await self._ask("message.delete", message_id=recorded["message_id"])
             self.say(f"the voice message for {to} is on its way")
+            if self._client is not None:
+                await self._learn_messages(self._client)
 
     async def discard_recording(self) -> None:
         """End the recording, and leave nothing behind."""
