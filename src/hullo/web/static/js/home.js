@@ -166,11 +166,9 @@ export class Home {
   #live(call) {
     const who =
       call.bridgedTo === "page" ? "in another window" : call.bridgedTo ? "connected to another call" : "with the agent";
-    const take = h(
-      "button",
-      { type: "button", className: "quiet", onclick: () => this.actions.take(call.id) },
-      "Take over",
-    );
+    const take = isAgent(call) // it is ours, in another window
+      ? null
+      : h("button", { type: "button", className: "quiet", onclick: () => this.actions.take(call.id) }, "Take over");
     const end = h(
       "button",
       {

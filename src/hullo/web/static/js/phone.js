@@ -198,6 +198,7 @@ export class Phone {
       if (!session.agent) {
         try {
           await this.#connect(session, `/calls/${encodeURIComponent(session.callId)}`);
+          if (session.captions) await this.setCaptions(true); // who takes a call begins without
           return;
         } catch (error) {
           session.expected = 0;
