@@ -1,7 +1,8 @@
 # Each target does its own set-up; nothing has to be installed by hand.
 .DEFAULT_GOAL := help
 RUN := .venv/bin/
-PYTEST := $(RUN)python -m pytest
+PYTEST := $(RUN)python -m pytest -q
+TWO := -n 2 --dist loadfile
 
 .PHONY: help demo test check peers soak fuzz bench clean
 
@@ -14,7 +15,7 @@ demo: ## a real call between two processes: a caller, the agent's phone line, an
 
 test: ## the quick tests, no root needed
 	@scripts/bootstrap python node
-	$(PYTEST) -q -n 2 --dist loadfile -m "not peer and not net and not soak"
+	$(PYTEST) $(TWO) -m "not peer and not net and not soak"
 
 check: ## style, types, architecture
 	@scripts/bootstrap python
@@ -25,15 +26,15 @@ check: ## style, types, architecture
 
 peers: ## calls with programs that nobody here wrote: Chromium, NTgCalls, coturn, Redis and plain aiortc (root, for a network namespace)
 	@scripts/bootstrap python node chromium net redis sound voices terminal window
-	$(PYTEST) -q -m "peer or net" tests
+	$(PYTEST) $(TWO) --durations=20 -m "peer or net" tests
 
 soak: ## a thousand calls, twenty at once, an hour with clocks that drift
-	@scripts/bootstrap python
-	$(PYTEST) -q -m soak tests
+	@scripts/bootstrap python sound
+	$(PYTEST) $(TWO) -m soak tests
 
 fuzz: ## parsers against random input, longer than `make test` does
 	@scripts/bootstrap python
-	HYPOTHESIS_PROFILE=fuzz $(PYTEST) -q -m hypothesis tests
+	HYPOTHESIS_PROFILE=fuzz $(PYTEST) $(TWO) -m hypothesis tests
 
 bench: ## every benchmark, side by side with its peer
 	@scripts/bootstrap python chromium net redis sound voices
