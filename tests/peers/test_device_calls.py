@@ -77,6 +77,10 @@ def recognised(pcm: Pcm) -> str:
     from pocketsphinx import Config, Decoder
     from scipy.signal import resample_poly
 
+    loud = np.flatnonzero(np.abs(pcm) > 300)
+    if not len(loud):
+        return ""
+    pcm = np.pad(pcm[loud[0] : loud[-1]], SAMPLE_RATE // 2)
     decoder = Decoder(Config(loglevel="FATAL", cmn="batch"))
     floor = np.random.default_rng(1).normal(0, 30, len(pcm) // 3 + 1)
     samples = resample_poly(pcm.astype(float), 1, 3)
@@ -88,10 +92,10 @@ def recognised(pcm: Pcm) -> str:
 
 async def heard_word_for_word(pulse: PulseAudio, microphone: str, text: str, speaker: Recording) -> None:
     """Say it until it is: the recogniser trips over a breath, and a busy machine over a millisecond."""
-    heard = []
+    heard, said = [], spoken(text)
     for _ in range(4):
         begin = time.monotonic()
-        await pulse.say(microphone, spoken(text))
+        await pulse.say(microphone, said)
         await asyncio.sleep(0.3)
         heard.append(recognised(speaker.since(begin)))
         if word_errors(text, heard[-1]) == 0:

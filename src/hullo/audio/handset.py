@@ -11,6 +11,10 @@ from hullo.audio.devices.devices import Devices
 from hullo.audio.devices.sides import Microphone, SideStatus, Speaker, louder
 from hullo.media.pcm import SILENCE, Pcm
 
+_TICKS_PER_DELAY = 50
+_DEVICE_PERIODS = 4
+"""Blocks of sound that wait in the devices and the sound server: two to be played, two that were heard."""
+
 
 class Processing(Protocol):
     """What is done to the sound between microphone and call, knowing what the speaker plays.
@@ -23,6 +27,9 @@ class Processing(Protocol):
 
     def capture(self, pcm: Pcm) -> Pcm:
         """The microphone heard this; returns what the call shall hear."""
+
+    def set_delay(self, seconds: float) -> None:
+        """How long a rendered sound takes to be captured, roughly; told about once a second."""
 
 
 class HandsetStatus(msgspec.Struct, frozen=True, kw_only=True):
@@ -50,6 +57,8 @@ class Handset:
         self.pressed = False
         """Whether the key of push-to-talk is down."""
         self._rendered = False
+        self._ticks = 0
+        self._period = devices.period
         self._stack = AsyncExitStack()
 
     async def __aenter__(self) -> Self:
@@ -72,6 +81,11 @@ class Handset:
         """Whether the call gets what the microphone hears."""
         return self.pressed or not self.push_to_talk
 
+    @property
+    def delay(self) -> float:
+        """Seconds from a frame at `ear` until `mouth` gives its echo: what waits on both ways, and in the devices."""
+        return self.speaker.waiting + self.microphone.waiting + _DEVICE_PERIODS * self._period
+
     def ear(self, pcm: Pcm, now: float) -> None:
         """An `Ear`: what the peer says, to the speaker."""
         loud = louder(pcm, self.speaker.volume)
@@ -86,6 +100,9 @@ class Handset:
         if self.processing is not None:
             if not self._rendered:
                 self.processing.render(SILENCE)
+            if self._ticks % _TICKS_PER_DELAY == 0:
+                self.processing.set_delay(self.delay)
+            self._ticks += 1
             # Also what nobody shall hear, so that the canceller stays with the room.
             pcm = self.processing.capture(SILENCE if pcm is None else pcm) if self.microphone.device else None
         self._rendered = False

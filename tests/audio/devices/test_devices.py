@@ -109,6 +109,7 @@ class Recorder:
     def __init__(self) -> None:
         self.rendered: list[Pcm] = []
         self.captured = 0
+        self.delays: list[float] = []
 
     def render(self, pcm: Pcm) -> None:
         self.rendered.append(pcm)
@@ -116,6 +117,9 @@ class Recorder:
     def capture(self, pcm: Pcm) -> Pcm:
         self.captured += 1
         return pcm // 2
+
+    def set_delay(self, seconds: float) -> None:
+        self.delays.append(seconds)
 
 
 async def test_processing_hears_what_the_speaker_plays_after_its_volume_and_runs_in_step() -> None:
@@ -128,6 +132,7 @@ async def test_processing_hears_what_the_speaker_plays_after_its_volume_and_runs
         handset.mouth(0.02)
     assert [int(pcm[0]) for pcm in processing.rendered] == [500, 0]
     assert processing.captured == 2
+    assert processing.delays == [pytest.approx(4 * devices.period)]
 
 
 async def test_while_the_key_is_up_the_microphone_is_processed_and_nothing_is_sent() -> None:

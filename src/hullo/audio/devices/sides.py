@@ -116,6 +116,11 @@ class Side:
         """Of the last 20 ms."""
         return LOWEST_DBFS if self._stream is None else self._lane.level_dbfs
 
+    @property
+    def waiting(self) -> float:
+        """Seconds of sound between the sound system and the call."""
+        return self._lane.stats().delay_ms / 1000
+
     def status(self) -> SideStatus:
         """How it stands."""
         lane = self._lane.stats()
