@@ -76,9 +76,8 @@ class MicrophoneRecording:
     async def run(self) -> None:
         """Record until the message is full, the disk refuses it, or cancelled."""
         assert self._recorder is not None
-        async for frame in self._microphone.frames():
-            if self._microphone.device is not None:
-                self._recorder.hear(frame, 0.0)
+        async for heard in self._microphone.heard():
+            self._recorder.hear(heard, 0.0)
             if self._recorder.state in (RecorderState.FULL, RecorderState.BROKEN, RecorderState.STOPPED):
                 return
 

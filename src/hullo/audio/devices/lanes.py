@@ -96,6 +96,13 @@ class CaptureLane(_Lane):
         """What the card heard. Only copies."""
         self._ring.write(samples[-_RING_SAMPLES:], now)
 
+    def everything(self, now: float) -> Pcm:
+        """Every sample since the last time: for whoever records, and follows no clock but the card's."""
+        self._taken_at, self._flowing = now, False
+        samples = self._ring.read(len(self._ring), now)
+        self.level_dbfs = level_dbfs(samples) if len(samples) else LOWEST_DBFS
+        return samples
+
     def frame(self, now: float) -> Pcm | None:
         """The next 20 ms, or None while the microphone has given nothing."""
         if now - self._taken_at > _PAUSE_SECONDS:  # somebody else spoke meanwhile: what was heard then is old

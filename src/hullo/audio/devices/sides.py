@@ -210,6 +210,17 @@ class Microphone(Side):
             due += FRAME_SECONDS
             await asyncio.sleep(max(0.0, due - time.monotonic()))
 
+    async def heard(self) -> AsyncIterator[Pcm]:
+        """Every sample that it hears, as it comes, until the loop is left; nothing while there is no microphone.
+
+        Unlike `frames` it follows the clock of the card, so nothing is left out or put in; half a second may wait.
+        """
+        while True:
+            samples = self._lane.everything(time.monotonic())
+            if len(samples):
+                yield louder(samples, self.volume)
+            await asyncio.sleep(FRAME_SECONDS)
+
     def _take(self, samples: Pcm) -> None:
         self._called_at = now = time.monotonic()
         self._lane.write(samples, now)
