@@ -104,7 +104,7 @@ def with_account(code: str, server: LoopbackTelegram, user_id: int, folder: Path
 async def test_the_telegram_call_of_the_readme_is_answered_by_its_agent(tmp_path: Path) -> None:
     with wave.open(str(tmp_path / "hello.wav"), "wb") as file:
         file.setparams((1, 2, 16_000, 0, "NONE", ""))
-        file.writeframes(b"\x00\x20\x00\xe0" * 4_000)
+        file.writeframes(bytes(16_000))  # quiet, so that the agent goes on greeting
     async with loopback() as server:
         agent = program("python", "# agent.py").replace('listen=("127.0.0.1", 8765)', "telegram=hullo.TelegramConfig()")
         caller = program("python", "# telegram_call.py").replace("@anna", "@bert")
