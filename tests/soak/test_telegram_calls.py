@@ -13,8 +13,9 @@ logger = logging.getLogger(__name__)
 
 WARM_UP = 150
 """More than the ended calls that a switchboard remembers, and enough for every cache of the libraries."""
-CALLS = 100
-MEGABYTES = 8
+CALLS = 75
+MEGABYTES = 4
+"""A leak takes them in each row of calls; what the allocator keeps for itself comes in steps, and not in each."""
 
 
 async def one_call(caller: TelegramPhone, callee: TelegramPhone, to: str) -> None:
@@ -30,16 +31,18 @@ async def one_call(caller: TelegramPhone, callee: TelegramPhone, to: str) -> Non
 
 @pytest.mark.soak
 @pytest.mark.timeout(400)
-async def test_a_hundred_calls_in_a_row(tmp_path: Path) -> None:
+async def test_calls_in_a_row_leave_nothing(tmp_path: Path) -> None:
     async with two_phones("kurigram", "telethon", tmp_path, within=380) as (server, anna, bert):
         ways = ((anna, bert, "@bert"), (bert, anna, "@anna"))
         for number in range(WARM_UP):
             await one_call(*ways[number % 2])
-        before = Footprint()
-        for number in range(CALLS):
-            await one_call(*ways[number % 2])
-        after = Footprint()
-        logger.info("after %d calls: %s; after %d more: %s", WARM_UP, before, CALLS, after)
+        footprints = [Footprint()]
+        for _ in range(2):
+            for number in range(CALLS):
+                await one_call(*ways[number % 2])
+            footprints.append(Footprint())
+        before, between, after = footprints
+        logger.info("after %d calls: %s; after %d more: %s; and again: %s", WARM_UP, before, CALLS, between, after)
         assert server.world.book.live() == 0
         assert not anna.line._calls
         assert not bert.line._calls
@@ -47,4 +50,4 @@ async def test_a_hundred_calls_in_a_row(tmp_path: Path) -> None:
     assert after.threads == before.threads
     assert after.descriptors == before.descriptors
     assert after.objects <= before.objects + 2000
-    assert after.resident <= before.resident + MEGABYTES * 1e6
+    assert min(between.resident - before.resident, after.resident - between.resident) <= MEGABYTES * 1e6
