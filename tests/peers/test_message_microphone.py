@@ -1,6 +1,7 @@
 """`hullo message record` from a real sound server's microphone: recorded, pulled out, plugged in, and none at all."""
 
 import asyncio
+import base64
 import contextlib
 import json
 import os
@@ -18,8 +19,10 @@ from hullo.media.pcm import SAMPLE_RATE, Pcm
 from hullo.messages.sound import OggOpusSound
 from tests.cli.test_commands import HULLO
 from tests.messages.sounds import sweep, time_of
+from tests.peers.chromium import browser
 from tests.peers.pulse import PulseAudio, pulseaudio
 from tests.peers.test_ogg_tools import probe, run
+from tests.peers.test_voice_message import DECODE
 from tests.service.socket_client import short_directory
 
 pytestmark = pytest.mark.peer
@@ -78,6 +81,11 @@ def check(path: str) -> None:
     assert b"WARNING" not in (info.stdout + info.stderr).upper()
 
 
+def encoded(path: str) -> str:
+    """The file in base64."""
+    return base64.b64encode(Path(path).read_bytes()).decode()
+
+
 def decoded(path: str) -> Pcm:
     """All of a message."""
     sound = OggOpusSound(Path(path))
@@ -103,6 +111,8 @@ async def test_a_message_is_recorded_without_a_gap_and_without_growing(pulse: Pu
     places = [time_of(heard[begin : begin + 9600]) for begin in range(0, len(heard) - 9600, 9600)]
     assert max(places) > 6.0  # the second sweep, nearly to its end
     assert message["metadata"]["duration"] > 9.5
+    async with browser(tmp_path, 440.0) as chromium:
+        assert len(await chromium.page.evaluate(DECODE, encoded(message["path"]))) == len(heard)
 
 
 async def test_a_microphone_that_is_pulled_out_costs_nothing_that_was_said(pulse: PulseAudio, tmp_path: Path) -> None:
