@@ -85,16 +85,16 @@ def test_it_is_bounded_and_outlives_the_daemon_in_the_vault(tmp_path: Path) -> N
     with Vault(tmp_path / "vault") as vault:
         kept = CallHistory(3, vault)
         for number in range(5):
-            kept.add(past(number))
+            kept.append(past(number))
     with Vault(tmp_path / "vault") as vault:
-        assert [call.call_id for call in CallHistory(3, vault).calls()] == ["2", "3", "4"]
-        assert [call.call_id for call in CallHistory(2, vault).calls()] == ["3", "4"]
+        assert [call.call_id for call in list(CallHistory(3, vault))] == ["2", "3", "4"]
+        assert [call.call_id for call in list(CallHistory(2, vault))] == ["3", "4"]
         assert b"ann" not in (tmp_path / "vault" / "history").read_bytes()
         CallHistory(3, vault).clear()
-        assert CallHistory(3, vault).calls() == []
+        assert list(CallHistory(3, vault)) == []
 
 
 def test_a_history_of_another_version_is_begun_anew(tmp_path: Path) -> None:
     with Vault(tmp_path / "vault") as vault:
         vault.write("history", b"\x93")
-        assert CallHistory(3, vault).calls() == []
+        assert list(CallHistory(3, vault)) == []

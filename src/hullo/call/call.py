@@ -427,9 +427,8 @@ class Call:
         came_to = self.state
         self._advance(Signal.END, "ended")
         self._let_go()
-        if (
-            "answered" not in self._timeline.stages and self._last_leg_report.stage is None
-        ):  # the line had no time to say
+        told = "answered" in self._timeline.stages or self._last_leg_report.stage is not None
+        if not told:  # the line had no time to
             self._last_leg_report = msgspec.structs.replace(self._last_leg_report, stage=came_to.value)
         self._report = CallReport(
             call_id=self.call_id,

@@ -9,8 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
-import numpy as np
-
+from hullo.audio.tone import tone_frames
 from hullo.call import events
 from hullo.call.call import Call
 from hullo.call.errors import CallError
@@ -19,7 +18,7 @@ from hullo.call.patch import Patch
 from hullo.call.states import CallState
 from hullo.call.switchboard import Switchboard
 from hullo.lines.line import Ending, EndReason
-from hullo.media.pcm import FRAME_SAMPLES, SAMPLE_RATE, Pcm, level_dbfs
+from hullo.media.pcm import Pcm, level_dbfs
 from hullo.messages.errors import MessageError
 from hullo.messages.events import Received
 from hullo.messages.messenger import Messenger
@@ -34,7 +33,6 @@ VOICEMAIL: Final = "voicemail"
 
 BEEP_SECONDS: Final = 0.4
 _BEEP_HERTZ: Final = 1000.0
-_BEEP_AMPLITUDE: Final = 8000
 _VOICE_DBFS: Final = -45.0
 """What is louder is taken for the caller."""
 _SHORTEST: Final = 0.6
@@ -97,7 +95,7 @@ class Visit:
         call.accept()
         try:
             if await self._greeted(stream):
-                self._beep = beep()
+                self._beep = tone_frames(BEEP_SECONDS, _BEEP_HERTZ)
                 await asyncio.sleep(BEEP_SECONDS)
                 await self._record()
         finally:
@@ -172,12 +170,3 @@ class Visit:
 
     def _say(self, now: float) -> Pcm | None:
         return next(self._beep, None)
-
-
-def beep() -> Iterator[Pcm]:
-    """A short tone, in frames of 20 ms, with soft ends."""
-    count = round(BEEP_SECONDS * SAMPLE_RATE)
-    at = np.arange(count)
-    fade = np.minimum(1.0, np.minimum(at, count - at) / (SAMPLE_RATE / 100))
-    tone = (_BEEP_AMPLITUDE * fade * np.sin(2 * np.pi * _BEEP_HERTZ * at / SAMPLE_RATE)).astype(np.int16)
-    return iter(tone.reshape(-1, FRAME_SAMPLES))

@@ -127,18 +127,12 @@ async def _service(config: Config, stdio: bool, on_page: OnPage | None) -> Async
         if config.browser.enabled or config.web.enabled:
             board.add(browser)
         if config.telegram.enabled:
-            account, safety = open_account(config.telegram), CallSafety(config.telegram.rules())
-            board.add(TelegramLine(account, safety, clock=exchange.clock))
-            if messages is not None:
-                messages.add(telegram_courier(account, safety, heard=config.messages.heard_receipts))
-        contacts = private = None
-        if config.direct.enabled:
-            private = stack.enter_context(open_private(config.direct))
-            direct = _direct_line(config, private, exchange)
-            board.add(direct)
+            _add_telegram(config, exchange, messages)
+        private = stack.enter_context(open_private(config.direct)) if config.direct.enabled else None
+        contacts = None
+        if private is not None:
             contacts = Contacts(private.desk, private.link, private.missed)
-            if messages is not None:
-                messages.add(_direct_courier(config.messages, direct, private))
+            _add_direct(config, private, exchange, messages)
         history = CallHistory(config.calls.history, None if private is None else private.vault)
         await stack.enter_async_context(exchange)
         audio = None
@@ -167,13 +161,8 @@ async def _service(config: Config, stdio: bool, on_page: OnPage | None) -> Async
         if messages is not None:
             await stack.enter_async_context(_running(messages.run(), "voice messages"))
         await stack.enter_async_context(board)
-        if messages is not None and config.voicemail.enabled:
-            machine = AnsweringMachine(board, messages, config.voicemail)
-            await stack.enter_async_context(_running(machine.run(), "voicemail"))
-        make = config.brain.maker(read_key)
-        if make is not None:
-            attendant = Attendant(board, make, replace(config.brain.attendant(), words=config.speech.floor_words()))
-            await stack.enter_async_context(_running(attendant.run(), "attendant"))
+        for work, name in _takers(config, board, messages):
+            await stack.enter_async_context(_running(work, name))
         if config.metrics.enabled:
             await stack.enter_async_context(_metrics(config, exchange, server))
         if waiting := await exchange.lines_ready(_LINES_SECONDS):
@@ -200,6 +189,32 @@ async def _running(work: Coroutine[Any, Any, None], name: str) -> AsyncIterator[
 def _speech_settings(config: SpeechConfig) -> SpeechSettings:
     # Without speech there is still the queue that plays files.
     return config.settings(read_key) if config.enabled else SpeechSettings(recogniser=None, voice=None)
+
+
+def _add_telegram(config: Config, exchange: Exchange, messages: Messenger | None) -> None:
+    account, safety = open_account(config.telegram), CallSafety(config.telegram.rules())
+    exchange.switchboard.add(TelegramLine(account, safety, clock=exchange.clock))
+    if messages is not None:
+        messages.add(telegram_courier(account, safety, heard=config.messages.heard_receipts))
+
+
+def _add_direct(config: Config, private: Private, exchange: Exchange, messages: Messenger | None) -> None:
+    line = _direct_line(config, private, exchange)
+    exchange.switchboard.add(line)
+    if messages is not None:
+        messages.add(_direct_courier(config.messages, line, private))
+
+
+def _takers(
+    config: Config, board: Switchboard, messages: Messenger | None
+) -> Iterator[tuple[Coroutine[Any, Any, None], str]]:
+    """Who answers calls in this process, and what it is called: the answering machine, and a brain."""
+    if messages is not None and config.voicemail.enabled:
+        yield AnsweringMachine(board, messages, config.voicemail).run(), "voicemail"
+    make = config.brain.maker(read_key)
+    if make is not None:
+        settings = replace(config.brain.attendant(), words=config.speech.floor_words())
+        yield Attendant(board, make, settings).run(), "attendant"
 
 
 def _audio_desk(config: AudioConfig, board: Switchboard) -> AudioDesk:

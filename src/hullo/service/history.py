@@ -3,9 +3,8 @@
 import asyncio
 import contextlib
 import logging
-from collections import deque
 from collections.abc import AsyncIterator
-from typing import Final, Protocol
+from typing import Final
 
 import msgspec
 
@@ -15,11 +14,10 @@ from hullo.call.report import CallReport
 from hullo.call.switchboard import Switchboard
 from hullo.lines.direct import endings
 from hullo.lines.direct.messages import HangupReason
+from hullo.lines.direct.stored_list import Store, StoredList
 from hullo.lines.line import EndReason
 
 logger = logging.getLogger(__name__)
-
-_FILE: Final = "history"
 
 _TAKEN_ELSEWHERE: Final = {
     endings.ANSWERED_ELSEWHERE,
@@ -47,36 +45,11 @@ class PastCall(msgspec.Struct, frozen=True, kw_only=True):
     missed: bool
 
 
-class Store(Protocol):
-    """Keeps a file, such as a `hullo.lines.direct.private.vault.Vault`."""
-
-    def read(self, name: str) -> bytes | None:
-        """A file's content; None if there is none."""
-
-    def write(self, name: str, data: bytes) -> None:
-        """Replace a file. Raises `OSError`."""
-
-
-class CallHistory:
-    """The last `limit` calls, in `store` or, with None, until this process ends."""
+class CallHistory(StoredList[PastCall]):
+    """The last `limit` calls, in `store` or, with None, until this process ends. The latest comes last."""
 
     def __init__(self, limit: int, store: Store | None = None) -> None:
-        self._store = store
-        self._calls: deque[PastCall] = deque(_read(store), maxlen=limit)
-
-    def calls(self) -> list[PastCall]:
-        """All of them, the latest last."""
-        return [*self._calls]
-
-    def add(self, call: PastCall) -> None:
-        """Keep a call; the oldest goes when there are too many."""
-        self._calls.append(call)
-        self._save()
-
-    def clear(self) -> None:
-        """Forget all of them."""
-        self._calls.clear()
-        self._save()
+        super().__init__(store, "history", PastCall, limit, "the calls that were")
 
     @contextlib.asynccontextmanager
     async def keeping(self, board: Switchboard) -> AsyncIterator[None]:
@@ -90,28 +63,11 @@ class CallHistory:
             try:
                 async for event in events:
                     if isinstance(event, Ended):
-                        self.add(_past(event.report))
+                        self.append(_past(event.report))
                 return
             except EventsMissed:
                 logger.warning("the history of calls has a gap: too many events came at once")
                 events = board.stream()
-
-    def _save(self) -> None:
-        if self._store is None:
-            return
-        try:
-            self._store.write(_FILE, msgspec.msgpack.encode(list(self._calls)))
-        except OSError as error:
-            logger.warning("the history of calls can't be written: %s", error.strerror or error)
-
-
-def _read(store: Store | None) -> list[PastCall]:
-    data = None if store is None else store.read(_FILE)
-    try:
-        return [] if data is None else msgspec.msgpack.decode(data, type=list[PastCall])
-    except (msgspec.ValidationError, msgspec.DecodeError):
-        logger.warning("the history of calls is of another version of this program; a new one begins")
-        return []
 
 
 def _past(report: CallReport) -> PastCall:

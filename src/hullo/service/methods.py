@@ -253,13 +253,13 @@ async def change_contact(service: Service, params: ContactParams) -> ContactsRes
 
 async def list_history(service: Service, params: Nothing) -> list[PastCall]:
     """The calls that ended, the latest last: `[calls] history` of them at most."""
-    return service.history.calls()
+    return list(service.history)
 
 
 async def clear_history(service: Service, params: Nothing) -> list[PastCall]:
     """Forget the calls that ended."""
     service.history.clear()
-    return service.history.calls()
+    return list(service.history)
 
 
 async def clear_missed(service: Service, params: Nothing) -> ContactsResult:

@@ -55,7 +55,7 @@ class RpcServer:
             audio=audio,
             messages=messages,
             message_desk=message_desk,
-            history=history or CallHistory(0),
+            history=CallHistory(0) if history is None else history,
         )
         self._dispatcher = Dispatcher(self._service)
         self.messages = messages

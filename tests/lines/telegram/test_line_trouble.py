@@ -16,6 +16,8 @@ from hullo.lines.telegram.port import (
     CallConfig,
     ConfirmCall,
     DiscardReason,
+    GetCallConfig,
+    GetDhConfig,
     PhoneCall,
     PhoneConnection,
     PhoneUpdate,
@@ -167,6 +169,24 @@ async def test_calls_that_nobody_answered_end_with_the_account_and_those_that_ta
                 await caller.ended()
         await hang_up(caller, callee)
         await offer.reject(BYE)
+
+
+@pytest.mark.parametrize("when", [GetCallConfig, GetDhConfig, RequestCall])
+async def test_a_call_that_is_being_placed_ends_with_the_account(when: type[Request[Any]]) -> None:
+    server = MemoryTelegram()
+    server.account(33, "dave")
+    async with alice_and_bob(server) as (alice, _):
+
+        async def log_out() -> None:
+            if isinstance(alice.account.requests[-1], when):
+                alice.account.logged_out.set()
+                for _ in range(5):  # rounds of the loop, in which the line notices
+                    await asyncio.sleep(0)
+
+        alice.account.before_result = log_out
+        ending = await failure(asyncio.ensure_future(alice.line.dial("@dave", alice.rang)))
+        assert ending.reason is EndReason.FAILED
+        assert "ended from another device" in ending.detail
 
 
 async def test_a_call_that_is_given_up_while_its_leg_starts_frees_the_leg(monkeypatch: pytest.MonkeyPatch) -> None:

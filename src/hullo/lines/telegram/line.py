@@ -78,6 +78,7 @@ class TelegramLine:
         self._ended: OrderedDict[int, None] = OrderedDict()
         self._arrivals: asyncio.Queue[PhoneCallRequested] = asyncio.Queue(MAX_RINGING)
         self._on_offer: OnOffer | None = None
+        self._account_ended: Ending | None = None
 
     def claims(self, to: str) -> bool:
         """Whether `to` is an @name, a user id or a phone number."""
@@ -103,10 +104,10 @@ class TelegramLine:
 
     async def _end_with_the_account(self) -> None:
         """Calls that are not answered end when the account is logged out; those that are need Telegram no more."""
-        ending = endings.account_ended(await self._port.ended())
-        for call in [*self._calls.values()]:
-            if not call.answered.done():
-                call.end(ending)
+        self._account_ended = endings.account_ended(await self._port.ended())
+        for call in [*self._calls.values(), *self._dialing.values()]:
+            if call is not None and not call.answered.done():
+                call.end(self._account_ended)
 
     async def dial(self, to: str, on_ringing: OnRinging) -> TelegramLeg:
         """Call `to` and return once it answered. Raises `CallFailed`; cancelling withdraws the call."""
@@ -154,6 +155,8 @@ class TelegramLine:
             raise _unprepared(endings.refused(error, "preparing the call")) from error
         if user.id in self._given_way:
             raise _unprepared(GLARE)
+        if self._account_ended is not None:  # while the call was being prepared
+            raise _unprepared(self._account_ended)
         now = time.monotonic()
         self._safety.outgoing(user, now)
         random_id = secrets.randbits(32) - (1 << 31)

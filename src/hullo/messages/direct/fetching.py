@@ -89,7 +89,7 @@ class Fetching:
     async def _work(self, job_id: str, job: IncomingJob) -> None:
         try:
             message = await self._fetch(job_id, job)
-        except (ChannelError, MessageError) as error:
+        except (ChannelError, MessageError, OSError) as error:
             self._lost(job.person, job.letter, str(error))
         else:
             self._receipts.owe(job.person, job.letter.message_id, "delivered")
