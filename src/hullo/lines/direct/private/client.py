@@ -44,15 +44,17 @@ from hullo.rendezvous.wire import (
 logger = logging.getLogger(__name__)
 
 CONNECT_DEADLINE = 10.0
+"""Seconds until a connection is there, and as many until the node has greeted us."""
 ANSWER_DEADLINE = 5.0
 HEARTBEAT = 20.0
 RETRY = (0.2, 30.0)
 """Seconds before the first and, doubled each time, before every later attempt to connect; spread by half."""
-"""Before the same node is asked again; another one is asked after the first of these."""
 REFUSED_RETRY = 30.0
 MAX_PENDING = 256
 LOOK_EVERY = 0.5
 """Seconds between two looks whether the connection still reaches the server."""
+
+_MOST_DOUBLINGS = 10  # a day offline makes numbers that no float holds
 
 _FINAL = ("unknown-person", "no-storage", "quota", "full", "too-big")
 """Codes of refusals that make no sense to be asked again at once."""
@@ -105,16 +107,13 @@ class RendezvousClient:
 
     async def run(self) -> None:
         """Connect, and connect again, until cancelled."""
-        timeout = aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_DEADLINE)
-        shortest, longest = RETRY
         failures = 0
+        timeout = aiohttp.ClientTimeout(total=None)
         async with aiohttp.ClientSession(timeout=timeout) as session, asyncio.TaskGroup() as tasks:
             tasks.create_task(self._leave_dead_connections(), name="rendezvous liveness")
             for url in itertools.cycle(self._urls):
                 failures = 0 if await self._connected(session, url) else failures + 1
-                rounds, within = divmod(failures, len(self._urls))
-                wait = shortest if within else min(shortest * 2**rounds, longest)
-                await asyncio.sleep(wait * random.uniform(0.5, 1.5))
+                await asyncio.sleep(pause(failures, len(self._urls)) * random.uniform(0.5, 1.5))
 
     async def publish(self, keys: PublishedKeys) -> None:
         """Publish prekeys. Raises `ChannelError`."""
@@ -146,7 +145,9 @@ class RendezvousClient:
     async def _connected(self, session: aiohttp.ClientSession, url: URL) -> bool:
         """One connection, from its beginning to its end; whether it came about."""
         try:
-            async with session.ws_connect(url, heartbeat=HEARTBEAT, max_msg_size=MAX_FRAME) as socket:
+            async with asyncio.timeout(CONNECT_DEADLINE):
+                socket = await session.ws_connect(url, heartbeat=HEARTBEAT, max_msg_size=MAX_FRAME)
+            async with socket:
                 async with asyncio.timeout(CONNECT_DEADLINE):
                     welcome = await self._greet(socket, url.host_port_subcomponent or "")
                 self._liveness = Liveness(time.monotonic())
@@ -235,6 +236,16 @@ class RendezvousClient:
         for future in self._pending.values():
             if not future.done():
                 future.set_result(Refusal("disconnected", "the connection to the rendezvous broke"))
+
+
+def pause(failures: int, nodes: int) -> float:
+    """Seconds, before they are spread, until the next attempt to connect after so many in a row have failed.
+
+    Each of the `nodes` is asked soon after the one before, and all of them again after twice the pause before.
+    """
+    shortest, longest = RETRY
+    rounds, within = divmod(failures, nodes)
+    return shortest if within else min(shortest * 2 ** min(rounds, _MOST_DOUBLINGS), longest)
 
 
 async def _next(socket: aiohttp.ClientWebSocketResponse) -> ServerMessage:

@@ -44,5 +44,6 @@ def stranded(connection: aiohttp.ClientWebSocketResponse) -> bool:
 def abandon(connection: aiohttp.ClientWebSocketResponse) -> None:
     """End it at once, without a goodbye that would wait for an answer."""
     raw = connection.get_extra_info("socket")
-    with suppress(OSError):  # it has ended already
-        raw.shutdown(socket.SHUT_RDWR)
+    if raw is not None:  # else it has ended already
+        with suppress(OSError):  # as it may have here
+            raw.shutdown(socket.SHUT_RDWR)
