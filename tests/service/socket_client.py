@@ -66,7 +66,7 @@ async def running(
     line = LoopbackLine()
     board = Switchboard([line], speech=speech, limits=Limits(calls=calls), answer=answer)
     with short_directory() as directory, listening(path or directory / "s") as listener:
-        kept = history or CallHistory(0)
+        kept = CallHistory(0) if history is None else history
         audio = None if devices is None else AudioDesk(devices, board, processing=UNPROCESSED)
         messenger = None if messages is None else messages(board)
         desk = None if messenger is None or devices is None else MessageDesk(messenger, devices, board)
@@ -137,7 +137,7 @@ class SocketClient:
         self._last_id += 1
         message = {"jsonrpc": "2.0", "id": self._last_id, "method": method}
         await self.send(json.dumps(message if params is None else {**message, "params": params}).encode())
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(30):
             while True:
                 answer = await self.receive()
                 if isinstance(answer, dict) and "method" in answer:
@@ -161,7 +161,7 @@ class SocketClient:
 
     async def until(self, name: str) -> Json:
         """The params of the next notification of that name."""
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(30):
             while True:
                 kept = [one for one in self.notifications if one["method"] == name]
                 if kept:
