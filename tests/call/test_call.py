@@ -300,6 +300,67 @@ async def test_one_call_too_many_is_refused_and_hears_busy() -> None:
     assert offer.rejected_with[0].reason is EndReason.BUSY
 
 
+class DeafOffer(MemoryOffer):
+    """Its line can't be told anything any more."""
+
+    async def reject(self, ending: Ending) -> None:
+        await super().reject(ending)
+        await asyncio.Event().wait()
+
+
+async def test_a_line_that_can_not_even_refuse_costs_no_other_call(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr("hullo.call.route.REFUSE_SECONDS", 0.05)
+    line = MemoryLine()
+    line.answer.set()
+    line.leg.proven.set()
+    async with switchboard(line, limits=Limits(calls=1, ring=0.1)) as board:
+        call = board.dial("mem:ann")
+        await reach(call, CallState.ACTIVE)
+        line.ring(DeafOffer(MemoryLeg()))
+        while "could not be told" not in caplog.text:
+            await asyncio.sleep(0.005)
+        assert call.state is CallState.ACTIVE
+        call.hangup()
+        await call.wait_ended()
+        line.ring(DeafOffer(MemoryLeg()))
+        [ringing] = board.live()
+        report = await ringing.wait_ended()
+    assert report.ending.reason is EndReason.NO_ANSWER
+
+
+async def test_incoming_calls_come_until_the_switchboard_closes() -> None:
+    line = MemoryLine()
+    taken: list[str] = []
+
+    async def take(board: Switchboard) -> None:
+        async for call in board.incoming():
+            taken.append(call.peer)
+            call.reject()
+
+    async with asyncio.timeout(5):
+        async with switchboard(line) as board:
+            taking = asyncio.create_task(take(board))
+            await asyncio.sleep(0)
+            line.ring(MemoryOffer(MemoryLeg(), "ann"))
+        await taking
+        assert taken == ["ann"]
+        assert [event async for event in board.stream()] == []
+
+
+async def test_whoever_takes_no_incoming_call_loses_the_oldest(caplog: pytest.LogCaptureFixture) -> None:
+    line = MemoryLine()
+    async with switchboard(line, limits=Limits(calls=1000, ring=5)) as board:
+        incoming = board.incoming()
+        first = asyncio.ensure_future(anext(incoming))
+        await asyncio.sleep(0)
+        for number in range(102):
+            line.ring(MemoryOffer(MemoryLeg(), f"{number}"))
+        assert (await first).peer == "2"
+        assert "was not taken" in caplog.text
+
+
 async def test_addresses_and_ids_that_nobody_knows() -> None:
     async with switchboard(MemoryLine()) as board:
         with pytest.raises(CallRefused, match="no line knows how to call 'tel:1'"):

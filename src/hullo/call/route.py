@@ -1,10 +1,16 @@
 """How a call comes by its leg: dialed by us, or offered to us and accepted."""
 
 import asyncio
+import logging
 from typing import Protocol
 
 from hullo.call.errors import WrongState
 from hullo.lines.line import CallFailed, Ending, EndReason, Leg, Line, Offer, OnRinging
+
+logger = logging.getLogger(__name__)
+
+REFUSE_SECONDS = 5.0
+"""A line that could not tell its peer so long is not waited for: the peer finds out by itself."""
 
 
 class Route(Protocol):
@@ -17,7 +23,7 @@ class Route(Protocol):
         """Answer the call. Raises `WrongState` if it is not ours to answer."""
 
     async def refuse(self, ending: Ending) -> None:
-        """Tell the peer that there will be no call, where the line has a way to say so."""
+        """Tell the peer that there will be no call, where the line has a way to say so. Bounded, raises nothing."""
 
 
 class Dialed:
@@ -79,4 +85,13 @@ class Offered:
 
     async def refuse(self, ending: Ending) -> None:
         """See `Route.refuse`."""
-        await self._offer.reject(ending)
+        await refuse(self._offer, ending)
+
+
+async def refuse(offer: Offer, ending: Ending) -> None:
+    """Reject an offer, within `REFUSE_SECONDS`; raises nothing."""
+    try:
+        async with asyncio.timeout(REFUSE_SECONDS):
+            await offer.reject(ending)
+    except TimeoutError:
+        logger.warning("a caller could not be told that there is no call: %s", ending.reason)

@@ -13,7 +13,7 @@ from hullo.call.errors import CallRefused, UnknownCall
 from hullo.call.event_stream import EventStream
 from hullo.call.events import CallEvent, Event, LineNotice
 from hullo.call.limits import Limits
-from hullo.call.route import Dialed, Offered
+from hullo.call.route import Dialed, Offered, refuse
 from hullo.call.states import CallState
 from hullo.call.status import CallStatus
 from hullo.call.timeline import now_ms
@@ -23,7 +23,8 @@ from hullo.speech.service import SpeechService
 logger = logging.getLogger(__name__)
 
 _REMEMBERED = 100
-_REJECT_SECONDS = 5.0
+_WAITING = 100
+"""Incoming calls that wait for one who takes them; the oldest go first."""
 
 
 class Switchboard:
@@ -49,10 +50,11 @@ class Switchboard:
         self._answer = answer
         self._calls: OrderedDict[str, Call] = OrderedDict()
         self._streams: list[EventStream] = []
-        self._incoming: list[asyncio.Queue[Call]] = []
+        self._incoming: list[asyncio.Queue[Call | None]] = []
         self._tasks: asyncio.TaskGroup | None = None
         self._line_tasks: list[asyncio.Task[None]] = []
         self._closing = False
+        self._closed = False
         self._told = 0
 
     def add(self, line: Line) -> None:
@@ -79,8 +81,10 @@ class Switchboard:
         await asyncio.gather(*(call.wait_ended() for call in self.live()))
         for task in self._line_tasks:
             task.cancel()
+        self._closed = True
         for stream in [*self._streams]:
             stream.close()
+        self._hand_out(None)
         await self._tasks.__aexit__(None, None, None)
         self._tasks = None
 
@@ -112,18 +116,24 @@ class Switchboard:
         return [line.status() for line in self._lines.values()]
 
     def stream(self, limit: int = 1000) -> EventStream:
-        """The events of all calls from now on."""
+        """The events of all calls from now on, until the switchboard closes."""
         stream = EventStream(limit, on_close=self._streams.remove)
         self._streams.append(stream)
+        if self._closed:
+            stream.close()
         return stream
 
     async def incoming(self) -> AsyncIterator[Call]:
-        """Incoming calls as they come, each ringing until it is accepted (or answered already with `auto`)."""
-        arrivals: asyncio.Queue[Call] = asyncio.Queue()
+        """Incoming calls as they come, each ringing until it is accepted (or answered already with `auto`).
+
+        They are those from the first step of the loop on, until the switchboard closes. Of more than 100 that wait
+        the oldest are left out.
+        """
+        arrivals: asyncio.Queue[Call | None] = asyncio.Queue(_WAITING)
         self._incoming.append(arrivals)
         try:
-            while True:
-                yield await arrivals.get()
+            while (call := await arrivals.get()) is not None:
+                yield call
         finally:
             self._incoming.remove(arrivals)
 
@@ -169,19 +179,21 @@ class Switchboard:
             self._check_room()
         except CallRefused as refused:
             logger.warning("an incoming call on line %s was turned away: %s", line.name, refused)
-            self._tasks.create_task(self._turn_away(offer, Ending(EndReason.BUSY, str(refused))))
+            self._tasks.create_task(refuse(offer, Ending(EndReason.BUSY, str(refused))))
             return None
         call = self._new_call(line, offer.peer, "incoming", Offered(offer, self._limits.ring))
         if self._answer == "auto":
             call.accept()
         self._start(call)
-        for arrivals in self._incoming:
-            arrivals.put_nowait(call)
+        self._hand_out(call)
         return call.call_id
 
-    async def _turn_away(self, offer: Offer, ending: Ending) -> None:
-        async with asyncio.timeout(_REJECT_SECONDS):
-            await offer.reject(ending)
+    def _hand_out(self, call: Call | None) -> None:
+        """Give everybody who takes incoming calls the next one; None is the end of them."""
+        for arrivals in self._incoming:
+            if arrivals.full() and (oldest := arrivals.get_nowait()) is not None:
+                logger.warning("call %s was not taken: %d came after it", oldest.call_id, _WAITING)
+            arrivals.put_nowait(call)
 
     def _new_call(self, line: Line, peer: str, direction: str, route: Dialed | Offered) -> Call:
         return Call(
