@@ -1,3 +1,4 @@
+import asyncio
 import os
 import signal
 import subprocess
@@ -12,6 +13,7 @@ import pytest
 from numpy.typing import NDArray
 
 from hullo.audio.recording import StereoRecording
+from hullo.audio.stereofile import WavFile
 from hullo.media.pcm import FRAME_SAMPLES, Pcm
 
 
@@ -66,11 +68,58 @@ async def test_a_folder_that_is_not_there(tmp_path: Path) -> None:
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="no /dev/full")
 async def test_a_full_disk_is_told_when_the_recording_is_closed() -> None:
     recording = StereoRecording(Path("/dev/full"))
-    for number in range(200):
-        recording.theirs(frame(1), number * 0.02)
-        recording.ours(frame(1), number * 0.02)
+    feed(recording, 200)
     with pytest.raises(OSError, match="No space left"):
         await recording.close()
+
+
+async def test_a_wav_file_that_is_full_stays_a_wav_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("hullo.audio.stereofile._WAV_BYTES", 30 * FRAME_SAMPLES * 4)
+    recording = StereoRecording(tmp_path / "call.wav")
+    feed(recording, 60)
+    with pytest.raises(OSError, match=r"name it \.opus"):
+        await recording.close()
+    assert len(read(recording.path)) == 25 * FRAME_SAMPLES
+
+
+async def test_whatever_ends_the_writing_is_told_and_closing_does_not_wait_for_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(file: WavFile, samples: Pcm) -> None:
+        raise ValueError("an encoder's own mistake")
+
+    monkeypatch.setattr(WavFile, "write", broken)
+    recording = StereoRecording(tmp_path / "call.wav")
+    feed(recording, 25 * 60)  # more than the queue holds
+    async with asyncio.timeout(10):
+        with pytest.raises(OSError, match="an encoder's own mistake"):
+            await recording.close()
+
+
+@pytest.mark.parametrize("name", ["call.wav", "call.opus"])
+async def test_a_file_that_others_could_read_is_ours_alone_from_now_on(tmp_path: Path, name: str) -> None:
+    path = tmp_path / name
+    path.write_bytes(b"x" * 100_000)
+    path.chmod(0o644)
+    recording = StereoRecording(path)
+    assert path.stat().st_mode & 0o777 == 0o600
+    await recording.close()
+    assert path.stat().st_size < 1000
+
+
+async def test_two_recordings_do_not_write_one_file(tmp_path: Path) -> None:
+    recording = StereoRecording(tmp_path / "call.wav")
+    feed(recording, 25)
+    with pytest.raises(OSError, match="is being written already"):
+        StereoRecording(recording.path)
+    await recording.close()
+    assert len(read(recording.path)) == 25 * FRAME_SAMPLES
+
+
+def feed(recording: StereoRecording, frames: int) -> None:
+    for number in range(frames):
+        recording.theirs(frame(1), number * 0.02)
+        recording.ours(frame(1), number * 0.02)
 
 
 KILLED = """

@@ -2,10 +2,13 @@
 
 import asyncio
 import contextlib
+import threading
 from collections.abc import AsyncIterator
+from pathlib import Path
 
 import pytest
 
+from hullo.audio.stereofile import WavFile
 from hullo.call import events
 from hullo.call.call import Call
 from hullo.call.errors import CallRefused, UnknownCall, WrongState
@@ -390,6 +393,32 @@ async def test_a_mistake_in_one_call_ends_only_that_call(caplog: pytest.LogCaptu
         assert len(line.leg.closed_with) == 1
         assert good.state is CallState.ACTIVE
     assert "failed" in caplog.text
+
+
+async def test_a_recording_that_is_being_finished_when_the_call_ends_is_in_its_report(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    slow = threading.Event()
+    close = WavFile.close
+    monkeypatch.setattr(WavFile, "close", lambda file: (slow.wait(5), close(file)))
+    line = MemoryLine()
+    line.answer.set()
+    line.leg.proven.set()
+    async with switchboard(line) as board:
+        call = board.dial("mem:ann")
+        await reach(call, CallState.ACTIVE)
+        call.start_recording(str(tmp_path / "call.wav"))
+        stopping = asyncio.create_task(call.stop_recording())
+        await asyncio.sleep(0)
+        call.hangup()
+        while not line.leg.closed_with:
+            await asyncio.sleep(0.005)
+        with pytest.raises(WrongState, match="has ended"):
+            call.start_recording(str(tmp_path / "late.wav"))
+        slow.set()
+        report = await call.wait_ended()
+        assert await stopping == str(tmp_path / "call.wav")
+    assert [recording.path for recording in report.recordings] == [str(tmp_path / "call.wav")]
 
 
 async def test_leaving_the_switchboard_hangs_everything_up() -> None:

@@ -1,1 +1,1 @@
-"""Sound in the real world: recordings of calls (and, later, microphones and speakers)."""
+"""Sound in the real world: recordings of calls, microphones and speakers, what is done to what they hear."""

@@ -1,6 +1,7 @@
 """A call as a stereo file: ours left, theirs right."""
 
 import asyncio
+import errno
 import queue
 import threading
 from contextlib import closing
@@ -73,7 +74,7 @@ class StereoRecording:
             self._hand_over()
 
     async def close(self) -> None:
-        """Write what is left and finish the file. Raises `OSError` if the disk refused any of it."""
+        """Write what is left and finish the file. Raises `OSError` if any of it could not be written."""
         if self._pending:
             self._hand_over()
         await asyncio.to_thread(self._stop)
@@ -102,6 +103,12 @@ class StereoRecording:
                     self._file.write(chunk)
                     self.written_ms += len(chunk) * 1000 // SAMPLE_RATE
         except OSError as error:
-            self._error = error
-            while self._chunks.get() is not None:
-                pass
+            self._refused(error)
+        except Exception as error:  # the edge of a thread: whoever closes the recording has to hear of it
+            self._refused(OSError(errno.EIO, f"it can't be encoded: {error!r}"))
+
+    def _refused(self, error: OSError) -> None:
+        """Take the rest and write none of it."""
+        self._error = error
+        while self._chunks.get() is not None:
+            pass

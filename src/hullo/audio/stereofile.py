@@ -1,5 +1,6 @@
 """Files of stereo sound that are complete up to the last half second whenever the process is killed."""
 
+import errno
 import os
 import wave
 from pathlib import Path
@@ -9,10 +10,13 @@ import av
 import numpy as np
 from av.audio.frame import AudioFrame
 
+from hullo.audio.private_file import create_private
 from hullo.media.pcm import SAMPLE_RATE, Pcm
 
 _WAV = frozenset(["", ".wav", ".wave"])
 _OPUS = frozenset([".opus", ".ogg", ".oga"])
+_WAV_BYTES = 2**32 - 1 - 36
+"""Of sound: RIFF counts its bytes, with the rest of its header, in 32 bits. 6.2 hours."""
 _OPUS_BITS_PER_SECOND = 64_000
 # Without these the muxer keeps seconds of sound to itself.
 _OGG = {"page_duration": "200000", "flush_packets": "1"}
@@ -31,19 +35,17 @@ class StereoFile(Protocol):
 def create_stereo_file(path: Path) -> StereoFile:
     """A file that only we can read, in the form of its name: `.wav`, or Ogg Opus for `.opus`, `.ogg` and `.oga`.
 
-    An existing one is replaced. Raises `ValueError` for another name, and `OSError`.
+    An existing one is replaced. Raises `ValueError` for another name, and `OSError` as `create_private`.
     """
     suffix = path.suffix.lower()
     if suffix not in _WAV | _OPUS:
         raise ValueError(f"A recording is a .wav or .opus file, not {suffix}")
-    # Not to be held up by a pipe that nobody reads.
-    flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NONBLOCK | os.O_CLOEXEC
-    raw = os.fdopen(os.open(path, flags, 0o600), "wb")
+    raw = os.fdopen(create_private(path), "wb")
     return WavFile(raw) if suffix in _WAV else OggOpusFile(raw)
 
 
 class WavFile:
-    """RIFF WAVE. Its header is kept true after every piece."""
+    """RIFF WAVE. Its header is kept true after every piece, so it holds no more than a header can tell."""
 
     def __init__(self, raw: IO[bytes]) -> None:
         self._raw = raw
@@ -54,6 +56,8 @@ class WavFile:
 
     def write(self, samples: Pcm) -> None:
         """See `StereoFile`."""
+        if self._wave.tell() * 4 + samples.nbytes > _WAV_BYTES:
+            raise OSError(errno.EFBIG, "a WAV file is full at 4 GiB: name it .opus for longer calls")
         self._wave.writeframes(samples.tobytes())
         self._raw.flush()
 

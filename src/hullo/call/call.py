@@ -233,7 +233,7 @@ class Call:
         `transcript` is a WebVTT file of what is said, with times. Raises `WrongState` if the call is being recorded
         already, `ValueError` for a file of another kind, `OSError` if one can't be made.
         """
-        if self.state is CallState.ENDED:
+        if self._ending is not None:
             raise WrongState(f"call {self.call_id} has ended", "record the next one")
         self._recorder.start(Path(path), None if transcript is None else Path(transcript))
 
@@ -418,11 +418,10 @@ class Call:
     async def _finish(self) -> None:
         ending = self._ending or Ending(EndReason.HANGUP_BOT, "this process is stopping")
         self._ending = ending
-        if self._recorder.path is not None:
-            try:
-                await self._recorder.stop()
-            except OSError as error:
-                self.note_error("recording", f"the recording is not complete: {error}", retryable=False)
+        try:
+            await self._recorder.end()
+        except OSError as error:
+            self.note_error("recording", f"the recording is not complete: {error}", retryable=False)
         duration = self._timeline.duration()
         came_to = self.state
         self._advance(Signal.END, "ended")

@@ -1,5 +1,6 @@
 """The recordings of one call: a stereo file at a time, and beside it what was said."""
 
+import asyncio
 import time
 from pathlib import Path
 
@@ -20,6 +21,7 @@ class CallRecorder:
         self._call_id = call_id
         self._recording: StereoRecording | None = None
         self._transcript: TranscriptFile | None = None
+        self._stopping = asyncio.Lock()
 
     @property
     def path(self) -> str | None:
@@ -41,10 +43,20 @@ class CallRecorder:
 
     async def stop(self) -> str:
         """Finish the recording and give its path. Raises as `Call.stop_recording`."""
-        recording, self._recording = self._recording, None
-        if recording is None:
-            raise WrongState(f"call {self._call_id} is not being recorded", "start with call.record {path}")
-        transcript, self._transcript = self._transcript, None
+        async with self._stopping:
+            if self._recording is None:
+                raise WrongState(f"call {self._call_id} is not being recorded", "start with call.record {path}")
+            return await self._finish(self._recording)
+
+    async def end(self) -> None:
+        """The call is over: finish a recording that goes on, wait for one that is being finished. Raises `OSError`."""
+        async with self._stopping:
+            if self._recording is not None:
+                await self._finish(self._recording)
+
+    async def _finish(self, recording: StereoRecording) -> str:
+        transcript = self._transcript
+        self._recording = self._transcript = None
         try:
             if transcript is not None:
                 transcript.close()

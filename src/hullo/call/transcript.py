@@ -6,6 +6,7 @@ from pathlib import Path
 
 import msgspec
 
+from hullo.audio.private_file import create_private
 from hullo.call import events
 
 THEIRS = "them"
@@ -34,11 +35,10 @@ class TranscriptFile:
     def __init__(self, path: Path, now: float) -> None:
         """Begin a file that only we can read; an existing one is replaced. Its times count from `now`, monotonic.
 
-        Raises `OSError` when it can't be made.
+        Raises `OSError` as `create_private`.
         """
-        flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NONBLOCK | os.O_CLOEXEC
         self.path = path
-        self._file = os.fdopen(os.open(path, flags, 0o600), "w", encoding="utf-8")
+        self._file = os.fdopen(create_private(path), "w", encoding="utf-8")
         self._file.write("WEBVTT\n\n")
         self._began = now
         self._ours: dict[str, float] = {}
