@@ -10,7 +10,7 @@ import pytest
 from hullo.audio.devices.device import Device, DeviceError, DeviceKind, Listing, NoAudio, SoundSystemStuck
 from hullo.audio.devices.devices import Devices
 from hullo.audio.devices.memory import Choice, Choices, keep_choices, load_choices
-from hullo.audio.devices.sides import Microphone, Speaker
+from hullo.audio.devices.sides import Microphone, SideState, Speaker
 from hullo.audio.devices.sound_thread import SoundThread
 from hullo.audio.handset import Handset
 from hullo.audio.tone import tone_frames
@@ -101,6 +101,19 @@ async def test_a_microphone_gives_frames_at_the_pace_of_the_clock_and_a_speaker_
             await speaker.play(tone_frames(0.2))
     assert all(len(frame) == FRAME_SAMPLES for frame in frames)
     assert speaker.status().device is None
+
+
+async def test_whoever_gives_up_while_a_microphone_is_opened_leaves_none_open() -> None:
+    async with asyncio.timeout(10), Devices("null") as devices:
+        await devices.refresh()
+        microphone = Microphone(devices)
+        opening = asyncio.create_task(microphone.__aenter__())
+        await asyncio.sleep(0)
+        opening.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await opening
+        await devices.refresh()
+        assert (microphone.device, microphone.status().state) == (None, SideState.CLOSED)
 
 
 class Recorder:

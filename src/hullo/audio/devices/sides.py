@@ -80,10 +80,13 @@ class Side:
         self._stalls = 0
 
     async def __aenter__(self) -> Self:
-        await self.enter()
-        if self._stream is None:
-            await self._devices.leave(self)
-            raise DeviceError(self._detail or f"there is no {self.kind}")
+        try:
+            await self.enter()
+            if self._stream is None:
+                raise DeviceError(self._detail or f"there is no {self.kind}")
+        except BaseException:  # also whoever gives up meanwhile: no microphone stays open unseen
+            await self.leave()
+            raise
         return self
 
     async def __aexit__(
