@@ -284,3 +284,43 @@ async def test_what_is_no_call_is_told_as_an_event() -> None:
             ("stranger", "carol", ""),
             ("missed-call", "alice", ""),
         ]
+
+
+async def test_a_mute_is_told_to_the_other_end() -> None:
+    async with sides(MemoryMessenger(), ALICE, BOB) as (alice, bob):
+        caller, callee = await answered(alice, bob)
+        seen: list[bool] = []
+        caller.on_peer_muted = seen.append
+        await talk(caller, callee)
+        assert caller.peer_muted is callee.peer_muted is False
+        callee.set_muted(True)
+        await until(lambda: caller.peer_muted is True)
+        callee.set_muted(False)
+        await until(lambda: caller.peer_muted is False)
+        assert seen == [True, False]
+        assert callee.peer_muted is False
+        await hang_up(caller, callee)
+
+
+async def test_a_kind_of_message_from_the_future_is_ignored() -> None:
+    messenger = MemoryMessenger()
+    async with sides(messenger, ALICE, BOB) as (_, bob):
+        later = msgspec.json.encode({"v": 1, "type": "applause", "call_id": call_id(1)})
+        messenger.online[BOB](ALICE, later)
+        messenger.online[BOB](ALICE, b"rubbish")
+        assert [notice.kind for notice in bob.line.notices] == ["malformed"]
+
+
+async def test_a_repeated_confirmation_is_answered_and_not_without_end() -> None:
+    confirmations: list[AnyMessage] = []
+
+    def twice(sender: Device, receiver: Device, message: AnyMessage) -> list[AnyMessage]:
+        if isinstance(message, MediaReady):
+            confirmations.append(message)
+        return [message, message]
+
+    async with sides(MemoryMessenger(meddle=twice), ALICE, BOB) as (alice, bob):
+        caller, callee = await answered(alice, bob)
+        await talk(caller, callee)
+        await hang_up(caller, callee)
+    assert len(confirmations) < 10

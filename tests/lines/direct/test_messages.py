@@ -18,10 +18,13 @@ from hullo.lines.direct.messages import (
     Hangup,
     MediaReady,
     MessageError,
+    Mute,
+    MuteSeen,
     Restart,
     RestartAnswer,
     Ringing,
     Select,
+    UnknownKind,
     UnknownVersion,
     encode_message,
     parse_message,
@@ -41,6 +44,8 @@ EVERY_KIND: list[AnyMessage] = [
     Restart(call_id=ID, number=1, transport=TRANSPORT),
     RestartAnswer(call_id=ID, number=100_000, transport=TRANSPORT),
     MediaReady(call_id=ID),
+    Mute(call_id=ID, muted=True, number=1),
+    MuteSeen(call_id=ID, number=1),
     Busy(call_id=ID),
     Decline(call_id=ID),
     Hangup(call_id=ID),
@@ -63,12 +68,16 @@ def test_another_version_is_refused_with_what_is_needed_to_refuse_the_call() -> 
     assert (refused.value.kind, refused.value.call_id) == ("offer", ID)
 
 
+def test_a_kind_that_a_later_program_has_added_is_told_apart() -> None:
+    with pytest.raises(UnknownKind):
+        parse_message(with_fields(offer(), type="shout"))
+
+
 @pytest.mark.parametrize(
     "fields",
     [
         {"call_id": "1"},
         {"call_id": None},
-        {"type": "shout"},
         {"v": "1"},
         {"sent_at": -1},
         {"lifetime_ms": 10**9},

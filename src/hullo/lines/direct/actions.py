@@ -5,7 +5,17 @@ from typing import TypeAlias
 import msgspec
 
 from hullo.lines.direct.channel import Device, Notice
-from hullo.lines.direct.messages import Answer, AnyMessage, Candidates, Offer, Restart, RestartAnswer, Select
+from hullo.lines.direct.messages import (
+    Answer,
+    AnyMessage,
+    Candidates,
+    Mute,
+    MuteSeen,
+    Offer,
+    Restart,
+    RestartAnswer,
+    Select,
+)
 from hullo.lines.line import Ending
 
 
@@ -59,10 +69,18 @@ class Moving(msgspec.Struct, frozen=True):
     message: Restart | RestartAnswer
 
 
-class PeerReady(msgspec.Struct, frozen=True):
-    """The peer hears us."""
+class Muted(msgspec.Struct, frozen=True):
+    """The peer tells of a mute of its own, or has seen ours."""
 
     call_id: str
+    message: Mute | MuteSeen
+
+
+class PeerReady(msgspec.Struct, frozen=True):
+    """The peer hears us, and has `seen` that we hear it."""
+
+    call_id: str
+    seen: bool = False
 
 
 class Over(msgspec.Struct, frozen=True):
@@ -93,4 +111,6 @@ class Notify(msgspec.Struct, frozen=True):
     notice: Notice
 
 
-Action: TypeAlias = Send | Ring | Rang | Answered | Selected | Found | Moving | PeerReady | Over | Missed | Notify
+Action: TypeAlias = (
+    Send | Ring | Rang | Answered | Selected | Found | Moving | Muted | PeerReady | Over | Missed | Notify
+)

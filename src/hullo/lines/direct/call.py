@@ -10,6 +10,7 @@ import msgspec
 from hullo.lines.direct.leg import DirectLeg
 from hullo.lines.direct.messages import Answer, Candidates, Offer, Select, Transport
 from hullo.lines.direct.mover import MoveMessage, Mover, readable
+from hullo.lines.direct.muting import MuteMessage, Muting
 from hullo.lines.direct.sas import call_emoji, commitment, opens
 from hullo.lines.line import Ending
 from hullo.rtc.candidate import IceCandidate
@@ -48,6 +49,7 @@ class DirectCall:
         self._offer: Offer | None = None
         self._is_caller = is_caller
         self._peer_fingerprint: str | None = None
+        self._peer_tells_mute = False
         self._fingerprint = self.connection.local_description().fingerprints[0].value
 
     # What we say
@@ -61,15 +63,16 @@ class DirectCall:
             transport=transport,
             commitment=commitment(self.call_id, transport.fingerprint, self.nonce),
             dtls=await self.connection.next_flight(),
+            tells_mute=True,
         )
 
     async def answer(self, offer: Offer) -> Answer:
         """Our answer; from here on the connection comes about."""
-        self._offer = offer
+        self._offer, self._peer_tells_mute = offer, offer.tells_mute
         self._describe(offer.transport)
         self.connection.take_flight(offer.dtls)
         transport, flight = await asyncio.gather(self._gather(), self.connection.next_flight())
-        return Answer(call_id=self.call_id, transport=transport, nonce=self.nonce, dtls=flight)
+        return Answer(call_id=self.call_id, transport=transport, nonce=self.nonce, dtls=flight, tells_mute=True)
 
     async def select(self, select: Select) -> Select:
         """The same, with what follows in the handshake."""
@@ -105,6 +108,7 @@ class DirectCall:
 
     def take_answer(self, answer: Answer) -> None:
         """The callee's answer to our offer; `answered` has the emoji then."""
+        self._peer_tells_mute = answer.tells_mute
         self._describe(answer.transport)
         self.connection.take_flight(answer.dtls)
         caller, callee = (self._fingerprint, self.nonce), (answer.transport.fingerprint, answer.nonce)
@@ -147,6 +151,15 @@ class DirectCall:
             fingerprints=(self._fingerprint, self._peer_fingerprint),
             tell=tell,
         )
+
+    def take_mute(self, message: MuteMessage) -> None:
+        """Something about mutes; what comes before the call has a leg is said again."""
+        if self.leg is not None:
+            self.leg.muting.take(message)
+
+    def muting(self, tell: Callable[[MuteMessage], None]) -> Muting:
+        """What tells of mutes; once both descriptions are known."""
+        return Muting(call_id=self.call_id, peer_tells=self._peer_tells_mute, tell=tell)
 
     def finish(self, ending: Ending) -> None:
         """The call is over; the first ending counts."""

@@ -8,6 +8,7 @@ import msgspec
 from typing_extensions import override
 
 from hullo.lines.direct.mover import Mover
+from hullo.lines.direct.muting import Muting
 from hullo.lines.leg import RtcLeg
 from hullo.lines.line import Ending, LegReport
 from hullo.rtc.channel import AudioChannel
@@ -33,13 +34,18 @@ class DirectLeg(RtcLeg):
         channel: AudioChannel,
         *,
         mover: Mover,
-        tell_ready: Callable[[], None],
+        muting: Muting,
+        tell_ready: Callable[[bool], None],
         verified: Callable[[], bool],
         farewell: Callable[[Ending], Awaitable[None]],
     ) -> None:
-        """`tell_ready` tells the peer that we hear it; `verified` whether it is who its name says."""
+        """`tell_ready` tells the peer that we hear it, and whether it has told us so; `verified` whether keys match."""
         self.mover = mover
         """Told what the peer says about another path."""
+        self.muting = muting
+        """Told what the peer says about mutes."""
+        muting.on_peer_muted = self._peer_muted_itself
+        self.peer_muted = muting.peer_muted
         self._tell_ready = tell_ready
         self._verified = verified
         self._say_farewell = farewell
@@ -49,18 +55,24 @@ class DirectLeg(RtcLeg):
         self._emoji_known = asyncio.Event()
         super().__init__(connection, channel, farewell=self._say_goodbye)
 
-    def peer_ready(self) -> None:
-        """The peer says that it hears us; when it says so again, our own message was lost, and is repeated."""
-        if self._peer_ready.is_set() and self._channel.first_heard.is_set():
-            self._tell_ready()
-        elif not self._peer_ready.is_set():
+    def peer_ready(self, seen: bool) -> None:
+        """The peer says that it hears us; says it again, not having `seen` that we do, our own message was lost."""
+        if not self._peer_ready.is_set():
             self._connection.reached("peer_ready")
+        elif not seen and self._channel.first_heard.is_set():
+            self._tell_ready(True)
         self._peer_ready.set()
 
     def set_emoji(self, emoji: tuple[str, ...]) -> None:
         """The emoji of the call are known."""
         self._emoji = emoji
         self._emoji_known.set()
+
+    @override
+    def set_muted(self, muted: bool) -> None:
+        """While muted no sound is sent, not even silence, and the peer is told."""
+        super().set_muted(muted)
+        self.muting.set_muted(muted)
 
     @property
     @override
@@ -84,9 +96,13 @@ class DirectLeg(RtcLeg):
     @override
     async def _lasting(self) -> Ending:
         async with asyncio.TaskGroup() as tasks:
-            moving = tasks.create_task(self.mover.run(), name="mover")
+            going_on = [
+                tasks.create_task(self.mover.run(), name="mover"),
+                tasks.create_task(self.muting.run(), name="muting"),
+            ]
             ending = await super()._lasting()
-            moving.cancel()
+            for task in going_on:
+                task.cancel()
         return ending
 
     @override
@@ -98,19 +114,23 @@ class DirectLeg(RtcLeg):
     @override
     async def _proven(self) -> None:
         await self._channel.first_heard.wait()
-        self._tell_ready()
+        self._tell_ready(self._peer_ready.is_set())
         while not self._peer_ready.is_set():
             try:
                 async with asyncio.timeout(REPEAT_READY):
                     await self._peer_ready.wait()
             except TimeoutError:
-                self._tell_ready()
+                self._tell_ready(False)
         await self._emoji_known.wait()
         self._sound_proven = True
 
     @override
     def _proof(self) -> str | None:
         return "peer" if self._peer_ready.is_set() else None
+
+    def _peer_muted_itself(self, muted: bool) -> None:
+        self.peer_muted = muted
+        self.on_peer_muted(muted)
 
     async def _say_goodbye(self) -> None:
         if self._goodbye is not None:

@@ -15,6 +15,7 @@ from hullo.lines.direct.actions import (
     Found,
     Missed,
     Moving,
+    Muted,
     Notify,
     Over,
     PeerReady,
@@ -34,12 +35,14 @@ from hullo.lines.direct.messages import (
     MessageError,
     Offer,
     Select,
+    UnknownKind,
     UnknownVersion,
     encode_message,
     parse_message,
 )
 from hullo.lines.direct.missed import MissedCalls
 from hullo.lines.direct.mover import MoveMessage
+from hullo.lines.direct.muting import MuteMessage
 from hullo.lines.direct.people import People
 from hullo.lines.direct.rules import CallRules
 from hullo.lines.line import CallFailed, Ending, EndReason, LineStatus, OnOffer, OnRinging
@@ -192,7 +195,8 @@ class DirectLine:
             call.connection,
             channel,
             mover=call.mover(self._say),
-            tell_ready=lambda: self._say(MediaReady(call_id=call.call_id)),
+            muting=call.muting(self._say),
+            tell_ready=lambda seen: self._say(MediaReady(call_id=call.call_id, seen=seen)),
             verified=lambda: self._people.verified(call.person),
             farewell=lambda ending: self._end(call, ending),
         )
@@ -255,7 +259,7 @@ class DirectLine:
             case _:
                 self._progress(action)
 
-    def _progress(self, action: Rang | Answered | Selected | Found | Moving | PeerReady | Over) -> None:
+    def _progress(self, action: Rang | Answered | Selected | Found | Moving | Muted | PeerReady | Over) -> None:
         call = self._calls.get(action.call_id)
         if call is None:
             return
@@ -272,8 +276,10 @@ class DirectLine:
                 call.take_candidates(candidates)
             case Moving(_, message):
                 call.take_move(message)
-            case PeerReady() if call.leg is not None:
-                call.leg.peer_ready()
+            case Muted(_, message):
+                call.take_mute(message)
+            case PeerReady(_, seen) if call.leg is not None:
+                call.leg.peer_ready(seen)
             case Over(_, ending):
                 call.finish(ending)
 
@@ -297,7 +303,7 @@ class DirectLine:
 
     # Messages
 
-    def _say(self, message: MoveMessage | MediaReady) -> None:
+    def _say(self, message: MoveMessage | MuteMessage | MediaReady) -> None:
         if self._rules is not None:
             self._do(self._rules.tell(message))
 
@@ -333,6 +339,8 @@ class DirectLine:
             message = parse_message(data)
         except UnknownVersion as error:
             self._refuse_version(sender, error)
+        except UnknownKind:
+            logger.debug("a message of a later program is ignored")
         except MessageError as error:
             self._noticed(Notice(kind="malformed", person=sender.person, detail=f"{sender.person}: {error}"))
         else:

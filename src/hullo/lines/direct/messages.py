@@ -1,12 +1,12 @@
 """What two devices tell each other about a call, as JSON (version 1).
 
 The channel that carries these messages must keep them secret, whole and authentic; it need not keep their order, and
-may lose or repeat them. Fields that are not known are ignored, so that a later program can add some; what can't be
-understood without such an addition has another version, and is refused.
+may lose or repeat them. Fields and kinds of messages that are not known are ignored, so that a later program can add
+some; what can't be understood without such an addition has another version, and is refused.
 """
 
 from enum import StrEnum
-from typing import Annotated, Any, TypeAlias
+from typing import Annotated, Any, TypeAlias, get_args
 
 import msgspec
 from msgspec import Meta
@@ -20,6 +20,7 @@ LIFETIME_MS = 60_000
 """How long an offer rings, and how old it may be when it arrives."""
 
 MAX_RESTARTS = 100_000
+MAX_MUTES = 1_000_000
 
 Text: TypeAlias = Annotated[str, Meta(max_length=500)]
 CallId: TypeAlias = Annotated[str, Meta(pattern=r"^[0-9a-f]{32}$")]
@@ -27,11 +28,16 @@ DeviceName: TypeAlias = Annotated[str, Meta(min_length=1, max_length=64)]
 Hash: TypeAlias = Annotated[bytes, Meta(min_length=32, max_length=32)]
 Flight: TypeAlias = Annotated[tuple[Annotated[bytes, Meta(max_length=2048)], ...], Meta(max_length=4)]
 RestartNumber: TypeAlias = Annotated[int, Meta(ge=0, le=MAX_RESTARTS)]
+MuteNumber: TypeAlias = Annotated[int, Meta(ge=1, le=MAX_MUTES)]
 CandidateLines: TypeAlias = Annotated[tuple[Text, ...], Meta(max_length=64)]
 
 
 class MessageError(ValueError):
     """Bytes that are no message of this protocol; the message says what is wrong, never what is in it."""
+
+
+class UnknownKind(MessageError):
+    """A message of this version that a later program has added, to be ignored."""
 
 
 class UnknownVersion(MessageError):
@@ -74,6 +80,8 @@ class Offer(Message, frozen=True, kw_only=True, tag="offer"):
     commitment: Hash
     dtls: Flight = ()
     """Datagrams of the DTLS handshake; they go on in `Answer` and `Select`, while ICE looks for a path."""
+    tells_mute: bool = False
+    """Whether the sender tells of its mutes, and understands `Mute`."""
 
 
 class Ringing(Message, frozen=True, kw_only=True, tag="ringing"):
@@ -86,6 +94,8 @@ class Answer(Message, frozen=True, kw_only=True, tag="answer"):
     transport: Transport
     nonce: Hash
     dtls: Flight = ()
+    tells_mute: bool = False
+    """As in `Offer`."""
 
 
 class Select(Message, frozen=True, kw_only=True, tag="select"):
@@ -128,6 +138,23 @@ class RestartAnswer(Message, frozen=True, kw_only=True, tag="restart-answer"):
 
 class MediaReady(Message, frozen=True, kw_only=True, tag="media-ready"):
     """The sender has heard authenticated sound from the certificate that was announced."""
+
+    seen: bool = False
+    """It has got the same from the peer; without, it repeats this, and is answered each time."""
+
+
+class Mute(Message, frozen=True, kw_only=True, tag="mute"):
+    """The sender has muted itself, or not any more: its silence is meant. Repeated until it was seen."""
+
+    muted: bool
+    number: MuteNumber
+    """Higher than any before it; what comes late, with a lower one, does not count."""
+
+
+class MuteSeen(Message, frozen=True, kw_only=True, tag="mute-seen"):
+    """The sender has got the `Mute` of this number."""
+
+    number: MuteNumber
 
 
 class Busy(Message, frozen=True, kw_only=True, tag="busy"):
@@ -176,6 +203,8 @@ AnyMessage: TypeAlias = (
     | Restart
     | RestartAnswer
     | MediaReady
+    | Mute
+    | MuteSeen
     | Busy
     | Decline
     | Hangup
@@ -188,6 +217,8 @@ class _Head(msgspec.Struct, frozen=True):
     call_id: CallId | None = None
 
 
+_KINDS = {kind.__struct_config__.tag for kind in get_args(AnyMessage)}
+
 _DECODER: msgspec.json.Decoder[AnyMessage] = msgspec.json.Decoder(AnyMessage)
 
 
@@ -198,13 +229,15 @@ def encode_message(message: AnyMessage) -> bytes:
 
 
 def parse_message(data: bytes) -> AnyMessage:
-    """Read a message of the peer. Raises `MessageError`, for a later version `UnknownVersion`."""
+    """Read a message of the peer. Raises `MessageError`, such as `UnknownVersion` and `UnknownKind`."""
     if len(data) > MAX_MESSAGE:
         raise MessageError(f"a message of {len(data)} bytes; the longest is {MAX_MESSAGE}")
     try:
         head = msgspec.json.decode(data, type=_Head)
         if head.v != VERSION:
             raise UnknownVersion(head.v, head.type, head.call_id)
+        if head.type not in _KINDS:
+            raise UnknownKind("a message of a later program")
         return _DECODER.decode(data)
     except (msgspec.ValidationError, msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise MessageError(f"not a call message: {error}") from None

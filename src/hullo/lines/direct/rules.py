@@ -22,6 +22,7 @@ from hullo.lines.direct.actions import (
     Missed,
     MissedCall,
     Moving,
+    Muted,
     Notify,
     Over,
     PeerReady,
@@ -41,6 +42,8 @@ from hullo.lines.direct.messages import (
     Hangup,
     HangupReason,
     MediaReady,
+    Mute,
+    MuteSeen,
     Offer,
     Restart,
     RestartAnswer,
@@ -123,7 +126,7 @@ class CallRules:
                 actions += self._follow(call, sender, message, wall=0.0)
         return actions
 
-    def tell(self, message: Candidates | MediaReady | Restart | RestartAnswer) -> list[Action]:
+    def tell(self, message: Candidates | MediaReady | Mute | MuteSeen | Restart | RestartAnswer) -> list[Action]:
         """Send something about a call to whom it concerns; to all devices of a callee that has not answered."""
         call = self._calls.get(message.call_id)
         return [] if call is None else [Send(call.person, call.device, message)]
@@ -298,8 +301,10 @@ class CallRules:
                 return [Found(call.call_id, message)]
             case Restart() | RestartAnswer():
                 return [Moving(call.call_id, message)]
-            case MediaReady():
-                return [PeerReady(call.call_id)]
+            case Mute() | MuteSeen():
+                return [Muted(call.call_id, message)]
+            case MediaReady(seen=seen):
+                return [PeerReady(call.call_id, seen)]
             case Hangup(reason=reason):
                 return [self._over(call, endings.hung_up_talking(reason))]
         return []
