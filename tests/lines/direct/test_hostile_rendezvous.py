@@ -307,7 +307,7 @@ async def test_prekeys_that_are_spent_or_given_twice_are_named_and_calls_go_on(t
         node.give = lambda bundle: msgspec.structs.replace(bundle, prekey=same)
         await call(carol, bob)
         dialing = asyncio.create_task(dave.dial("bob"))
-        await bob.notice("replayed")
+        await bob.notice("unknown-prekey")
         dialing.cancel()
         await asyncio.gather(dialing, return_exceptions=True)
         assert bob.offers.empty()

@@ -1,15 +1,18 @@
 """Sessions between two devices: in order, out of order, lost, replayed, forged, and over restarts."""
 
 import random
+import shutil
 from pathlib import Path
 
 import msgspec
 import pytest
 
 from hullo.lines.direct.channel import Device
+from hullo.lines.direct.private.book import ContactBook
 from hullo.lines.direct.private.envelope import MAX_CHAIN, SIZES, encode_envelope, parse_envelope
 from hullo.lines.direct.private.identity import Identity, safety_number
-from hullo.lines.direct.private.sessions import NoSession, Refused
+from hullo.lines.direct.private.sessions import NoSession, Refused, Sessions, _load
+from hullo.lines.direct.private.vault import Vault, file_name
 from tests.lines.direct.private.two import End, alice_and_bob, end
 from tests.lines.direct.samples import ALICE, BOB, CAROL
 
@@ -93,13 +96,65 @@ async def test_after_a_crash_no_key_can_be_used_twice(tmp_path: Path) -> None:
     with alice_and_bob(tmp_path) as (alice, bob):
         await begun(alice, bob)
         await say(bob, alice, b"yes, I hear")
-    (tmp_path / "alice-phone" / "clean").unlink()
+        shutil.copytree(tmp_path / "alice-phone", tmp_path / "as it was")
+    shutil.rmtree(tmp_path / "alice-phone")
+    (tmp_path / "as it was").rename(tmp_path / "alice-phone")
+    for _ in range(2):  # also when the next start ends properly
+        with alice_and_bob(tmp_path) as (alice, bob):
+            late = await bob.sessions.encrypt(ALICE, b"can be read")
+            assert await alice.sessions.decrypt(BOB, late) == b"can be read"
+            with pytest.raises(NoSession):
+                await alice.sessions.encrypt(BOB, b"not sent in the old session")
     with alice_and_bob(tmp_path) as (alice, bob):
-        late = await bob.sessions.encrypt(ALICE, b"can be read")
-        assert await alice.sessions.decrypt(BOB, late) == b"can be read"
-        with pytest.raises(NoSession):
-            await alice.sessions.encrypt(BOB, b"not sent in the old session")
         await begun(alice, bob)
+    with alice_and_bob(tmp_path) as (alice, bob):
+        await say(alice, bob, b"sent in the new one")
+
+
+async def test_after_a_crash_prekeys_are_published_that_are_there_for_certain(tmp_path: Path) -> None:
+    with end(tmp_path, BOB) as bob:
+        assert not bob.sessions.publication_due()
+        shutil.copytree(tmp_path / "bob-phone", tmp_path / "as it was")
+    with Vault(tmp_path / "as it was") as vault:
+        sessions = Sessions(vault, ContactBook(vault))
+        assert sessions.publication_due()
+        sessions.publish()
+        assert not sessions.publication_due()
+
+
+async def test_what_a_full_disk_refused_can_be_read_and_sent_afterwards(tmp_path: Path) -> None:
+    with alice_and_bob(tmp_path) as (alice, bob):
+        first = await alice.sessions.encrypt(BOB, b"first", bob.bundle())
+        second = await alice.sessions.encrypt(BOB, b"second")
+        for envelope, text, name in (
+            (first, b"first", "device"),
+            (second, b"second", file_name("session", str(ALICE))),
+        ):
+            obstacle = tmp_path / "bob-phone" / f"{name}.new"
+            obstacle.mkdir()
+            with pytest.raises(IsADirectoryError):
+                await bob.sessions.decrypt(ALICE, envelope)
+            if envelope is second:
+                with pytest.raises(IsADirectoryError):
+                    await bob.sessions.encrypt(ALICE, b"not sent")
+            obstacle.rmdir()
+            assert await bob.sessions.decrypt(ALICE, envelope) == text
+        await say(bob, alice, b"sent")
+
+
+async def test_sessions_that_the_disk_has_damaged_cost_new_ones_and_no_more(tmp_path: Path) -> None:
+    with alice_and_bob(tmp_path) as (alice, bob):
+        await begun(alice, bob)
+        await say(bob, alice, b"yes, I hear")
+    (tmp_path / "bob-phone" / file_name("session", str(ALICE))).write_bytes(b"")
+    with alice_and_bob(tmp_path) as (alice, bob):
+        assert await refused(bob, ALICE, await alice.sessions.encrypt(BOB, b"lost on you")) == "unknown-session"
+        await begun(alice, bob)
+
+
+async def test_no_key_is_in_what_a_debugger_shows(tmp_path: Path) -> None:
+    with end(tmp_path, BOB) as bob:
+        assert repr(bob.sessions.identity.seed) not in repr(_load(bob.vault))
 
 
 async def test_every_changed_byte_is_refused_and_the_session_lives_on(tmp_path: Path) -> None:
@@ -121,7 +176,7 @@ async def test_another_name_on_an_envelope_is_refused(tmp_path: Path) -> None:
         first = await alice.sessions.encrypt(BOB, b"hello", bob.bundle())
         assert await refused(bob, CAROL, first) == "forged"
         assert await refused(bob, Device("alice", "laptop"), first) == "forged"
-        assert await refused(carol, ALICE, first) in {"replayed", "forged"}
+        assert await refused(carol, ALICE, first) in {"unknown-prekey", "forged"}
         assert await bob.sessions.decrypt(ALICE, first) == b"hello"
 
 
@@ -175,7 +230,7 @@ async def test_prekeys_are_used_once_and_new_ones_do_not_replace_those_on_their_
         first = await alice.sessions.encrypt(BOB, b"hello", same)
         second = await carol.sessions.encrypt(BOB, b"hello", same)
         assert await bob.sessions.decrypt(ALICE, first) == b"hello"
-        assert await refused(bob, CAROL, second) == "replayed"
+        assert await refused(bob, CAROL, second) == "unknown-prekey"
 
 
 async def test_a_chain_that_nobody_answers_has_an_end(tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """The encrypted directory: for its owner, by one process, and never silently another one's content."""
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -9,7 +10,7 @@ from hullo.lines.direct.private.vault import Vault, VaultError, file_name
 
 def test_what_is_written_is_read_again_and_nothing_of_it_is_on_the_disk(tmp_path: Path) -> None:
     with Vault(tmp_path / "v") as vault:
-        assert not vault.was_clean
+        epoch = vault.epoch
         assert vault.read("a") is None
         vault.write("a", b"the secret")
         vault.write("a", b"another secret")
@@ -17,9 +18,54 @@ def test_what_is_written_is_read_again_and_nothing_of_it_is_on_the_disk(tmp_path
         assert b"secret" not in file.read_bytes()
         assert file.stat().st_mode & 0o077 == 0
     with Vault(tmp_path / "v") as vault:
-        assert vault.was_clean
+        assert vault.epoch == epoch
         assert vault.read("a") == b"another secret"
-        assert not (tmp_path / "v" / "clean").exists()
+
+
+def crashed(vault: Path, copy: Path) -> Path:
+    """What a crash leaves of a vault that is in use: the files as they are."""
+    shutil.copytree(vault, copy)
+    return copy
+
+
+def test_a_crash_begins_another_epoch_and_so_it_stays(tmp_path: Path) -> None:
+    with Vault(tmp_path / "v") as vault:
+        vault.write("a", b"first")
+        before = vault.epoch
+        copy = crashed(tmp_path / "v", tmp_path / "copy")
+    with Vault(copy) as vault:
+        after = vault.epoch
+        assert vault.read("a") == b"first"
+    assert after != before
+    with Vault(copy) as vault:
+        assert vault.epoch == after
+
+
+def test_a_wrong_passphrase_after_a_crash_does_not_lock_the_owner_out(tmp_path: Path) -> None:
+    with Vault(tmp_path / "v", "correct horse") as vault:
+        vault.write("a", b"first")
+        copy = crashed(tmp_path / "v", tmp_path / "copy")
+    with pytest.raises(VaultError, match="passphrase is wrong"), Vault(copy, "wrong horse"):
+        pass
+    with Vault(copy, "correct horse") as vault:
+        assert vault.read("a") == b"first"
+
+
+def test_a_key_that_has_gone_is_not_made_anew(tmp_path: Path) -> None:
+    with Vault(tmp_path) as vault:
+        vault.write("a", b"first")
+    (tmp_path / "key").unlink()
+    with pytest.raises(VaultError, match="key is missing"), Vault(tmp_path):
+        pass
+    assert not (tmp_path / "key").exists()
+
+
+def test_a_disk_that_refuses_the_last_word_leaves_the_vault_free(tmp_path: Path) -> None:
+    with pytest.raises(IsADirectoryError), Vault(tmp_path):
+        (tmp_path / "state.new").mkdir()
+    (tmp_path / "state.new").rmdir()
+    with Vault(tmp_path):
+        pass
 
 
 @pytest.mark.parametrize("change", ["flip", "swap"])

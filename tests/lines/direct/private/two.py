@@ -16,6 +16,7 @@ class End:
     """One device: its contacts, its sessions and what it noticed."""
 
     def __init__(self, vault: Vault) -> None:
+        self.vault = vault
         self.book = ContactBook(vault)
         self.notices: list[Notice] = []
         self.book.on_notice = self.notices.append

@@ -155,7 +155,7 @@ class ContactBook:
         self._save()
 
     def _save(self) -> None:
-        self._vault.write(_FILE, msgspec.msgpack.encode(self._entries))
+        self._vault.write(_FILE, msgspec.msgpack.encode(self._entries), durable=True)
 
 
 def _ignore(notice: Notice) -> None: ...

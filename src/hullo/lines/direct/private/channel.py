@@ -24,6 +24,8 @@ KEEP_SECONDS = 14 * 86_400.0
 LOW_PREKEYS = 20
 RENEW_EVERY = 30.0
 """Seconds between two new sessions with a device that uses one we do not have."""
+LOOK_AT_KEYS_EVERY = 3600.0
+"""Seconds between two looks, while connected, whether new keys should be published."""
 
 _CONTROL, _MESSAGE = b"\0", b"\1"
 
@@ -31,8 +33,8 @@ _CONTROL, _MESSAGE = b"\0", b"\1"
 class PrivateChannel:
     """See `hullo.lines.direct.channel.PostalChannel`. Every attack and mishap is told to `on_notice` by its kind:
 
-    `forged`, `replayed`, `malformed`, `stranger`, `flood`, `key-changed`, `unknown-session`, `prekeys-low`,
-    `prekeys-spent`, `rendezvous-rubbish`. Of the same kind and person at most one a second.
+    `forged`, `replayed`, `malformed`, `stranger`, `flood`, `key-changed`, `unknown-session`, `unknown-prekey`,
+    `prekeys-low`, `prekeys-spent`, `rendezvous-rubbish`. Of the same kind and person at most one a second.
     """
 
     def __init__(self, urls: Sequence[str], sessions: Sessions, book: ContactBook) -> None:
@@ -67,7 +69,8 @@ class PrivateChannel:
         self._on_message, self._on_notice = on_message, on_notice
         self._book.on_notice = self._tell
         try:
-            async with self.files.open():
+            async with self.files.open(), asyncio.TaskGroup() as tasks:
+                tasks.create_task(self._keep_keys_fresh(), name="fresh keys")
                 await self._client.run()
         finally:
             for task in self._renewing:
@@ -114,6 +117,8 @@ class PrivateChannel:
         except Refused as refused:
             self._notice(refused.kind, person, str(refused))
             raise ChannelRefused(str(refused)) from None
+        except OSError as error:
+            raise ChannelError(f"the disk refuses the keys, so nothing is sent: {error.strerror or error}") from None
 
     async def _send(self, person: str, message: bytes, devices: tuple[str, ...] | None, seconds: float) -> None:
         everywhere = devices is None
@@ -124,12 +129,25 @@ class PrivateChannel:
             raise ChannelRefused(f"{person} has no device at the rendezvous that can be called")
         sent = await self._client.post(person, envelopes, seconds=seconds, everywhere=everywhere)
         self._book.forget_devices(person, sent.gone)
-        if set(sent.full) == set(envelopes):
+        reached = set(envelopes).difference(sent.gone, sent.full)
+        try:
+            reached |= await self._sent_further(person, message, sent.missing, seconds)
+        except ChannelError as error:
+            if not reached:
+                raise
+            logger.info("a message did not reach all devices: %s", error)
+        if not reached and sent.full:
             raise ChannelRefused(f"the mailbox of {person} at the rendezvous is full; try again later")
-        if sent.missing:
-            further = await self._begun(person, message, sent.missing, needed=False)
-            if further:
-                await self._client.post(person, further, seconds=seconds, everywhere=False)
+        if not reached:
+            raise ChannelRefused(f"no device of {person} that was written to is at the rendezvous any more")
+
+    async def _sent_further(self, person: str, message: bytes, devices: tuple[str, ...], seconds: float) -> set[str]:
+        """Send to devices of which we did not know; those that it reaches."""
+        envelopes = await self._begun(person, message, devices, needed=False) if devices else {}
+        if not envelopes:
+            return set()
+        sent = await self._client.post(person, envelopes, seconds=seconds, everywhere=False)
+        return set(envelopes).difference(sent.gone, sent.full)
 
     async def _sealed(
         self, person: str, message: bytes, devices: Iterable[str]
@@ -181,7 +199,12 @@ class PrivateChannel:
     # What the rendezvous brings
 
     async def _arrived(self, envelope: Envelope) -> None:
-        if await self._read(envelope) and envelope.letter is not None:
+        try:
+            done = await self._read(envelope)
+        except OSError as error:
+            logger.error("a message can't be read, for the disk refuses the keys: %s", error.strerror or error)
+            return
+        if done and envelope.letter is not None:
             try:
                 await self._client.took(envelope.letter)
             except ChannelError as error:
@@ -204,7 +227,7 @@ class PrivateChannel:
         except Refused as refused:
             if refused.kind != "replayed" or envelope.letter is None:  # a letter may come twice
                 self._notice(refused.kind, sender.person, str(refused))
-            if refused.kind == "unknown-session" and self._renewals.take(sender, now):
+            if refused.kind in ("unknown-session", "unknown-prekey") and self._renewals.take(sender, now):
                 self._renew(sender)
             return True
         self._book.remember_device(sender.person, sender.device)
@@ -213,7 +236,7 @@ class PrivateChannel:
         return True
 
     def _renew(self, peer: Device) -> None:
-        """The peer uses a session that is lost here; an empty message in a new one lets it know."""
+        """The peer uses a session or prekey that is lost here; an empty message in a new session lets it know."""
         task = asyncio.create_task(self._begin_anew(peer), name="new session")
         self._renewing.add(task)
         task.add_done_callback(self._renewing.discard)
@@ -223,21 +246,31 @@ class PrivateChannel:
             envelopes = await self._begun(peer.person, _CONTROL, (peer.device,))
             if envelopes:
                 await self._client.post(peer.person, envelopes, seconds=WAIT_SECONDS, everywhere=False)
-        except (ChannelError, Refused) as error:
+        except (ChannelError, Refused, OSError) as error:
             logger.info("a session could not be renewed: %s", type(error).__name__)
 
     async def _prekeys_low(self, left: int) -> None:
         """The rendezvous tells how many prekeys of ours it has left; when we are new there, none."""
-        if left >= LOW_PREKEYS and not self._sessions.rotation_due():
+        if left >= LOW_PREKEYS and not self._sessions.publication_due():
             return
         if 0 < left < LOW_PREKEYS:
             self._notice("prekeys-low", None, f"{left} one-time prekeys are left: somebody asks for many; making more")
+        await self._publish()
+
+    async def _keep_keys_fresh(self) -> None:
+        """A connection may last for months, and its beginning is the only time when we are asked for keys."""
+        while True:
+            await asyncio.sleep(LOOK_AT_KEYS_EVERY)
+            if self._sessions.publication_due() and self.problem() is None:
+                await self._publish()
+
+    async def _publish(self) -> None:
         try:
             async with self._turn:
                 keys = self._sessions.publish()
             await self._client.publish(keys)
-        except ChannelError as error:
-            logger.info("prekeys could not be published: %s", error)
+        except (ChannelError, OSError) as error:
+            logger.warning("prekeys could not be published: %s", error)
 
     def _notice(self, kind: str, person: str | None, detail: str) -> None:
         self._tell(Notice(kind=kind, person=person, detail=detail))

@@ -1,6 +1,7 @@
 """Sessions with devices: messages in, envelopes out, and the reverse, with every key on disk before it is used."""
 
 import hashlib
+import logging
 from collections import OrderedDict
 from typing import Any
 
@@ -26,6 +27,8 @@ from hullo.lines.direct.private.identity import Identity
 from hullo.lines.direct.private.ratchet import AGREEMENT, RATCHET, Prekeys, Ratchet
 from hullo.lines.direct.private.vault import Vault, VaultError, file_name
 from hullo.rendezvous.wire import Bundle, PublishedKeys
+
+logger = logging.getLogger(__name__)
 
 _FILE = "device"
 MAX_SESSIONS = 4
@@ -56,7 +59,13 @@ class _Session:
     """One session with one device."""
 
     def __init__(
-        self, session_id: bytes, identity: bytes, ratchet: Ratchet, associated: bytes, agreement: Agreement | None
+        self,
+        session_id: bytes,
+        identity: bytes,
+        ratchet: Ratchet,
+        associated: bytes,
+        agreement: Agreement | None,
+        epoch: bytes,
     ) -> None:
         self.id = session_id
         self.identity = identity
@@ -64,8 +73,8 @@ class _Session:
         self.associated = associated
         self.agreement = agreement
         """Sent along until the peer has answered."""
-        self.may_send = True
-        """Not after a crash of the machine: keys that were used already might come back."""
+        self.epoch = epoch
+        """In which it began. In another one nothing is sent in it: keys that were used already may have come back."""
 
 
 class _StoredSession(msgspec.Struct):
@@ -74,6 +83,7 @@ class _StoredSession(msgspec.Struct):
     ratchet: Any
     associated: bytes
     agreement: Agreement | None
+    epoch: bytes = b""
 
 
 class _StoredDevice(msgspec.Struct):
@@ -85,6 +95,12 @@ class _StoredDevice(msgspec.Struct):
     """Public prekeys as they were published."""
     agreed: list[bytes]
     """Ephemeral keys of sessions that others began with the prekeys there are, so that none begins twice."""
+    epoch: bytes = b""
+    """In which prekeys were published the last time."""
+
+    def __repr__(self) -> str:
+        """Without the keys."""
+        return f"_StoredDevice({self.person!r}, {self.device!r})"
 
 
 class Sessions:
@@ -97,9 +113,7 @@ class Sessions:
         stored = _load(vault)
         self.own = Device(stored.person, stored.device)
         self.identity = Identity(stored.seed)
-        self._prekeys = Prekeys.from_json(stored.prekeys, **AGREEMENT)[0]
-        self._batches = stored.batches
-        self._agreed = stored.agreed
+        self._take(stored)
         self._sessions: dict[Device, list[_Session]] = {}
         self._seen: OrderedDict[bytes, None] = OrderedDict()
 
@@ -110,15 +124,24 @@ class Sessions:
         prekeys = Prekeys.create(**AGREEMENT, identity_key_pair=IdentityKeyPairSeed(seed))
         _store(vault, _StoredDevice(own.person, own.device, seed, prekeys.json, [], []))
 
+    def _take(self, stored: _StoredDevice) -> None:
+        self._prekeys = Prekeys.from_json(stored.prekeys, **AGREEMENT)[0]
+        self._batches = stored.batches
+        self._agreed = stored.agreed
+        self._published_in = stored.epoch
+
     # Our prekeys
 
-    def rotation_due(self) -> bool:
-        """Whether the signed prekey is a week old, so that new keys should be published."""
-        return self._prekeys.signed_pre_key_age() > ROTATE_AFTER
+    def publication_due(self) -> bool:
+        """Whether new keys should be published: the signed one is a week old, or a crash may have cost us some."""
+        return self._rotation_due() or self._published_in != self._vault.epoch
 
     def publish(self) -> PublishedKeys:
-        """What others need to begin a session, with fresh prekeys, since those before may be on their way to us."""
-        if self.rotation_due():
+        """What others need to begin a session, with fresh prekeys, since those before may be on their way to us.
+
+        Raises `OSError`.
+        """
+        if self._rotation_due():
             self._prekeys.rotate_signed_pre_key()
         before = self._prekeys.bundle.pre_keys
         self._prekeys.generate_pre_keys(PREKEYS)
@@ -128,15 +151,20 @@ class Sessions:
         while len(self._batches) > MAX_BATCHES:
             for prekey in self._batches.pop(0):
                 self._prekeys.delete_pre_key(prekey)
+        self._published_in = self._vault.epoch
         self._save_device()
         return PublishedKeys(bundle.signed_pre_key, bundle.signed_pre_key_sig, tuple(fresh))
+
+    def _rotation_due(self) -> bool:
+        return self._prekeys.signed_pre_key_age() > ROTATE_AFTER
 
     # Out
 
     async def encrypt(self, peer: Device, message: bytes, bundle: Bundle | None = None) -> bytes:
         """An envelope with the message, in a new session if `bundle` is given.
 
-        Raises `NoSession`, `Refused` for a bundle that is not the peer's, `ValueError` for a message that is too long.
+        Raises `NoSession`, `Refused` for a bundle that is not the peer's, `ValueError` for a message that is too long,
+        `OSError` when the disk does not take the keys; nothing has changed then.
         """
         padded = pad(message)
         sessions = self._with(peer)
@@ -156,8 +184,8 @@ class Sessions:
         return next((session.id for session in self._with(peer) if self._usable(peer, session)), None)
 
     def _usable(self, peer: Device, session: _Session) -> bool:
-        current = self._book.identity(peer.person) == session.identity
-        return session.may_send and current and session.ratchet.sending_chain_length < MAX_CHAIN
+        current = self._book.identity(peer.person) == session.identity and session.epoch == self._vault.epoch
+        return current and session.ratchet.sending_chain_length < MAX_CHAIN
 
     async def _begin(
         self, peer: Device, padded: bytes, bundle: Bundle
@@ -181,12 +209,12 @@ class Sessions:
         except (x3dh.KeyAgreementException, xeddsa.XEdDSAException, ValueError):
             raise Refused("forged", f"the rendezvous gave keys of {peer} that are not signed by them") from None
         session_id = _session_id(header.ephemeral_key)
-        return _Session(session_id, bundle.identity, ratchet, associated, agreement), sealed
+        return _Session(session_id, bundle.identity, ratchet, associated, agreement, self._vault.epoch), sealed
 
     # In
 
     async def decrypt(self, sender: Device, data: bytes) -> bytes:
-        """The message in an envelope. Raises `Refused`; nothing has changed then."""
+        """The message in an envelope. Raises `Refused`, and `OSError` as `encrypt` does; nothing has changed then."""
         digest = hashlib.sha256(data).digest()
         if digest in self._seen:
             raise Refused("replayed", f"an envelope of {sender} came again")
@@ -196,12 +224,12 @@ class Sessions:
             message = unpad(padded)
         except EnvelopeError as error:
             raise Refused("malformed", f"{sender}: {error}") from None
-        self._seen[digest] = None
-        while len(self._seen) > MAX_SEEN:
-            self._seen.popitem(last=False)
         session.agreement = None
         others = [other for other in self._with(sender) if other is not session]
         self._save(sender, [session, *others])  # the peer uses it, so it has it, and is answered in it
+        self._seen[digest] = None
+        while len(self._seen) > MAX_SEEN:
+            self._seen.popitem(last=False)
         return message
 
     async def _open(self, sender: Device, envelope: Envelope) -> tuple[_Session, bytes]:
@@ -246,7 +274,7 @@ class Sessions:
                 header, _names(sender, self.own), require_pre_key=False
             )
         except x3dh.KeyAgreementException as error:
-            raise Refused("replayed", f"{sender} begins a session with keys that are spent: {error}") from None
+            raise Refused("unknown-prekey", f"{sender} begins a session with keys that are spent: {error}") from None
         ratchet, padded = await Ratchet.decrypt_initial_message(
             **RATCHET,
             shared_secret=secret,
@@ -261,36 +289,50 @@ class Sessions:
         self._agreed = [*self._agreed, agreement.ephemeral][-MAX_SEEN:]
         self._save_device()
         session_id = _session_id(agreement.ephemeral)
-        return _Session(session_id, agreement.identity, ratchet, associated, None), padded
+        return _Session(session_id, agreement.identity, ratchet, associated, None, self._vault.epoch), padded
 
     # On disk
 
     def _with(self, peer: Device) -> list[_Session]:
         if peer not in self._sessions:
-            data = self._vault.read(file_name("session", str(peer)))
-            if data is None:
-                return []
-            stored = msgspec.msgpack.decode(data, type=list[_StoredSession])
-            self._sessions[peer] = [self._restored(each) for each in stored]
+            self._sessions[peer] = [_restored(each) for each in self._stored(peer)]
         return self._sessions[peer]
 
-    def _restored(self, stored: _StoredSession) -> _Session:
-        ratchet = Ratchet.from_json(stored.ratchet, **RATCHET)
-        session = _Session(stored.id, stored.identity, ratchet, stored.associated, stored.agreement)
-        session.may_send = self._vault.was_clean
-        return session
+    def _stored(self, peer: Device) -> list[_StoredSession]:
+        try:
+            data = self._vault.read(file_name("session", str(peer)))
+            return [] if data is None else msgspec.msgpack.decode(data, type=list[_StoredSession])
+        except (VaultError, msgspec.ValidationError, msgspec.DecodeError):
+            logger.warning("the sessions with a device can't be read; new ones are begun")
+            return []
 
     def _save(self, peer: Device, sessions: list[_Session]) -> None:
         self._sessions[peer] = sessions[:MAX_SESSIONS]
         stored = [
-            _StoredSession(s.id, s.identity, s.ratchet.json, s.associated, s.agreement) for s in self._sessions[peer]
+            _StoredSession(s.id, s.identity, s.ratchet.json, s.associated, s.agreement, s.epoch)
+            for s in self._sessions[peer]
         ]
-        self._vault.write(file_name("session", str(peer)), msgspec.msgpack.encode(stored))
+        try:
+            self._vault.write(file_name("session", str(peer)), msgspec.msgpack.encode(stored))
+        except OSError:
+            del self._sessions[peer]  # as on the disk: what was to be read or sent can be tried again
+            raise
 
     def _save_device(self) -> None:
         own, seed = self.own, self.identity.seed
-        device = _StoredDevice(own.person, own.device, seed, self._prekeys.json, self._batches, self._agreed)
-        _store(self._vault, device)
+        device = _StoredDevice(
+            own.person, own.device, seed, self._prekeys.json, self._batches, self._agreed, self._published_in
+        )
+        try:
+            _store(self._vault, device)
+        except OSError:
+            self._take(_load(self._vault))
+            raise
+
+
+def _restored(stored: _StoredSession) -> _Session:
+    ratchet = Ratchet.from_json(stored.ratchet, **RATCHET)
+    return _Session(stored.id, stored.identity, ratchet, stored.associated, stored.agreement, stored.epoch)
 
 
 def _envelope(session: _Session, sealed: doubleratchet.EncryptedMessage) -> Envelope:
@@ -331,4 +373,4 @@ def _load(vault: Vault) -> _StoredDevice:
 
 
 def _store(vault: Vault, device: _StoredDevice) -> None:
-    vault.write(_FILE, msgspec.msgpack.encode(device))
+    vault.write(_FILE, msgspec.msgpack.encode(device), durable=True)

@@ -7,6 +7,7 @@ import secrets
 import stat
 from pathlib import Path
 
+import msgspec
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import ChaCha20Poly1305
 from cryptography.hazmat.primitives.kdf.scrypt import Scrypt
@@ -14,7 +15,14 @@ from cryptography.hazmat.primitives.kdf.scrypt import Scrypt
 _NONCE = 12
 _KEY = "key"
 _SALT = "salt"
-_CLEAN = "clean"
+_STATE = "state"
+
+
+class _State(msgspec.Struct, frozen=True):
+    """Always there, so that it shows the wrong passphrase."""
+
+    epoch: bytes
+    in_use: bool
 
 
 class VaultError(Exception):
@@ -34,8 +42,8 @@ class Vault:
     """
 
     def __init__(self, directory: Path, passphrase: str | None = None) -> None:
-        self.was_clean = False
-        """Whether it was left properly the last time, so that nothing of what was written is lost."""
+        self.epoch = b""
+        """Another one than the last time if the vault was not left properly then: what was written may be lost."""
         self._directory = directory
         self._passphrase = passphrase
         self._cipher: ChaCha20Poly1305 | None = None
@@ -50,10 +58,9 @@ class Vault:
             except OSError:
                 raise VaultInUse(f"{self._directory} is in use by another process: stop that one first") from None
             self._cipher = ChaCha20Poly1305(self._key())
-            self.was_clean = self.read(_CLEAN) is not None
-            if self.was_clean:
-                (self._directory / _CLEAN).unlink()
-                self._sync(self._directory)
+            last = self._state()
+            self.epoch = secrets.token_bytes(16) if last is None or last.in_use else last.epoch
+            self._note(in_use=True)
         except BaseException:
             os.close(self._lock)
             raise
@@ -61,11 +68,12 @@ class Vault:
 
     def __exit__(self, *exception: object) -> None:
         """Everything is on the disk, and the next one may go on where this one ended."""
-        for path in self._directory.iterdir():
-            self._sync(path)
-        self.write(_CLEAN, b"")
-        self._sync(self._directory)
-        os.close(self._lock)
+        try:
+            for path in self._directory.iterdir():
+                self._sync(path)
+            self._note(in_use=False)
+        finally:
+            os.close(self._lock)
 
     def read(self, name: str) -> bytes | None:
         """A file's content; None if there is none. Raises `VaultError`."""
@@ -80,11 +88,25 @@ class Vault:
                 f"{self._directory / name} can't be decrypted: the passphrase is wrong, or it was changed"
             ) from None
 
-    def write(self, name: str, data: bytes) -> None:
-        """Replace a file. A crash of this process loses nothing; for that of the machine see `was_clean`."""
+    def write(self, name: str, data: bytes, *, durable: bool = False) -> None:
+        """Replace a file. A crash of this process loses nothing.
+
+        One of the machine may bring back what was there before, or damage the file, unless this write is `durable`,
+        which waits for the disk. See `epoch`. Raises `OSError`.
+        """
         assert self._cipher is not None
         nonce = secrets.token_bytes(_NONCE)
-        self._write(name, nonce + self._cipher.encrypt(nonce, data, name.encode()))
+        self._write(name, nonce + self._cipher.encrypt(nonce, data, name.encode()), durable=durable)
+
+    def _state(self) -> _State | None:
+        data = self.read(_STATE)
+        try:
+            return None if data is None else msgspec.msgpack.decode(data, type=_State)
+        except (msgspec.ValidationError, msgspec.DecodeError):
+            raise VaultError(f"{self._directory} is of another version of this program") from None
+
+    def _note(self, *, in_use: bool) -> None:
+        self.write(_STATE, msgspec.msgpack.encode(_State(self.epoch, in_use)), durable=True)
 
     def _key(self) -> bytes:
         if self._passphrase is None:
@@ -98,10 +120,13 @@ class Vault:
 
     def _made_once(self, name: str) -> bytes:
         found = self._read(name)
+        if found is None and self._read(_STATE) is not None:
+            raise VaultError(
+                f"{self._directory / name} is missing, without which nothing there can be read: restore it"
+            )
         if found is None:
             found = secrets.token_bytes(32)
-            self._write(name, found)
-            self._sync(self._directory / name)
+            self._write(name, found, durable=True)
         if len(found) != 32:
             raise VaultError(f"{self._directory / name} is damaged: restore it from a copy")
         return found
@@ -120,13 +145,18 @@ class Vault:
                 raise VaultError(f"{path} can be read by others: chmod 600 {path}, and look who did")
             return file.read()
 
-    def _write(self, name: str, data: bytes) -> None:
+    def _write(self, name: str, data: bytes, *, durable: bool) -> None:
         path = self._directory / name
         draft = path.with_name(f"{name}.new")
         descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
         with os.fdopen(descriptor, "wb") as file:
             file.write(data)
+            if durable:
+                file.flush()
+                os.fsync(descriptor)
         draft.replace(path)
+        if durable:
+            self._sync(self._directory)
 
     @staticmethod
     def _sync(path: Path) -> None:
