@@ -65,6 +65,18 @@ def test_the_environment_overrides_the_file_and_the_file_the_defaults(
     assert config.ice.options().servers[0].url == "stun:a.example:3478"
 
 
+def test_origins_are_as_browsers_write_them(tmp_path: Path) -> None:
+    path = write(
+        tmp_path,
+        '[web]\nallowed_origins = ["https://Phone.example:443/"]\n'
+        '[browser.dial_tokens]\n"http://other.example:8765/call" = "a token of theirs"',
+    )
+    path.chmod(0o600)
+    config = load_config(path)
+    assert config.web.allowed_origins == ["https://phone.example"]
+    assert list(config.browser.dial_tokens) == ["http://other.example:8765"]
+
+
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
@@ -86,6 +98,10 @@ def test_the_environment_overrides_the_file_and_the_file_the_defaults(
         ('[speech]\nrecogniser = "whisper"', "line 1: speech: There is no recogniser 'whisper'"),
         ('[browser]\ntoken = "short"', "line 2: browser.token: Value should have at least 16"),
         ('[browser]\ncertificate = "/x"', "line 1: browser: certificate and key belong together"),
+        (
+            '[browser]\nallowed_origins = ["phone.example"]',
+            "line 2: browser.allowed_origins.0: 'phone.example' is no origin",
+        ),
         ("[browser]\nport = 65536", "line 2: browser.port"),
         ("[log]\nlevel = 3", "line 2: log.level"),
         ("calls = 3", "line 1: calls: "),

@@ -22,10 +22,12 @@ from hullo.messages.messenger import Messenger
 from hullo.messages.recorder import RecorderOptions
 from hullo.messages.store import MessageStore
 from hullo.rtc.clock import MediaClock
-from hullo.service.page import PAGE_METHODS, encode
+from hullo.service.page import PAGE_METHODS, encode, serving_page
+from hullo.service.secret_file import SecretError
 from hullo.service.server import RpcServer
 from hullo.web.messages import MOST_BYTES
 from hullo.web.server import Address, PageServer
+from hullo.web.settings import WebConfig
 from tests.service.loopback_line import LoopbackLine
 from tests.web.page_peer import PagePeer
 
@@ -123,8 +125,41 @@ async def test_nothing_is_done_without_the_secret_or_for_another_origin(headers:
         assert page.board.live() == []
 
 
+@pytest.mark.parametrize(
+    ("lines", "status"),
+    [
+        (b"Host: localhost\r\nAuthorization: Bearer \xff\xfe", 401),
+        (b"Host: localhost\r\nSec-WebSocket-Protocol: hullo, token.\xff", 401),
+        (b"Host: a:b\r\nOrigin: http://a", 403),
+        (b"Host:\r\nOrigin: null", 403),
+    ],
+)
+async def test_headers_that_make_no_sense_are_refused_like_any_others(
+    lines: bytes, status: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with served() as page:
+        reader, writer = await asyncio.open_connection("127.0.0.1", int(page.url.rsplit(":", 1)[1]))
+        writer.write(b"GET /rpc HTTP/1.1\r\n" + lines + b"\r\n\r\n")
+        assert (await reader.readline()).split()[1] == str(status).encode()
+        writer.close()
+    assert caplog.text == ""
+
+
+@pytest.mark.parametrize("secret", ["c2VjcmV0IG9mIHRoaXMgdGVzdA==", "a secret of this test", "no/slash#hash?query"])
+async def test_a_secret_that_no_address_can_carry_is_refused(tmp_path: Path, secret: str) -> None:
+    path = tmp_path / "token"
+    path.write_text(secret)
+    path.chmod(0o600)
+    async with MediaClock(freeze_gc=False) as clock:
+        line = BrowserLine(None, clock=clock)
+        board = Switchboard([line])
+        with pytest.raises(SecretError, match="remove the file, and another secret is made"):
+            async with serving_page(WebConfig(token_file=path, port=0), board, line, RpcServer(board), None):
+                pass
+
+
 async def test_a_socket_needs_the_secret_and_its_own_origin() -> None:
-    async with served(address=Address(origins=["https://phone.example"])) as page:
+    async with served(address=Address(origins=["https://phone.example:443/"])) as page:
         for token, origin in (("wrong", page.url), (TOKEN, "https://evil.example")):
             with pytest.raises(aiohttp.WSServerHandshakeError) as refused:
                 await page.socket(token=token, Origin=origin)
@@ -226,7 +261,7 @@ async def test_what_can_not_be_called_is_said(path: str, status: int, words: str
         assert (refused.status, words in refused.detail, bool(refused.remedy)) == (status, True, True)
 
 
-async def test_the_sound_of_messages_goes_both_ways(tmp_path: Path) -> None:
+async def test_the_sound_of_messages_goes_both_ways(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     store = MessageStore(tmp_path / "messages")
     async with served(messenger=Messenger(store, lambda event: None)) as page:
         kept = message_of_sound(store, [SILENCE] * 50, datetime.now(UTC), RecorderOptions(), "silence")
@@ -245,6 +280,9 @@ async def test_the_sound_of_messages_goes_both_ways(tmp_path: Path) -> None:
             await page.status_of("POST", "/messages?to=ann", headers=HEADERS, data=io.BytesIO(bytes(MOST_BYTES + 1)))
             == 413
         )
+        monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "no folder"))
+        async with page.http.post(f"{page.url}/messages?to=ann", headers=HEADERS, data=b"x") as response:
+            assert (response.status, (await response.json())["error"]) == (507, "no-room")
 
 
 async def test_a_daemon_without_messages_says_so() -> None:

@@ -29,7 +29,7 @@ from hullo.speech.interruption.decision import InterruptionSettings
 from hullo.speech.interruption.words import FloorWords, floor_words
 from hullo.speech.settings import SpeechSettings
 from hullo.speech.speaking.phrases import default_phrase_folder
-from hullo.web.settings import WebConfig
+from hullo.web.settings import Origin, WebConfig
 
 Seconds: TypeAlias = Annotated[float, Field(gt=0, le=86_400, allow_inf_nan=False)]
 HomePath: TypeAlias = Annotated[Path, AfterValidator(Path.expanduser)]
@@ -237,13 +237,13 @@ class BrowserConfig(Section):
     """What callers send as `Authorization: Bearer ...`. Whoever may read this file may call then: chmod 600 it."""
     token_file: HomePath | None = None
     """A file, readable by its owner only, that holds the token."""
-    allowed_origins: list[str] = []
+    allowed_origins: list[Origin] = []
     """Web origins whose pages may call, such as `https://example.org`."""
     certificate: HomePath | None = None
     """TLS certificate chain (PEM) to serve HTTPS with; browsers give a microphone to HTTPS pages and localhost only."""
     key: HomePath | None = None
     """The certificate's private key (PEM)."""
-    dial_tokens: dict[str, SecretStr] = {}
+    dial_tokens: dict[Origin, SecretStr] = {}
     """Tokens for calling others, by origin: `"https://example.org" = "..."`."""
 
     @model_validator(mode="after")

@@ -1,14 +1,16 @@
 """The phone in the browser as a part of the daemon: which of its methods a page may call, and its secret."""
 
 import contextlib
+import re
 import ssl
 from collections.abc import AsyncIterator
+from pathlib import Path
 
 from hullo.call.events import CallEvent, event_name
 from hullo.call.switchboard import Switchboard
 from hullo.lines.browser.line import BrowserLine
 from hullo.service import rpc
-from hullo.service.secret_file import own_secret
+from hullo.service.secret_file import SecretError, own_secret
 from hullo.service.server import RpcServer
 from hullo.web.server import Address, PageServer
 from hullo.web.settings import WebConfig
@@ -44,7 +46,7 @@ async def serving_page(
 
     Raises `SecretError`, and `OSError` when the address can't be listened at.
     """
-    token = own_secret(config.token_file)
+    token = _page_secret(config.token_file)
     page = PageServer(
         board,
         line,
@@ -58,6 +60,15 @@ async def serving_page(
     async with page.serve(address) as url:
         server.page = url
         yield f"{url}#{token}"
+
+
+def _page_secret(path: Path) -> str:
+    """The secret in `path`: it goes into an address, and into the subprotocol of a WebSocket. Raises `SecretError`."""
+    secret = own_secret(path)
+    if not re.fullmatch(r"[\w.~-]+", secret, re.ASCII):
+        problem = "holds signs that the address of a page can't carry, it may have letters, digits and -._~"
+        raise SecretError(f"{path} {problem}: remove the file, and another secret is made")
+    return secret
 
 
 def encode(event: CallEvent) -> bytes:

@@ -36,8 +36,8 @@ class Extension:
 
         If the leg is lost, the call waits `grace` for another extension and is hung up then.
         """
-        self._leg.open(self._from_page.ear, self._to_page.mouth)
         try:
+            self._leg.open(self._from_page.ear, self._to_page.mouth)
             await self._until_lost()
             async with asyncio.timeout(self._grace):
                 await self._released.wait()

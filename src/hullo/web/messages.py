@@ -11,6 +11,7 @@ from hullo.lines.browser.problem import Problem
 from hullo.messages.errors import MessageError
 from hullo.messages.info import info
 from hullo.messages.messenger import Messenger
+from hullo.messages.store import StoredMessage
 
 MOST_BYTES = 16 * 1024 * 1024
 """Of a recording: an hour as browsers encode speech."""
@@ -41,20 +42,29 @@ class PageMessages:
         """`POST /messages?to=ADDRESS`: 201 when it is on its way. Raises `Problem`."""
         messenger, to = self._in_use(), request.query.get("to", "")
         body = await _body(request)
-        with tempfile.TemporaryDirectory(prefix="hullo-") as folder:  # mode 0700
-            path = Path(folder) / "recording"
-            await asyncio.to_thread(path.write_bytes, body)
-            try:
-                sent = await messenger.send_file(to, path)
-            except MessageError as error:
-                words = str(error).replace(str(path), "the recording")
-                raise Problem(409, "not-sent", words, "message.list shows what was sent") from None
+        try:
+            sent = await _send(messenger, to, body)
+        except OSError as error:
+            words = f"the recording can't be kept: {error.strerror or error}"
+            raise Problem(507, "no-room", words, "make room on the daemon's machine, and send it again") from None
         return web.Response(status=201, body=msgspec.json.encode(info(sent)), content_type="application/json")
 
     def _in_use(self) -> Messenger:
         if self._messenger is None:
             raise Problem(404, "no-messages", "this daemon keeps no voice messages", "turn [messages] on")
         return self._messenger
+
+
+async def _send(messenger: Messenger, to: str, sound: bytes) -> StoredMessage:
+    """Raises `Problem`, and `OSError` when the disk takes no more."""
+    with tempfile.TemporaryDirectory(prefix="hullo-") as folder:  # mode 0700
+        path = Path(folder) / "recording"
+        await asyncio.to_thread(path.write_bytes, sound)
+        try:
+            return await messenger.send_file(to, path)
+        except MessageError as error:
+            words = str(error).replace(str(path), "the recording")
+            raise Problem(409, "not-sent", words, "message.list shows what was sent") from None
 
 
 async def _body(request: web.Request) -> bytes:

@@ -6,6 +6,9 @@ from typing import Annotated, Self, TypeAlias
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
+from hullo.lines.browser.guard import origin_of
+
+Origin: TypeAlias = Annotated[str, AfterValidator(origin_of)]
 HomePath: TypeAlias = Annotated[Path, AfterValidator(Path.expanduser)]
 
 
@@ -30,7 +33,7 @@ class WebConfig(BaseModel):
     """Port to listen on; 0 takes a free one."""
     token_file: HomePath = Field(default_factory=default_token_file)
     """A file, readable by its owner only, with the secret that is in the page's address; made if it is not there."""
-    allowed_origins: list[str] = []
+    allowed_origins: list[Origin] = []
     """Origins under which browsers see the page when a proxy is in front of it, such as `https://example.org`."""
     certificate: HomePath | None = None
     """TLS certificate chain (PEM) to serve HTTPS with."""

@@ -20,7 +20,9 @@ class OpenToEverybody(ValueError):
 
 
 class Guard:
-    """Lets requests in. Raises `OpenToEverybody` for an address other than loopback without a token."""
+    """Lets requests in. Raises `OpenToEverybody` for an address other than loopback without a token, and `ValueError`
+    for an origin that is none.
+    """
 
     def __init__(self, host: str, token: str | None, origins: Collection[str]) -> None:
         if not token and not is_loopback(host):
@@ -29,7 +31,7 @@ class Guard:
                 " give it a token, or bind it to 127.0.0.1"
             )
         self._token = token or None
-        self._origins = frozenset(origins)
+        self._origins = frozenset(map(origin_of, origins))
 
     def check(self, request: web.Request) -> None:
         """Raises `Problem` for a request that may not be served."""
@@ -55,19 +57,27 @@ class Guard:
 
     def _check_host(self, request: web.Request) -> None:
         # Without a token, loopback is the protection, and DNS rebinding would be the way around it.
-        if self._token is None and not is_loopback(request.url.host or ""):
+        if self._token is None and not is_loopback(_asked_at(request).host or ""):
             raise Problem(
                 403, "wrong-host", "this line is for callers on this machine", "call http://127.0.0.1 or set a token"
             )
 
     def _check_origin(self, request: web.Request) -> None:
         origin = request.headers.get(hdrs.ORIGIN)
-        if origin is None or origin in self._origins or origin == str(request.url.origin()):
+        if origin is None or origin in self._origins or origin == str(_asked_at(request)):
             return
         raise Problem(403, "wrong-origin", "pages of this origin may not call", "add the origin to the allowed ones")
 
     def _has_token(self, request: web.Request, token: str) -> bool:
-        return hmac.compare_digest(_given_token(request).encode(), token.encode())
+        return hmac.compare_digest(_given_token(request).encode(errors="surrogateescape"), token.encode())
+
+
+def _asked_at(request: web.Request) -> URL:
+    """The origin that the request takes us for; empty where its Host is none."""
+    try:
+        return request.url.origin()
+    except ValueError:
+        return URL()
 
 
 def _given_token(request: web.Request) -> str:
@@ -89,4 +99,7 @@ def is_loopback(host: str) -> bool:
 
 def origin_of(url: str) -> str:
     """Scheme, host and port of a URL, as a browser writes an origin. Raises `ValueError` if it has none."""
-    return str(URL(url).origin())
+    try:
+        return str(URL(url).origin())
+    except ValueError:
+        raise ValueError(f"{url!r} is no origin, which looks like https://example.org") from None
