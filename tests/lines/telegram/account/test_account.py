@@ -2,13 +2,16 @@
 
 import asyncio
 import hashlib
+import itertools
 import os
 import secrets
 import stat
 import threading
 import time
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 from random import Random
+from typing import Any
 
 import msgspec
 import pytest
@@ -16,6 +19,7 @@ import pytest
 from hullo.demo.loopback_telegram.directory import Who
 from hullo.demo.loopback_telegram.server import LoopbackTelegram
 from hullo.lines.telegram import port
+from hullo.lines.telegram.account import kurigram_client
 from hullo.lines.telegram.account.account import Account
 from hullo.lines.telegram.account.opening import Library, client_maker
 from tests.lines.telegram.account.loopback import (
@@ -294,6 +298,25 @@ async def test_a_connection_that_carries_nothing_is_replaced(library: Library, t
         await call.accept()
 
 
+@pytest.mark.parametrize(("library", "of_each"), [("kurigram", 2), ("telethon", 1)])  # so often each asks for it
+async def test_a_connection_that_is_lost_while_it_is_made_is_made_again_at_once(
+    library: Library, of_each: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = itertools.count(1)
+    lost: list[int] = []
+
+    def the_last_answer_is_lost(method: str) -> bool:
+        if method != "help.getConfig" or len(lost) == 4 or (number := next(asked)) % of_each:
+            return False
+        lost.append(number)
+        return True
+
+    async with loopback() as server, running(server, library, logged_in(server, ANNA, tmp_path)) as anna:
+        monkeypatch.setattr(server.faults, "loses_answer", the_last_answer_is_lost)
+        server.kick(ANNA)
+        await anna.until(lambda: len(lost) == 4 and anna.account.health().online)
+
+
 @both
 async def test_an_answer_that_is_lost(library: Library, tmp_path: Path) -> None:
     async with loopback() as server, two_accounts(server, library, "kurigram", tmp_path) as (a, b):
@@ -346,6 +369,24 @@ async def test_nothing_comes_twice_after_a_reconnect(library: Library, tmp_path:
         await b.until(lambda: len(b.signals) >= 60)
         assert sorted(b.signals) == sorted(sent)
         assert len(set(b.updates)) == len(b.updates)
+
+
+async def test_what_is_repeated_is_taken_though_later_packets_were_read_while_the_connection_was_closed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    close: Callable[[Any], Awaitable[None]] = kurigram_client._Session._wait_pending_tasks
+
+    async def reading_on(session: Any) -> None:
+        await close(session)
+        session.stored_msg_ids.append(int((time.time() + 20) * 2**32))
+
+    monkeypatch.setattr(kurigram_client._Session, "_wait_pending_tasks", reading_on)
+    async with loopback() as server, two_accounts(server, "telethon", "kurigram", tmp_path) as (a, b):
+        call = Call(a, b)
+        await call.set_up()
+        server.kick(BERT)
+        await call.signal(b"while away")
+        await b.until(lambda: b.signals == [b"while away"])
 
 
 @both
@@ -408,7 +449,7 @@ async def test_start_and_stop_leave_nothing_behind(library: Library, tmp_path: P
             async with running(server, library, file) as anna:
                 await anna.account.call(port.GetDhConfig())
             await _disconnected(server)
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):
             while (len(asyncio.all_tasks()), threading.active_count(), _open_files()) != (tasks, threads, files):
                 await asyncio.sleep(0.01)
 
@@ -439,7 +480,7 @@ async def test_stopping_at_any_moment_leaves_nothing_behind(library: Library, se
 
 
 async def _disconnected(server: LoopbackTelegram) -> None:
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         while server.connected(ANNA):
             await asyncio.sleep(0.01)
 

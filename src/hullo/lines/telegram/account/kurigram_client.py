@@ -58,6 +58,7 @@ class _Session(_session.Session):  # type: ignore[misc]
         super().__init__(*arguments)
         self.over = asyncio.Event()
         self.key_unknown = False
+        self._opened = False
         self._unanswered: dict[int, Any] = {}
 
     async def open(self) -> Any:
@@ -66,15 +67,18 @@ class _Session(_session.Session):  # type: ignore[misc]
             await self.shut()
         self.over.clear()
         self.key_unknown = False
-        if self.salt:
-            # Messages that are repeated are older than the first one of the new connection, and are to be taken.
-            self.stored_msg_ids.append(0)
+        self._opened = False
+        # Messages that are repeated are to be taken. They are older than the first one of the new connection, and than
+        # those that were still read while the last one was closed.
+        self.stored_msg_ids[:] = [0] if self.salt else []
         await self.start()
         if not self.is_started.is_set():
             raise self.reason()
         if self._unanswered:  # once more, under the old ids: the server knows whether it has had it
             await self._write(await self.msg_factory.create(_core.MsgContainer(list(self._unanswered.values()))))
-        return await self.send(_raw.functions.help.GetConfig())
+        config = await self.send(_raw.functions.help.GetConfig())
+        self._opened = True
+        return config
 
     async def shut(self) -> None:
         """Close the connection."""
@@ -134,7 +138,7 @@ class _Session(_session.Session):  # type: ignore[misc]
                     await cancellable(self._write(message))
                 except OSError:
                     self.over.set()
-                if self.is_started.is_set():
+                if self._opened:
                     await waiting.event.wait()  # through a reconnect, if need be
                 else:
                     await self._answered_or_over(waiting.event)
@@ -147,7 +151,7 @@ class _Session(_session.Session):  # type: ignore[misc]
         return waiting.value
 
     async def _answered_or_over(self, answered: asyncio.Event) -> None:
-        """Before the session has started there is nothing to wait for once the connection is gone."""
+        """While the session is being opened there is nothing to wait for once the connection is gone."""
         waits = [asyncio.ensure_future(answered.wait()), asyncio.ensure_future(self.over.wait())]
         try:
             await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
