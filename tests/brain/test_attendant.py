@@ -67,7 +67,7 @@ class Attended:
         )
 
     async def until(self, kind: type[EventT]) -> EventT:
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(30):
             async for event in self._stream:
                 if isinstance(event, kind):
                     return event
@@ -124,7 +124,7 @@ async def test_the_call_is_answered_greeted_and_each_thing_said_gets_an_answer()
 
 
 async def peer_is_asked(peer: Attended, times: int) -> None:
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         while len(peer.brain.asked) < times:
             await asyncio.sleep(0.01)
 
@@ -222,7 +222,7 @@ async def test_a_call_that_a_person_places_and_a_notice_are_not_for_the_agent() 
         yield ScriptedBrain()
 
     async with (
-        asyncio.timeout(20),
+        asyncio.timeout(30),
         asyncio.TaskGroup() as tasks,
         Switchboard([LoopbackLine()]) as board,
     ):

@@ -89,6 +89,6 @@ async def test_nothing_is_left_of_a_program_that_does_not_want_to_end() -> None:
     await brain.start()
     process = brain._process
     assert process is not None
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         await brain.stop()
     assert process.returncode is not None

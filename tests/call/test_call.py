@@ -6,6 +6,7 @@ import threading
 from collections.abc import AsyncIterator
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from hullo.audio.stereofile import WavFile
@@ -18,12 +19,13 @@ from hullo.call.switchboard import Switchboard
 from hullo.lines.line import Ending, EndReason, LegReport
 from tests.call.memory_line import MemoryLeg, MemoryLine, MemoryOffer
 
-QUICK = Limits(calls=3, ring=0.2, connect=0.2, quiet=0.1, lost=0.6, quality_every=0.05)
+LIMITS = Limits(calls=3, ring=60.0, connect=60.0, quiet=0.1, lost=0.6, quality_every=0.05)
+IMPATIENT = msgspec.structs.replace(LIMITS, ring=0.2, connect=0.2)
 
 
 @contextlib.asynccontextmanager
-async def switchboard(line: MemoryLine, answer: str = "ask", limits: Limits = QUICK) -> AsyncIterator[Switchboard]:
-    async with asyncio.timeout(10), Switchboard([line], limits=limits, answer=answer) as board:
+async def switchboard(line: MemoryLine, answer: str = "ask", limits: Limits = LIMITS) -> AsyncIterator[Switchboard]:
+    async with asyncio.timeout(30), Switchboard([line], limits=limits, answer=answer) as board:
         await line.running.wait()
         yield board
 
@@ -61,7 +63,7 @@ async def test_a_call_that_is_answered_and_hung_up_by_the_peer() -> None:
 async def test_connected_is_not_said_before_media_is_proven() -> None:
     line = MemoryLine()
     line.answer.set()
-    async with switchboard(line) as board:
+    async with switchboard(line, limits=IMPATIENT) as board:
         call = board.dial("mem:ann")
         happened = call.events()
         report = await call.wait_ended()
@@ -90,7 +92,7 @@ async def test_nothing_is_told_after_the_end() -> None:
 
 async def test_nobody_answers() -> None:
     line = MemoryLine()
-    async with switchboard(line) as board:
+    async with switchboard(line, limits=IMPATIENT) as board:
         report = await board.dial("mem:ann").wait_ended()
     assert report.ending.reason is EndReason.NO_ANSWER
     assert report.leg.stage == "ringing"
@@ -221,7 +223,7 @@ async def test_a_caller_that_gives_up_is_a_missed_call() -> None:
 
 async def test_an_incoming_call_that_nobody_accepts() -> None:
     line = MemoryLine()
-    async with switchboard(line) as board:
+    async with switchboard(line, limits=IMPATIENT) as board:
         offer = MemoryOffer(MemoryLeg())
         line.ring(offer)
         [call] = board.live()
@@ -291,7 +293,7 @@ async def test_a_call_that_may_not_last_longer() -> None:
 async def test_one_call_too_many_is_refused_and_hears_busy() -> None:
     line = MemoryLine()
     async with switchboard(line) as board:
-        for _ in range(QUICK.calls):
+        for _ in range(LIMITS.calls):
             board.dial("mem:ann")
         with pytest.raises(CallRefused, match="3 calls are live") as refused:
             board.dial("mem:bob")

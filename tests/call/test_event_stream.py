@@ -33,7 +33,7 @@ async def test_a_reader_that_waits_is_woken() -> None:
     await asyncio.sleep(0)
     stream.put(said(1))
     stream.close()
-    assert await asyncio.wait_for(reading, 1) == [1]
+    assert await asyncio.wait_for(reading, 30) == [1]
 
 
 async def test_levels_are_dropped_first_for_a_slow_reader() -> None:

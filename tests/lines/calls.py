@@ -10,7 +10,7 @@ from hullo.lines.line import Ending, EndReason, Offer
 from hullo.rtc.clock import MediaClock
 from hullo.rtc.parameters import Consent, IceOptions
 
-DEADLINE = 10.0
+DEADLINE = 30.0
 BYE = Ending(EndReason.COMPLETED, "the test is over")
 
 

@@ -24,7 +24,7 @@ from tests.rtc.tones import Listener, Tone
 
 pytestmark = pytest.mark.net
 
-DEADLINE = 20.0
+DEADLINE = 30.0
 NOBODY = IceServer("stun:203.0.113.1:3478")
 """An address that no one answers at."""
 

@@ -25,7 +25,7 @@ FLAGS = [
     "--no-first-run",
 ]
 HIDE_NO_ADDRESS = "--disable-features=WebRtcHideLocalIpsWithMdns"
-DEADLINE_MS = 20_000
+DEADLINE_MS = 30_000
 
 
 class Browser:

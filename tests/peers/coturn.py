@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from hullo.rtc.parameters import IceServer
 
-DEADLINE = 10.0
+DEADLINE = 30.0
 HOST = "127.0.0.1"
 
 

@@ -15,7 +15,7 @@ import pytest
 from hullo.media.pcm import SAMPLE_RATE, Pcm
 
 _FORMAT = ("--raw", "--format=s16le", f"--rate={SAMPLE_RATE}", "--channels=1", "--latency-msec=40")
-_DEADLINE = 20.0
+_DEADLINE = 30.0
 
 
 @dataclass

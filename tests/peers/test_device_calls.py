@@ -57,7 +57,7 @@ class Person:
 
     async def until(self, name: str, detail: str = "") -> None:
         """Wait for the next event of that name with these words in its detail."""
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(30):
             while True:
                 event = await self.client.notification()
                 if event["method"] == name and detail in event["params"].get("detail", ""):

@@ -27,7 +27,7 @@ from tests.service.socket_client import short_directory
 
 pytestmark = pytest.mark.peer
 
-DEADLINE = 20.0
+DEADLINE = 30.0
 
 
 @pytest.fixture

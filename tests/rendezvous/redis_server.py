@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-DEADLINE = 10.0
+DEADLINE = 30.0
 
 
 class RedisServer:

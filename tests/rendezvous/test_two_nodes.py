@@ -38,7 +38,7 @@ async def running(redis: RedisServer) -> AsyncIterator[Node]:
     before = await listeners(store)
     task = asyncio.create_task(node.run())
     try:
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):
             while await listeners(store) == before:
                 await asyncio.sleep(0.005)
         yield node
@@ -153,12 +153,12 @@ async def test_redis_that_stands_still_is_an_error_in_time_and_then_goes_on(
     alice, bob = await joined(one, "alice"), await joined(other, "bob")
     redis.freeze()
     try:
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):
             assert isinstance(await alice.say(post("bob", "phone")), Refusal)
         assert one.online == 1
     finally:
         redis.thaw()
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         while not isinstance(await alice.say(post("bob", "phone")), Sent):
             await asyncio.sleep(0.05)
     await until(lambda: bool(heard(bob, Envelope)))

@@ -128,7 +128,7 @@ async def test_before_it_is_open_a_channel_only_notes_that_the_peer_was_heard() 
             early = AudioChannel(near, clock, payload_type=111, identity=IDENTITY)
             speaking = AudioChannel(far, clock, payload_type=111, identity=StreamIdentity(1, "far"))
             speaking.open(Listener(), Tone(440), unexpected)
-            async with asyncio.timeout(10):
+            async with asyncio.timeout(30):
                 await early.first_heard.wait()
             assert early.stats().received.packets_received == 0
             listener = Listener()

@@ -24,7 +24,7 @@ from tests.rtc.test_connection import RTP, until
 VECTORS = json.loads((Path(__file__).parents[1] / "lines/telegram/vectors.json").read_text())["reflector"]
 PREFIX = bytes.fromhex(VECTORS["peer_tag_from_phoneConnection"])[:12]
 OURS, THEIRS = VECTORS["my_random_tag_u32"], VECTORS["remote_random_tag_u32"]
-DEADLINE = 10.0
+DEADLINE = 30.0
 
 tags = st.integers(0, 2**32 - 1)
 

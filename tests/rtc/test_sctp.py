@@ -12,7 +12,7 @@ from hullo.rtc.connection import RtcConnection
 from hullo.rtc.data_channel import MAX_TEXT, DataChannel
 from hullo.rtc.parameters import Setup
 
-DEADLINE = 20.0
+DEADLINE = 30.0
 
 Message = tuple[int, int, bytes]
 

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from hullo.media.pcm import FRAME_SAMPLES, SAMPLE_RATE, Pcm
 
-DEADLINE = 20.0
+DEADLINE = 30.0
 
 
 class Tone:

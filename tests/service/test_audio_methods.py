@@ -35,7 +35,7 @@ async def client(server: Running) -> AsyncIterator[SocketClient]:
 
 
 async def until(condition: Callable[[], bool]) -> None:
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         while not condition():
             await asyncio.sleep(0.01)
 
@@ -95,7 +95,7 @@ async def test_the_handset_is_on_one_call_at_a_time_and_put_down_with_it(client:
     assert (await asked(client, "audio.status"))["call_id"] == second
     await client.result("call.hangup", {"call_id": second})
     await client.until("call.ended")
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         while (await asked(client, "audio.status"))["microphone"]["state"] != "closed":
             await asyncio.sleep(0.02)
     assert (await asked(client, "audio.status"))["call_id"] is None
@@ -125,7 +125,7 @@ async def test_volumes_are_set_and_remembered(client: SocketClient, memory: Path
 
 async def test_levels_are_told_only_while_somebody_asks(client: SocketClient) -> None:
     await asked(client, "audio.levels", {"seconds": 0.35})
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         await client.until("audio.levels")
         await client.until("audio.levels")
     await asyncio.sleep(0.4)

@@ -94,7 +94,7 @@ async def test_it_serves_until_a_signal_and_leaves_nothing_behind(directory: Pat
         with pytest.raises(EOFError):
             await client.receive()
         assert await process.wait() == 0
-        assert not psutil.wait_procs(hosts, timeout=5)[1]
+        assert not psutil.wait_procs(hosts, timeout=30)[1]
     assert list((directory / "run").iterdir()) == []
 
 

@@ -16,7 +16,7 @@ from tests.speech.openai_server import KEY, OpenAiHost
 
 async def test_a_request_that_takes_too_long_is_given_up_and_the_next_one_is_done() -> None:
     host = OpenAiHost(trouble="hang")
-    async with asyncio.timeout(10), host.serving() as base:
+    async with asyncio.timeout(30), host.serving() as base:
         settings = hullo.SpeechSettings(recogniser=None, voice=base, voice_api_key=KEY)
         async with SpeechService(settings) as speech:
             service = Service(

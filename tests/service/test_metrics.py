@@ -32,7 +32,7 @@ async def test_calls_are_counted_by_state_and_by_how_they_ended() -> None:
     line = LoopbackLine()
     board = Switchboard([line], limits=Limits(calls=5))
     metrics = Metrics(board, MediaClock(freeze_gc=False), lambda: 7)
-    async with asyncio.timeout(20), asyncio.TaskGroup() as tasks:
+    async with asyncio.timeout(30), asyncio.TaskGroup() as tasks:
         counting = tasks.create_task(metrics.run())
         async with board, serving_metrics(metrics, "127.0.0.1", 0) as url:
             ended = board.dial("loop:ann")

@@ -64,7 +64,7 @@ def model() -> SileroModel:
 
 @pytest.fixture
 def voice(voice_uri: str) -> VoiceClient:
-    return VoiceClient(FixedEndpoint(voice_uri), timeout=20)
+    return VoiceClient(FixedEndpoint(voice_uri), timeout=60)
 
 
 @pytest.fixture

@@ -52,7 +52,7 @@ async def _server(
 
 async def _answers(uri: str) -> bool:
     try:
-        async with AsyncClient.from_uri(uri, connect_timeout=5, read_timeout=5) as client:
+        async with AsyncClient.from_uri(uri, connect_timeout=30, read_timeout=30) as client:
             await client.write_event(Describe().event())
             return await client.read_event() is not None
     except OSError:

@@ -47,7 +47,7 @@ class Screen:
 
     async def until(self, what: Callable[[], object]) -> None:
         """Wait until `what` is true, but not for long."""
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(30):
             while not what():
                 await asyncio.sleep(0.02)
 

@@ -77,14 +77,14 @@ class PagePeer:
 
     async def hears_something_of(self, leg: LoopbackLeg) -> None:
         """Return once the far end was sent our sound."""
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):
             while leg.loudest < 4000:
                 await asyncio.sleep(0.01)
 
     async def ended(self) -> None:
         """Return once the daemon has closed our leg."""
         assert self._leg is not None
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):
             await self._leg.ended()
 
     async def leave(self) -> None:

@@ -23,7 +23,7 @@ from hullo.media.pcm import Pcm
 from tests.peers.chromium import FLAGS, HIDE_NO_ADDRESS
 from tests.rtc.tones import Tone, describe, purity
 
-DEADLINE_MS = 15_000
+DEADLINE_MS = 30_000
 LISTEN = """() => {
   const context = new AudioContext({sampleRate: 48000});
   const analyser = context.createAnalyser();
@@ -126,7 +126,7 @@ async def _stop(process: asyncio.subprocess.Process) -> None:
     children = psutil.Process(process.pid).children(recursive=True)
     process.send_signal(signal.SIGTERM)
     try:
-        async with asyncio.timeout(15):
+        async with asyncio.timeout(30):
             await process.communicate()
     except TimeoutError:
         for child in children:

@@ -194,7 +194,7 @@ async def test_only_so_many_pages() -> None:
             with pytest.raises(aiohttp.WSServerHandshakeError) as refused:
                 await page.socket()
             assert refused.value.status == 503
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             while True:
                 try:
                     async with page.socket():

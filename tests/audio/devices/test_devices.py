@@ -92,7 +92,7 @@ async def test_what_goes_wrong_in_the_thread_is_raised_where_it_was_asked() -> N
 
 async def test_a_microphone_gives_frames_at_the_pace_of_the_clock_and_a_speaker_takes_them() -> None:
     async with Devices("null") as devices, Microphone(devices) as microphone, Speaker(devices) as speaker:
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):
             frames = []
             async for frame in microphone.frames():
                 frames.append(frame)

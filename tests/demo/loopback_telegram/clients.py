@@ -13,7 +13,7 @@ from hullo.demo.loopback_telegram.server import LoopbackTelegram
 
 API_ID = 12345
 API_HASH = "0123456789abcdef0123456789abcdef"
-DEADLINE = 20.0
+DEADLINE = 30.0
 
 
 @functools.cache

@@ -11,7 +11,7 @@ from hullo.lines.telegram.port import Safety
 from hullo.rtc.clock import MediaClock
 from tests.lines.telegram.memory_telegram import Anybody, MemoryAccount, MemoryTelegram
 
-DEADLINE = 15.0
+DEADLINE = 30.0
 BYE = Ending(EndReason.HANGUP_BOT, "the test is over")
 ALICE, BOB = 11, 22
 

@@ -32,7 +32,7 @@ from hullo.lines.telegram.port import (
 from tests.lines.telegram.memory_telegram import MemoryAccount
 
 ROOT = Path(__file__).parents[3]
-DEADLINE = 20.0
+DEADLINE = 30.0
 STOP_DEADLINE = 5.0
 
 

@@ -57,7 +57,7 @@ class BrokenVoice:
 async def test_an_engine_that_fails_is_told_and_the_next_request_is_served(tmp_path: Path) -> None:
     engine = Recogniser()
     async with serving(tmp_path, partial(RecogniserHandler, engine, Worker())) as endpoint:
-        client = RecogniserClient(endpoint, timeout=10)
+        client = RecogniserClient(endpoint, timeout=60)
         with pytest.raises(SpeechError, match=r"the engine failed: RuntimeError.*out of luck"):
             await client.transcribe(silence(0.5, 16_000))
         impatient = asyncio.create_task(client.transcribe(silence(0.5, 16_000)))
@@ -71,7 +71,7 @@ async def test_an_engine_that_fails_is_told_and_the_next_request_is_served(tmp_p
 async def test_a_voice_that_fails_in_mid_sentence_is_told(tmp_path: Path) -> None:
     async with serving(tmp_path, partial(VoiceHandler, BrokenVoice(), Worker())) as endpoint:
         with pytest.raises(SpeechError, match="out of breath"):
-            await spoken(VoiceClient(endpoint, timeout=10), "hello")
+            await spoken(VoiceClient(endpoint, timeout=60), "hello")
 
 
 async def test_clients_that_leave_at_any_moment_leave_no_trace(
@@ -80,7 +80,7 @@ async def test_clients_that_leave_at_any_moment_leave_no_trace(
     engine = Recogniser()
     engine.calls = 2
     async with serving(tmp_path, partial(RecogniserHandler, engine, Worker())) as endpoint:
-        client = RecogniserClient(endpoint, timeout=10)
+        client = RecogniserClient(endpoint, timeout=60)
         for patience in range(40):
             leaving = asyncio.create_task(client.transcribe(silence(2.0, 16_000)))
             for _ in range(patience):

@@ -18,7 +18,7 @@ from tests.speech.support import spoken
 
 
 async def ask(uri: str, *events: Event) -> Event:
-    async with AsyncClient.from_uri(uri, connect_timeout=5, read_timeout=20) as client:
+    async with AsyncClient.from_uri(uri, connect_timeout=30, read_timeout=60) as client:
         for event in events:
             await client.write_event(event)
         answer: Event | None = await client.read_event()
@@ -52,7 +52,7 @@ async def test_its_socket_is_for_its_owner_only(voice_uri: str) -> None:
     ],
 )
 async def test_a_malformed_request_is_an_error_event_and_the_connection_goes_on(voice_uri: str, wrong: Event) -> None:
-    async with AsyncClient.from_uri(voice_uri, connect_timeout=5, read_timeout=20) as client:
+    async with AsyncClient.from_uri(voice_uri, connect_timeout=30, read_timeout=60) as client:
         await client.write_event(wrong)
         answer = await client.read_event()
         assert answer is not None
@@ -77,7 +77,7 @@ async def test_garbage_ends_the_connection_and_nothing_else(voice_uri: str, voic
     reader, writer = await asyncio.open_unix_connection(voice_uri.removeprefix("unix://"))
     writer.write(garbage)
     writer.write_eof()
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         await reader.read()
     writer.close()
     await writer.wait_closed()

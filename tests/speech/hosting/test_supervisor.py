@@ -21,7 +21,8 @@ from hullo.speech.hosting.supervisor import EngineChoice, HostSupervisor, Patien
 from hullo.speech.servers.client import VoiceClient
 from tests.speech.support import eventually, spoken
 
-QUICK = Patience(start=30, ping_every=0.2, ping=1.0, restart=30)
+QUICK = Patience(start=60, ping_every=0.2, ping=60, restart=60)
+IMPATIENT = Patience(start=60, ping_every=0.2, ping=1.0, restart=60)
 
 
 @pytest.fixture
@@ -63,7 +64,7 @@ async def test_it_starts_says_so_and_leaves_nothing(directory: Path) -> None:
         socket = Path((await host.uri()).removeprefix("unix://"))
         assert stat.S_IMODE(socket.stat().st_mode) == 0o600  # noqa: ASYNC240
         assert stat.S_IMODE(socket.parent.stat().st_mode) == 0o700
-        assert len(await spoken(VoiceClient(host, timeout=10), "hello"))
+        assert len(await spoken(VoiceClient(host, timeout=60), "hello"))
     assert events == [HostUp(role="voice", restarts=0)]
     assert not psutil.pid_exists(pid)
     assert contents(directory) == []
@@ -88,7 +89,7 @@ async def test_a_killed_host_is_started_again_and_a_waiting_request_is_served(di
         first = pid_of(host)
         os.kill(first, signal.SIGKILL)
         await eventually(lambda: len(events) == 2)
-        assert len(await spoken(VoiceClient(host, timeout=10), "hello"))
+        assert len(await spoken(VoiceClient(host, timeout=60), "hello"))
         assert pid_of(host) != first
         assert len(contents(directory)) == 1
     up, down, again = events
@@ -102,14 +103,14 @@ async def test_a_killed_host_is_started_again_and_a_waiting_request_is_served(di
 @pytest.mark.usefixtures("directory")
 async def test_a_hung_host_is_replaced() -> None:
     events: list[HostEvent] = []
-    host = voice_host(events)
+    host = voice_host(events, IMPATIENT)
     async with supervised(host):
         await host.started()
         hung = pid_of(host)
         os.kill(hung, signal.SIGSTOP)
         await eventually(lambda: len(events) == 3)
         assert not psutil.pid_exists(hung)
-        assert len(await spoken(VoiceClient(host, timeout=10), "hello"))
+        assert len(await spoken(VoiceClient(host, timeout=60), "hello"))
     assert isinstance(events[1], HostDown)
     assert events[1].detail == "it did not answer for 1 s"
 
@@ -189,7 +190,7 @@ def test_when_its_parent_is_killed_the_host_goes_and_takes_its_socket_along(tmp_
         assert len(hosts) == 2
         assert len(contents(tmp_path)) == 2
         process.kill()
-        _, alive = psutil.wait_procs(hosts, timeout=20)
+        _, alive = psutil.wait_procs(hosts, timeout=60)
     assert alive == []
     assert contents(tmp_path) == []
 
@@ -197,7 +198,7 @@ def test_when_its_parent_is_killed_the_host_goes_and_takes_its_socket_along(tmp_
 def test_ctrl_c_at_the_terminal_is_not_a_crash_of_the_hosts(tmp_path: Path) -> None:
     with parent(tmp_path) as (process, hosts):
         os.killpg(process.pid, signal.SIGINT)
-        output, _ = process.communicate(timeout=20)
+        output, _ = process.communicate(timeout=60)
     assert output == b"", "no host went down by itself"
     assert not any(host.is_running() for host in hosts)
     assert contents(tmp_path) == []

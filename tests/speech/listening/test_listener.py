@@ -169,7 +169,7 @@ async def test_a_recogniser_that_fails_is_told_and_listening_goes_on(
     model: SileroModel, sentence: Pcm, tmp_path: Path
 ) -> None:
     async with server(tmp_path, says(Error(text="out of order"))) as uri:
-        ear = Ear(RecogniserClient(FixedEndpoint(uri), timeout=5), model)
+        ear = Ear(RecogniserClient(FixedEndpoint(uri), timeout=30), model)
         async with ear.running():
             ear.hear(sentence)
             await ear.told(3)
@@ -192,7 +192,7 @@ async def test_a_lost_connection_is_tried_once_more(model: SileroModel, sentence
         await sends(b"")(reader, writer)
 
     async with server(tmp_path, script) as uri:
-        ear = Ear(RecogniserClient(FixedEndpoint(uri), timeout=5), model)
+        ear = Ear(RecogniserClient(FixedEndpoint(uri), timeout=30), model)
         async with ear.running():
             ear.hear(sentence)
             await ear.told(3)
@@ -202,7 +202,7 @@ async def test_a_lost_connection_is_tried_once_more(model: SileroModel, sentence
 
 async def test_speech_without_words_is_told_as_such(model: SileroModel, sentence: Pcm, tmp_path: Path) -> None:
     async with server(tmp_path, says(wyoming.asr.Transcript(text=" "))) as uri:
-        ear = Ear(RecogniserClient(FixedEndpoint(uri), timeout=5), model)
+        ear = Ear(RecogniserClient(FixedEndpoint(uri), timeout=30), model)
         async with ear.running():
             ear.hear(sentence)
             await ear.told(3)
@@ -250,7 +250,7 @@ class Scripted:
 @asynccontextmanager
 async def scripted(script: Scripted, model: SileroModel, directory: Path) -> AsyncIterator[Ear]:
     async with server(directory, script) as uri:
-        ear = Ear(RecogniserClient(FixedEndpoint(uri), timeout=20), model)
+        ear = Ear(RecogniserClient(FixedEndpoint(uri), timeout=60), model)
         async with ear.running():
             yield ear
 
@@ -274,7 +274,7 @@ async def test_where_requests_cost_recognition_waits_for_the_end(
 ) -> None:
     script = Scripted("are you open")
     async with server(tmp_path, script) as uri:
-        ear = Ear(RecogniserClient(FixedEndpoint(uri), timeout=20), model, speculative=False)
+        ear = Ear(RecogniserClient(FixedEndpoint(uri), timeout=60), model, speculative=False)
         async with ear.running():
             ear.hear(np.concatenate([sentence[:-48_000], silence(0.4), sentence[48_000:]]))
             await ear.told(3)
@@ -324,7 +324,7 @@ async def test_long_speech_is_one_turn_whose_parts_are_joined(
     said = np.concatenate([sentence[48_000:-48_000], silence(0.1)])
     settings = SegmenterSettings(max_segment=6.0)
     async with server(tmp_path, script) as uri:
-        ear = Ear(RecogniserClient(FixedEndpoint(uri), timeout=20), model, settings=settings)
+        ear = Ear(RecogniserClient(FixedEndpoint(uri), timeout=60), model, settings=settings)
         async with ear.running():
             ear.hear(np.concatenate([silence(1.0), np.tile(said, 7), silence(0.4)]))
             await eventually(lambda: ear.partials[-1:] == ["first part second part"])
@@ -369,7 +369,7 @@ class Streaming:
 async def test_words_are_told_while_they_are_said(model: SileroModel, sentence: Pcm, tmp_path: Path) -> None:
     script = Streaming()
     async with server(tmp_path, script) as uri:
-        ear = Ear(RecogniserClient(FixedEndpoint(uri), timeout=20), model, live_words=True)
+        ear = Ear(RecogniserClient(FixedEndpoint(uri), timeout=60), model, live_words=True)
         async with ear.running():
             ear.hear(sentence[: 48_000 + 24_000])
             await eventually(lambda: ear.partials)
@@ -386,7 +386,7 @@ async def test_words_are_told_while_they_are_said(model: SileroModel, sentence: 
 
 async def test_a_recogniser_that_cannot_stream_is_no_trouble(model: SileroModel, sentence: Pcm, tmp_path: Path) -> None:
     async with server(tmp_path, says(Error(text="out of order"))) as uri:
-        ear = Ear(RecogniserClient(FixedEndpoint(uri), timeout=5), model, live_words=True)
+        ear = Ear(RecogniserClient(FixedEndpoint(uri), timeout=30), model, live_words=True)
         async with ear.running():
             ear.hear(sentence)
             await ear.told(3)

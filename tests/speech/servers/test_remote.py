@@ -60,14 +60,14 @@ async def test_wyoming_piper_speaks_while_the_text_is_written(tmp_path: Path, pi
     uri = f"unix://{tmp_path}/piper"
     settings = SpeechSettings(recogniser=None, voice=uri, voice_name=piper_voice.stem, speaker="speaker-1")
     async with wyoming_piper(tmp_path, piper_voice, uri), SpeechService(settings) as service:
-        assert (await VoiceClient(FixedEndpoint(uri), timeout=10).capabilities()).streams
+        assert (await VoiceClient(FixedEndpoint(uri), timeout=60).capabilities()).streams
         assert service.voice is not None
         whole = await service.synthesise("One apple. Two apples. Three apples.")
         async with aclosing(service.voice.stream(in_words("One apple. Two apples. Three apples."))) as stream:
             streamed = np.concatenate([piece async for piece in stream])
         assert level_dbfs(whole) > -30
         assert len(streamed) == pytest.approx(len(whole), rel=0.1)
-        other = VoiceClient(FixedEndpoint(uri), timeout=10, voice=piper_voice.stem, speaker="speaker-2")
+        other = VoiceClient(FixedEndpoint(uri), timeout=60, voice=piper_voice.stem, speaker="speaker-2")
         assert not np.array_equal(await spoken(other, "One apple."), await service.synthesise("One apple."))
 
 

@@ -237,7 +237,7 @@ async def test_a_file_that_breaks_off_is_played_so_far_and_then_failed(tmp_path:
 
 async def test_a_voice_that_refuses_fails_that_utterance_and_the_queue_goes_on(tmp_path: Path) -> None:
     async with server(tmp_path, says(Error(text="I have a cold"))) as uri:
-        mouth = Mouth(VoiceClient(FixedEndpoint(uri), timeout=5))
+        mouth = Mouth(VoiceClient(FixedEndpoint(uri), timeout=30))
         async with mouth.running():
             mouth.queue.say("One.")
             mouth.queue.say("Two.")
@@ -268,7 +268,7 @@ async def test_a_voice_that_dies_in_mid_sentence_goes_on_where_it_broke_off(tmp_
     sound = tone(2.0)
     script, connections = breaks_off_once(sound, 30_000)
     async with server(tmp_path, script) as uri:
-        mouth = Mouth(VoiceClient(FixedEndpoint(uri), timeout=5))
+        mouth = Mouth(VoiceClient(FixedEndpoint(uri), timeout=30))
         async with mouth.running():
             mouth.queue.say("Aaaa")
             heard = await mouth.pull_all()
@@ -279,7 +279,7 @@ async def test_a_voice_that_dies_in_mid_sentence_goes_on_where_it_broke_off(tmp_
 
 async def test_a_voice_that_always_dies_fails_after_one_more_try(tmp_path: Path) -> None:
     async with server(tmp_path, sends(b"")) as uri:
-        mouth = Mouth(VoiceClient(FixedEndpoint(uri), timeout=5))
+        mouth = Mouth(VoiceClient(FixedEndpoint(uri), timeout=30))
         async with mouth.running():
             mouth.queue.say("Hello")
             await mouth.pull_all()
@@ -299,9 +299,9 @@ async def test_a_host_that_dies_or_hangs_in_mid_sentence_is_replaced_and_the_sen
     )
     supervision = asyncio.create_task(host.run())
     await host.started()
-    mouth = Mouth(VoiceClient(host, timeout=20))
+    mouth = Mouth(VoiceClient(host, timeout=60))
     text = "This is a sentence of some length. " * 60
-    expected = await spoken(VoiceClient(host, timeout=20), text)
+    expected = await spoken(VoiceClient(host, timeout=60), text)
     async with mouth.running():
         mouth.queue.say(text)
         await mouth.pull(lambda frames: len(frames) == 50)
@@ -317,7 +317,7 @@ async def test_a_host_that_dies_or_hangs_in_mid_sentence_is_replaced_and_the_sen
 
 async def test_a_voice_that_sends_garbage_fails_that_utterance_only(tmp_path: Path) -> None:
     async with server(tmp_path, sends(random.Random(3).randbytes(1000) + b"\n")) as uri:
-        mouth = Mouth(VoiceClient(FixedEndpoint(uri), timeout=5))
+        mouth = Mouth(VoiceClient(FixedEndpoint(uri), timeout=30))
         async with mouth.running():
             mouth.queue.say("Hello")
             await eventually(lambda: mouth.tick() is None and mouth.queue.idle)

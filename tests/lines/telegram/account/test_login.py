@@ -39,7 +39,7 @@ async def test_a_code(library: Library) -> None:
         assert answers.said == [code, "that is not the code"] * 2 + [code]
         assert (session.user_id, session.api_id, len(session.auth_key)) == (ANNA, API_ID, 256)
         assert (user.id, user.username) == (ANNA, "anna")
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             while server.connected(ANNA):
                 await asyncio.sleep(0.01)
 
