@@ -63,5 +63,32 @@ def test_a_damaged_letter_does_not_hold_up_the_others(tmp_path: Path) -> None:
     first = box.put("bob", "phone", LETTER, 1000.0)
     second = box.put("bob", "phone", LETTER, 1000.0)
     damaged = next(path for path in (tmp_path / "letters").rglob(f"{first}.*"))
-    damaged.write_bytes(damaged.read_bytes()[:-1] + b"x")
+    sealed = damaged.read_bytes()
+    damaged.write_bytes(sealed[:-1] + bytes([sealed[-1] ^ 1]))
     assert [letter.letter for letter in box.waiting("bob", "phone")] == [second]
+
+
+def test_what_others_put_among_the_letters_is_left_alone(tmp_path: Path) -> None:
+    wall = Wall()
+    box = Letterbox(tmp_path, wall=wall)
+    assert box.put("bob", "phone", LETTER, 1000.0) is not None
+    (its_folder,) = (tmp_path / "letters").iterdir()
+    strange = [tmp_path / "letters" / "notes.txt", its_folder / ".nfs0001", its_folder / "a.b.c"]
+    for path in strange:
+        path.write_bytes(b"not ours")
+    wall.now += 2000.0
+    assert box.put("bob", "phone", LETTER, 1000.0) is not None
+    assert len(box.waiting("bob", "phone")) == 1
+    assert all(path.exists() for path in strange)
+
+
+def test_a_clock_that_is_set_back_does_not_stop_the_looks(tmp_path: Path) -> None:
+    wall = Wall()
+    box = Letterbox(tmp_path, max_bytes=150, wall=wall)
+    wall.now += 1_000_000.0
+    assert box.put("bob", "phone", LETTER, 10.0) is not None
+    assert box.put("bob", "phone", LETTER, 10.0) is not None
+    wall.now -= 999_000.0
+    for path in (tmp_path / "letters").rglob("*.*"):
+        path.unlink()  # as another node does
+    assert box.put("bob", "phone", LETTER, 10.0) is not None

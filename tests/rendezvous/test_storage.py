@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from hullo.rendezvous.files import parse_offset
 from hullo.rendezvous.storage import (
     DAY,
     Storage,
@@ -133,3 +134,23 @@ def test_what_others_put_into_the_folder_is_left_alone(storage: Storage, wall: W
     wall.now += 2
     assert storage.find(file).is_whole
     assert strange.exists()
+
+
+def test_a_clock_that_is_set_back_does_not_hide_the_files_of_other_nodes(
+    storage: Storage, wall: Wall, tmp_path: Path
+) -> None:
+    storage.reserve("alice", "phone", 10)
+    wall.now -= 86_400.0
+    other = Storage(tmp_path, wall=wall)
+    assert storage.find(other.reserve("bob", "phone", 10).file).size == 10
+
+
+@pytest.mark.parametrize("text", ["", "-1", "1.5", "\u0664", "9" * 16, "9" * 5000])
+def test_an_offset_is_a_number_that_a_file_can_have(text: str) -> None:
+    assert parse_offset(text) is None
+    assert parse_offset("20971520") == 20_971_520
+
+
+def test_a_ticket_of_any_bytes_is_only_a_wrong_one(storage: Storage) -> None:
+    room = storage.reserve("alice", "phone", 10)
+    assert not storage.may_write(room.file, b"\xff".decode(errors="surrogateescape"))  # as headers are decoded

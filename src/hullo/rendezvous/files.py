@@ -5,6 +5,7 @@ draft-ietf-httpbis-resumable-upload), GET with `Range` (RFC 9110 14) reads a fil
 """
 
 import logging
+import re
 
 from aiohttp import web
 
@@ -86,7 +87,12 @@ class FileHandlers:
 
 
 def _offset(request: web.Request) -> int:
-    text = request.headers.get(OFFSET, "")
-    if not text.isascii() or not text.isdigit():
+    offset = parse_offset(request.headers.get(OFFSET, ""))
+    if offset is None:
         raise web.HTTPBadRequest(text=f"{OFFSET} is missing")
-    return int(text)
+    return offset
+
+
+def parse_offset(text: str) -> int | None:
+    """The number of bytes that a header `OFFSET` tells; None if it tells none that a file can have."""
+    return int(text) if re.fullmatch(r"[0-9]{1,15}", text) else None

@@ -5,6 +5,7 @@ whom; what the letter says is encrypted by its sender in any case.
 """
 
 import os
+import re
 import secrets
 import time
 from collections.abc import Callable
@@ -26,6 +27,9 @@ LOOK_EVERY: Final = 60.0
 """Seconds between two looks through all boxes for what has expired, or was put there by another node."""
 
 _NONCE: Final = 12
+_BOX: Final = re.compile(r"[0-9a-f]{32}")
+_LETTER: Final = re.compile(r"\d{13}-[0-9a-f]{16}\.\d+")
+"""What is called otherwise (`lost+found`, `.nfs...`) is not ours."""
 
 
 class Letterbox:
@@ -46,7 +50,7 @@ class Letterbox:
         self._max_bytes = max_bytes
         self._wall = wall
         self._bytes = 0
-        self._next_look = 0.0
+        self._looked = -LOOK_EVERY
 
     def put(self, person: str, device: str, envelope: Envelope, seconds: float) -> str | None:
         """Keep a letter for that long; its id, or None if there is no room."""
@@ -96,14 +100,10 @@ class Letterbox:
     def _look(self) -> float:
         """Count all letters now and then, and throw away what has waited too long. Returns the time."""
         now = self._wall()
-        if now >= self._next_look:
-            self._next_look = now + LOOK_EVERY
-            self._bytes = 0
-            for box in self._folder.iterdir():
-                for path in _letters(box):
-                    self._bytes += path.stat().st_size
-                    if int(path.name.partition(".")[2]) <= now:
-                        self._unlink(path)
+        if not 0 <= now - self._looked < LOOK_EVERY:  # the clock may have been set back
+            self._looked = now
+            boxes = [box for box in self._folder.iterdir() if _BOX.fullmatch(box.name)]
+            self._bytes = sum(_kept(path, now) for box in boxes for path in _letters(box))
         return now
 
     def _unlink(self, path: Path) -> None:
@@ -118,14 +118,36 @@ class Letterbox:
 def _letters(box: Path) -> list[Path]:
     """Oldest first."""
     try:
-        return sorted(path for path in box.iterdir() if not path.name.endswith(".new"))
+        return sorted(path for path in box.iterdir() if _LETTER.fullmatch(path.name))
     except FileNotFoundError:
         return []
 
 
+def _kept(path: Path, now: float) -> int:
+    """The bytes of a letter; 0 if it has expired, and is removed, or if another node has removed it meanwhile."""
+    try:
+        if int(path.name.partition(".")[2]) > now:
+            return path.stat().st_size
+        path.unlink()
+    except FileNotFoundError:
+        pass
+    return 0
+
+
 def _write(path: Path, data: bytes) -> None:
+    """The letter is on the disk when this returns, for its sender is told that it waits."""
     draft = path.with_name(f"{path.name}.new")
-    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-    with os.fdopen(descriptor, "wb") as file:
-        file.write(data)
-    draft.replace(path)
+    try:
+        descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(descriptor)
+        draft.replace(path)
+    finally:
+        draft.unlink(missing_ok=True)
+    box = os.open(path.parent, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        os.fsync(box)
+    finally:
+        os.close(box)

@@ -88,7 +88,7 @@ ALLOW = (
 local rate, burst, amount = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3])
 local level = tonumber(redis.call('HGET', KEYS[1], 'level') or burst)
 local since = tonumber(redis.call('HGET', KEYS[1], 'since') or now)
-level = math.min(burst, level + (now - since) / 1000 * rate)
+level = math.min(burst, level + math.max(now - since, 0) / 1000 * rate)
 local allowed = level >= amount
 if allowed then level = level - amount end
 redis.call('HSET', KEYS[1], 'level', tostring(level), 'since', string.format('%d', now))

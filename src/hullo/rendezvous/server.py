@@ -80,6 +80,8 @@ class RendezvousServer:
 
         def send(data: bytes) -> None:
             if unread.qsize() >= MAX_UNREAD - 1:  # the last place is for the end
+                if request.transport is not None:
+                    request.transport.abort()  # it believes that it is here, and would hear of nothing any more
                 raise Kicked("slow")
             unread.put_nowait(data)
 

@@ -106,7 +106,7 @@ class Storage:
         self._folder.mkdir(mode=0o700, exist_ok=True)
         self._wall = wall
         self._files: dict[str, StoredFile] = {}
-        self._next_look = 0.0
+        self._looked = -LOOK_EVERY
 
     def reserve(self, person: str, device: str, size: int) -> Reservation:
         """Room for a file of that many bytes. Raises `StorageRefused`."""
@@ -121,7 +121,7 @@ class Storage:
 
     def may_write(self, file: str, ticket: str) -> bool:
         """Whether the ticket is the one for that file."""
-        return hmac.compare_digest(self._ticket(file).encode(), ticket.encode())
+        return hmac.compare_digest(self._ticket(file).encode(), ticket.encode(errors="replace"))
 
     def find(self, file: str) -> StoredFile:
         """A file by its id. Raises `UnknownFile`."""
@@ -163,8 +163,8 @@ class Storage:
     def _look(self) -> float:
         """What there is, at most once a second; what has expired is removed. Returns the time."""
         now = self._wall()
-        if now >= self._next_look:
-            self._next_look = now + LOOK_EVERY
+        if not 0 <= now - self._looked < LOOK_EVERY:  # the clock may have been set back
+            self._looked = now
             self._files = {
                 path.name.partition(".")[0]: _parsed(path)
                 for path in self._folder.iterdir()

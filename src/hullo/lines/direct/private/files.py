@@ -9,7 +9,7 @@ from typing_extensions import override
 from yarl import URL
 
 from hullo.lines.direct.channel import ChannelError, ChannelRefused, Place, SealedFiles
-from hullo.rendezvous.files import FILES_FOLDER, OFFSET
+from hullo.rendezvous.files import FILES_FOLDER, OFFSET, parse_offset
 
 CONNECT_DEADLINE = 10.0
 SILENCE_DEADLINE = 20.0
@@ -106,10 +106,10 @@ def _ticket(place: Place) -> dict[str, str]:
 
 
 def _offset(answer: aiohttp.ClientResponse) -> int:
-    text = answer.headers.get(OFFSET, "")
-    if not text.isascii() or not text.isdigit():
+    offset = parse_offset(answer.headers.get(OFFSET, ""))
+    if offset is None:
         raise ChannelError("the rendezvous does not tell how much of the file it has")
-    return int(text)
+    return offset
 
 
 async def _refused(answer: aiohttp.ClientResponse) -> NoReturn:
