@@ -16,8 +16,10 @@ from hullo.speech.interruption.decision import InterruptionSettings
 from hullo.speech.listening.vad import SileroModel
 
 _AUDIBLE = 32768 * 10 ** (-45 / 20)
-_STOPS = (0.2, 0.3, 0.4, 0.5)
+_STOPS = (0.2, 0.4, 0.6)
 """Seconds of a voice until the agent is silent, beside the default."""
+_AGREEING = 10
+"""Times that a listener agrees before it interrupts."""
 _AGENT = (
     "We have a table at seven and another one at nine. The kitchen is open until eleven. There is a garden behind the "
     "house, where you can sit when the weather is fine. Dogs are welcome. Please tell me how many people will come, "
@@ -123,6 +125,43 @@ async def minutes(model: SileroModel, minutes: float, *, echo_db: float | None, 
         }
 
 
+async def listener(model: SileroModel, voice: str, *, seed: int) -> tuple[list[bool], Outcome]:
+    """Somebody agrees every few seconds, and at last interrupts: whether each "yeah" paused the agent, and the end."""
+    rng = np.random.default_rng(seed)
+    async with Conversation(model, Setting(), seed=seed) as conversation:
+        paused = []
+        for _ in range(_AGREEING):
+            before = len(conversation.of(Paused))
+            await _talks(conversation, float(rng.uniform(4.0, 8.0)))
+            text = people.BACKCHANNELS[rng.integers(len(people.BACKCHANNELS))]
+            conversation.person_says(people.says(text, voice, float(rng.uniform(-30, -22))))
+            await _talks(conversation, 2.0)
+            paused.append(len(conversation.of(Paused)) > before)
+        await _talks(conversation, float(rng.uniform(4.0, 8.0)))
+        text = people.INTERRUPTIONS[rng.integers(len(people.INTERRUPTIONS))]
+        sound = people.says(text, voice, float(rng.uniform(-30, -20)))
+        began, length = conversation.person_says(sound), len(sound) / SAMPLE_RATE
+        await conversation.run(length + 1.5)
+        return paused, Outcome(_silent_after(conversation, began, began + length), bool(conversation.of(Interrupted)))
+
+
+async def _talks(conversation: Conversation, seconds: float) -> None:
+    """The agent has always something to say."""
+    until = conversation.now + seconds
+    while conversation.now < until:
+        if conversation.queue.idle:
+            conversation.queue.say(_AGENT)
+        await conversation.run(0.2)
+
+
+async def listeners(model: SileroModel, count: int) -> dict[str, float]:
+    """What agreement costs over a conversation, and an interruption behind it."""
+    voices = islice(cycle(people.VOICES), count)
+    heard = [await listener(model, voice, seed=400 + n) for n, voice in enumerate(voices)]
+    paused = [one for pauses, _ in heard for one in pauses]
+    return {"backchannel_false_stop_share": sum(paused) / len(paused), **_silence([end for _, end in heard])}
+
+
 def _figures(outcomes: Sequence[Outcome]) -> dict[str, float]:
     """Of sounds that are no interruption."""
     pauses = [pause for one in outcomes for pause in one.pauses]
@@ -197,6 +236,7 @@ async def run(quick: bool) -> Result:
         "cough": _figures(coughed),
         "small_sound": _figures([*agreed, *coughed])
         | {"right_word_share": _right_share(agreed), "estimated_right_word_share": _right_share(estimated)},
+        "listener": await listeners(model, 2 if quick else 16),
         "noise": await minutes(model, span, echo_db=None, seed=5),
         "echo": await minutes(model, span, echo_db=-6.0, seed=6),
     }
@@ -214,6 +254,7 @@ async def run(quick: bool) -> Result:
             Target("small_sound_yielded_share", most=0.05),
             Target("small_sound_right_word_share", least=0.9),
             Target("small_sound_estimated_right_word_share", least=0.9),
+            *([] if quick else [Target("stop_600_ms_small_sound_false_stop_share", most=0.05)]),
             Target("noise_false_stop_share", most=0.05),
             Target("echo_false_stop_share", most=0.05),
         ],
@@ -228,5 +269,9 @@ async def run(quick: bool) -> Result:
 async def _with_stop(trials: Trials, stop: float) -> dict[str, float]:
     """Silent later, and for fewer backchannels: what `[speech] stop_seconds` trades."""
     setting = Setting(interruption=InterruptionSettings(stop=stop))
-    agreed = _figures(await trials.agreed(setting))
-    return {"backchannel_false_stop_share": agreed["false_stop_share"], **_silence(await trials.interrupted(setting))}
+    agreed = await trials.agreed(setting)
+    return {
+        "backchannel_false_stop_share": _figures(agreed)["false_stop_share"],
+        "small_sound_false_stop_share": _figures([*agreed, *await trials.coughed(setting)])["false_stop_share"],
+        **_silence(await trials.interrupted(setting)),
+    }

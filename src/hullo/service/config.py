@@ -144,8 +144,9 @@ class SpeechConfig(Section):
     interruptible: bool = True
     """Whether the peer interrupts by speaking; `call.interruptible` changes it for a call."""
     stop_seconds: Seconds = 0.06
-    """The peer's voice has lasted so long: we pause. Before, from 0.06 s on, we only speak 15 dB lower: with 0.4 most
-    agreement no longer stops us, and whoever really interrupts hears us so much longer."""
+    """The peer's voice has lasted so long: we pause. Before, from 0.06 s on, we only speak 15 dB lower: with 0.6
+    agreement hardly ever stops us, and whoever really interrupts hears us so much longer. A peer who has just agreed
+    gets 0.6."""
     interrupt_seconds: Seconds = 1.2
     """The peer goes on for so long: it is an interruption, and the answer is over."""
     resume_seconds: Seconds = 0.2

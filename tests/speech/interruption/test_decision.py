@@ -79,13 +79,40 @@ def test_a_click_is_nothing() -> None:
     assert peer.actions == []
 
 
-def test_a_sound_that_comes_again_and_again_makes_us_stutter_less_and_less() -> None:
+AGREES = "v" * 15 + "." * 35
+
+
+def test_who_agrees_again_and_again_pauses_us_once() -> None:
     peer = Peer()
-    peer.does(("v" * 15 + "." * 20) * 6)
-    assert peer.kinds().count(Action.PAUSE) < 4
-    calm = len(peer.actions)
-    peer.does("." * 1000 + "v" * 15)
-    assert len(peer.actions) > calm, "it is forgotten after a while"
+    peer.does(AGREES * 20)
+    assert peer.kinds() == [Action.PAUSE, Action.RESUME, *[Action.SPEAK_LOWER, Action.SPEAK_UP] * 19]
+
+
+def test_who_has_agreed_may_still_interrupt() -> None:
+    peer = Peer()
+    peer.does(AGREES + "v" * 100)
+    assert peer.kinds()[2:] == [Action.SPEAK_LOWER, Action.PAUSE, Action.INTERRUPT]
+    assert [after - 1000 for _, after in peer.actions[2:4]] == [120, 600]
+
+
+def test_who_has_interrupted_is_heard_at_once_the_next_time() -> None:
+    peer = Peer()
+    peer.does(AGREES + "v" * 100)
+    before = len(peer.actions)
+    peer.does("." * 50 + "v" * 10)
+    assert peer.kinds()[before:] == [Action.PAUSE]
+
+
+def test_that_somebody_agreed_is_forgotten_after_a_while() -> None:
+    peer = Peer()
+    peer.does(AGREES + "." * 50 * 60 + "v" * 10)
+    assert peer.kinds()[2:] == [Action.PAUSE]
+
+
+def test_who_agrees_within_the_time_that_was_asked_for_is_not_waited_for_less() -> None:
+    peer = Peer(stop=0.8)
+    peer.does("v" * 45 + "." * 50 + "v" * 35 + "." * 50)
+    assert peer.kinds() == [Action.SPEAK_LOWER, Action.PAUSE, Action.RESUME, Action.SPEAK_LOWER, Action.SPEAK_UP]
 
 
 def test_who_wants_fewer_pauses_is_lower_first() -> None:

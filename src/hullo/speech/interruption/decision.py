@@ -1,11 +1,11 @@
 """Whether the peer interrupts: a decision in steps, since nobody can tell a "yes, but" from a "yes" by its beginning.
 
-At the first evidence of a voice we pause, which is what the peer notices, or if that is asked for, we only speak lower
-for a while. Then there is time to decide: who goes on speaking interrupts, who falls silent again has only agreed, and
-we go on at the word that was cut. Pure.
+At the first evidence of a voice we pause, which is what the peer notices. Then there is time to decide: who goes on
+speaking interrupts, who falls silent again has only agreed, and we go on at the word that was cut. A peer who has only
+agreed is likely to do so again: from then on we speak lower first, and pause when the voice goes on, until somebody has
+interrupted or that was long ago. Pure.
 """
 
-from collections import deque
 from dataclasses import dataclass
 from enum import Enum, auto
 
@@ -14,6 +14,9 @@ from hullo.speech.interruption.words import FloorWords, floor_words
 _FRAME = 0.02
 _EVIDENCE = 0.06
 _EVIDENCE_IN_HASTE = 0.04
+_PATIENT_STOP = 0.6
+"""Nine of ten backchannels are shorter."""
+_PATIENT_FOR = 45.0
 _PHRASE_SECONDS = 0.55
 _BREATH = 2.5
 _ROUNDING = 1e-6
@@ -26,7 +29,9 @@ class InterruptionSettings:
     enabled: bool = True
     """False: only a request interrupts."""
     stop: float = _EVIDENCE
-    """A voice has lasted so long: we pause. Before, from 60 ms on, we only speak lower."""
+    """A voice has lasted so long: we pause. Before, from 60 ms on, we only speak lower.
+
+    Of somebody who only agreed in the last 45 s: 0.6 s, if that is more."""
     release: float = 0.2
     """The peer is silent for so long (2.5 times that behind a longer phrase): it was no interruption, and we go on."""
     interrupt: float = 1.2
@@ -57,9 +62,6 @@ class Action(Enum):
 class InterruptionDetector:
     """Follows one call while we speak. Times are seconds of any clock that does not jump."""
 
-    _FORGIVEN_AFTER = 10.0
-    _MOST_DOUBLINGS = 3
-
     def __init__(self, settings: InterruptionSettings) -> None:
         self._settings = settings
         self._words = floor_words(None) if settings.words is None else settings.words
@@ -70,7 +72,7 @@ class InterruptionDetector:
         self._began = 0.0
         self._last_voice = 0.0
         self._noticed_at: float | None = None
-        self._false_pauses: deque[float] = deque(maxlen=self._MOST_DOUBLINGS)
+        self._patient_until = 0.0
         self.in_haste = False
         """Whether 40 ms of a voice must do in place of 60, because it takes long to be heard; more coughs pass then."""
 
@@ -83,7 +85,7 @@ class InterruptionDetector:
         """20 ms of the peer: whether they stand out of the background, and are a voice; neither counts our echo."""
         if self._paused_at is None:
             return self._watch(loud, voiced, now)
-        return self._decide(self._paused_at, voiced, now)
+        return self._decide(voiced, now)
 
     def understood(self, text: str, now: float) -> Action:
         """What the peer said was recognised, as a whole or in part."""
@@ -103,16 +105,16 @@ class InterruptionDetector:
         self._last_loud = now
         if self._sound_since is None:
             self._sound_since = now - _FRAME
-        while self._false_pauses and now - self._false_pauses[0] > self._FORGIVEN_AFTER:
-            self._false_pauses.popleft()
         lasted = now - self._sound_since + _ROUNDING
         if lasted >= _EVIDENCE:
             self._noticed_at = now
-        # Whoever was wrong lately looks twice: a sound that comes again and again must not make us stutter.
-        needed = (_EVIDENCE_IN_HASTE if self.in_haste else _EVIDENCE) * 2 ** len(self._false_pauses)
-        if not voiced or lasted < needed:
+        patient = now < self._patient_until
+        # Whoever was wrong lately looks twice: a noise that comes again and again must not make us go up and down.
+        evidence = (_EVIDENCE_IN_HASTE if self.in_haste else _EVIDENCE) * (2 if patient else 1)
+        if not voiced or lasted < evidence:
             return Action.NOTHING
-        if lasted >= self._settings.stop or self._settings.stop == _EVIDENCE:
+        stop = max(self._settings.stop, _PATIENT_STOP) if patient else self._settings.stop
+        if lasted >= stop or stop == _EVIDENCE:
             self._paused_at, self._began, self._last_voice = now, self._sound_since, now
             self._lower = False
             return Action.PAUSE
@@ -122,11 +124,12 @@ class InterruptionDetector:
     def _wait(self, now: float) -> Action:
         if self._lower and now - self._last_loud < self._settings.release - _ROUNDING:
             return Action.NOTHING
-        was_lower = self._lower
-        self.reset()
-        return Action.SPEAK_UP if was_lower else Action.NOTHING
+        if not self._lower:
+            self.reset()
+            return Action.NOTHING
+        return self._agreed(Action.SPEAK_UP, now)
 
-    def _decide(self, paused_at: float, voiced: bool, now: float) -> Action:
+    def _decide(self, voiced: bool, now: float) -> Action:
         if voiced:
             self._last_voice = self._noticed_at = now
             if now - self._began >= self._settings.interrupt - _ROUNDING:
@@ -134,13 +137,16 @@ class InterruptionDetector:
         # Behind a whole phrase somebody may well draw breath; behind a "yeah" hardly anybody does.
         longer = _BREATH if self._last_voice - self._began >= _PHRASE_SECONDS else 1.0
         if now >= self._last_voice + self._settings.release * longer - _ROUNDING:
-            self._false_pauses.append(paused_at)
-            return self._end(Action.RESUME)
+            return self._agreed(Action.RESUME, now)
         return Action.NOTHING
+
+    def _agreed(self, action: Action, now: float) -> Action:
+        self._patient_until = now + _PATIENT_FOR
+        return self._end(action)
 
     def _end(self, action: Action) -> Action:
         if action is Action.INTERRUPT:
-            self._false_pauses.clear()
+            self._patient_until = 0.0
             self._noticed_at = None
         self.reset()
         return action
