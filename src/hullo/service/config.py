@@ -122,7 +122,7 @@ class SpeechConfig(Section):
     """eSpeak's pitch, 0 to 99; left out: 40."""
     endpointing: str = ADAPTIVE
     """What tells that the peer has finished: `adaptive` (the person's own pauses and melody), `words` (these and what
-    was said, for English), `fixed`, or an installed entry point of the group `hullo.endpointing`."""
+    was said, by `language`), `fixed`, or an installed entry point of the group `hullo.endpointing`."""
     end_pause_seconds: Seconds | None = None
     """Silence that ends a turn with `fixed` endpointing; left out: 0.7."""
     speculative: bool | None = None

@@ -51,7 +51,7 @@ class SpeechSettings:
     """eSpeak's pitch, 0 to 99; None is 40."""
     endpointing: str = ADAPTIVE
     """What tells that the peer has finished: `adaptive` (the person's own pauses and melody), `words` (these and what
-    was said, for English), `fixed`, or the name of an installed entry point of the group `hullo.endpointing`."""
+    was said, by `language`), `fixed`, or the name of an installed entry point of the group `hullo.endpointing`."""
     end_pause: float | None = None
     """Seconds of silence that end a turn with `fixed` endpointing; None is 0.7."""
     speculative: bool | None = None
@@ -117,7 +117,7 @@ class SpeechSettings:
 
     def strategy(self) -> Endpointing:
         """A new strategy for the turns of one call."""
-        return strategy(self.endpointing, self.end_pause)
+        return strategy(self.endpointing, self.end_pause, self.language)
 
     def interruptions(self) -> InterruptionSettings:
         """How calls are interrupted, with the words of the language that is spoken."""
