@@ -4,6 +4,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Awaitable, Callable, Container
+from typing import Protocol
 
 from hullo.lines.line import CallFailed, CandidatePair, Ending, EndReason, LegReport, LegStats
 from hullo.media.pcm import Ear, Mouth
@@ -29,10 +30,22 @@ _ENDINGS = {
 }
 
 
+class PathKeeper(Protocol):
+    """What finds another path for a connection that has lost its own: ICE restarts, over the line's signaling."""
+
+    @property
+    def looking(self) -> bool:
+        """Whether the path is lost, or another one is being looked for."""
+
+    async def run(self) -> None:
+        """See to the path until cancelled."""
+
+
 class RtcLeg:
     """Drives one connection and its audio channel; see `hullo.lines.line.Leg`.
 
-    It begins to connect when it is made. `farewell` is how the line itself says goodbye; it is bounded in time and
+    It begins to connect when it is made, and has `keeper` keep it on a path from then on; without one it only waits for
+    the path that there is. `farewell` is how the line itself says goodbye; it is bounded in time and
     does not raise. `connect` is for lines whose signaling goes on meanwhile; it connects the connection, and raises
     `ConnectError`. An RTCP BYE ends nothing: some apps send one when they mute.
     """
@@ -47,12 +60,14 @@ class RtcLeg:
         *,
         farewell: Farewell,
         connect: Callable[[], Awaitable[None]] | None = None,
+        keeper: PathKeeper | None = None,
     ) -> None:
         self.on_peer_muted: Callable[[bool], None] = _ignore
         self._connection = connection
         self._connect = connect or connection.connect
         self._channel = channel
         self._farewell = farewell
+        self._keeper = keeper
         self._began = time.monotonic()
         self._sound: tuple[Ear, Mouth] | None = None
         self._connected = False
@@ -93,8 +108,8 @@ class RtcLeg:
 
     @property
     def reconnecting(self) -> bool:
-        """Whether another path is being looked for; lines that can't restart only wait for the one there is."""
-        return False
+        """Whether another path is being looked for; False while only the one there is is waited for."""
+        return self._connected and self._keeper is not None and self._keeper.looking
 
     def quiet_for(self, now: float) -> float:
         """Seconds since the last authenticated packet of the peer: sound, report, or ICE check."""
@@ -161,7 +176,14 @@ class RtcLeg:
 
     async def _lasting(self) -> Ending:
         """Why it was over in the end, once it was connected."""
-        return _ENDINGS[await self._connection.lost()]
+        if self._keeper is None:
+            return _ENDINGS[await self._connection.lost()]
+        self._connection.outlive_path()
+        async with asyncio.TaskGroup() as tasks:
+            keeping = tasks.create_task(self._keeper.run(), name="path keeper")
+            cause = await self._connection.lost()
+            keeping.cancel()
+        return _ENDINGS[cause]
 
     def _start_sound(self) -> None:
         if self._sound is not None and self._connected:

@@ -1,10 +1,14 @@
 """ICE candidates as values, and their `candidate-attribute` text (RFC 8839 5.1), which every signaling carries."""
 
+import logging
 import re
+from collections.abc import Iterable
 from ipaddress import ip_address
 
 import msgspec
 from typing_extensions import override
+
+logger = logging.getLogger(__name__)
 
 TYPES = ("host", "srflx", "prflx", "relay")
 
@@ -70,6 +74,17 @@ def parse_candidate(text: str) -> IceCandidate:
         related_port=_integer(extension.get("rport", "0"), 0, 65535, "rport") if related is not None else None,
         tcp_type=extension.get("tcptype"),
     )
+
+
+def readable(texts: Iterable[str]) -> list[IceCandidate]:
+    """The candidates among these texts; what can't be read is left out (RFC 8839 5.1)."""
+    found = []
+    for text in texts:
+        try:
+            found.append(parse_candidate(text))
+        except CandidateError:
+            logger.debug("a candidate that can't be read is left out")
+    return found
 
 
 def _matching(pattern: re.Pattern[str], value: str, name: str) -> str:

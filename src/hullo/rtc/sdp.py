@@ -9,13 +9,15 @@ from enum import StrEnum
 
 import msgspec
 
-from hullo.rtc.candidate import CandidateError, IceCandidate, parse_candidate
+from hullo.rtc.candidate import IceCandidate, readable
 from hullo.rtc.parameters import DtlsFingerprint, Setup, StreamIdentity, TransportDescription
 from hullo.rtc.sdp_syntax import Attributes, MediaSection, SdpError, SessionText, parse_session
 
 __all__ = ["Answer", "Direction", "Offer", "SdpError", "build_answer", "build_offer", "parse_answer", "parse_offer"]
 
 OPUS_PAYLOAD_TYPE = 111
+OFFERED_MID = "0"
+"""Of the audio section in offers of ours."""
 MAX_CANDIDATES = 128
 
 _PROFILES = ("UDP/TLS/RTP/SAVPF", "UDP/TLS/RTP/SAVP", "RTP/SAVPF", "TCP/TLS/RTP/SAVPF")
@@ -90,8 +92,8 @@ def parse_answer(text: str) -> Answer:
 
 def build_offer(local: TransportDescription, identity: StreamIdentity, *, session_id: int) -> str:
     """The offer of a call with sound both ways."""
-    section = _accepted_section("0", OPUS_PAYLOAD_TYPE, Direction.SENDRECV, local, identity)
-    return _text([*_session_lines(session_id, "0"), *section])
+    section = _accepted_section(OFFERED_MID, OPUS_PAYLOAD_TYPE, Direction.SENDRECV, local, identity)
+    return _text([*_session_lines(session_id, OFFERED_MID), *section])
 
 
 def build_answer(offer: Offer, local: TransportDescription, identity: StreamIdentity, *, session_id: int) -> str:
@@ -105,6 +107,12 @@ def build_answer(offer: Offer, local: TransportDescription, identity: StreamIden
         else:
             lines += _rejected_section(section)
     return _text(lines)
+
+
+def check_credentials(ufrag: str, pwd: str) -> None:
+    """Raises `SdpError` for what are no ICE credentials (RFC 8839 5.4)."""
+    if _UFRAG.fullmatch(ufrag) is None or _PWD.fullmatch(pwd) is None:
+        raise SdpError("a=ice-ufrag or a=ice-pwd is not made of 4 to 256, or 22 to 256, ICE characters")
 
 
 # Reading
@@ -158,8 +166,7 @@ def _transport(session: SessionText, section: MediaSection) -> TransportDescript
         return value
 
     ufrag, pwd = one("ice-ufrag"), one("ice-pwd")
-    if _UFRAG.fullmatch(ufrag) is None or _PWD.fullmatch(pwd) is None:
-        raise SdpError("a=ice-ufrag or a=ice-pwd is not made of 4 to 256, or 22 to 256, ICE characters")
+    check_credentials(ufrag, pwd)
     try:
         setup = Setup(one("setup"))
     except ValueError:
@@ -193,17 +200,10 @@ def _candidates(session: SessionText, section: MediaSection) -> tuple[IceCandida
     bundle = _bundle(session)
     shared = [other for other in session.media if other.mid in bundle] if section.mid in bundle else []
     for source in (section, *shared):
-        found = tuple(filter(None, (_candidate(value) for value in source.attributes.all("candidate"))))
+        found = readable(source.attributes.all("candidate"))
         if found:
-            return found[:MAX_CANDIDATES]
+            return tuple(found[:MAX_CANDIDATES])
     return ()
-
-
-def _candidate(value: str) -> IceCandidate | None:
-    try:
-        return parse_candidate(value)
-    except CandidateError:  # RFC 8839 5.1: a candidate that is not understood is ignored
-        return None
 
 
 def _bundle(session: SessionText) -> list[str]:

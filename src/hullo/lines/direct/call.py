@@ -9,11 +9,11 @@ import msgspec
 
 from hullo.lines.direct.leg import DirectLeg
 from hullo.lines.direct.messages import Answer, Candidates, Offer, Select, Transport
-from hullo.lines.direct.mover import MoveMessage, Mover, readable
+from hullo.lines.direct.mover import MoveMessage, Mover
 from hullo.lines.direct.muting import MuteMessage, Muting
 from hullo.lines.direct.sas import call_emoji, commitment, opens
 from hullo.lines.line import Ending
-from hullo.rtc.candidate import IceCandidate
+from hullo.rtc.candidate import IceCandidate, readable
 from hullo.rtc.connection import RtcConnection
 from hullo.rtc.parameters import DtlsFingerprint, IceOptions, Setup, StreamIdentity, TransportDescription
 

@@ -53,7 +53,7 @@ class DirectLeg(RtcLeg):
         self._peer_ready = asyncio.Event()
         self._emoji: tuple[str, ...] | None = None
         self._emoji_known = asyncio.Event()
-        super().__init__(connection, channel, farewell=self._say_goodbye)
+        super().__init__(connection, channel, farewell=self._say_goodbye, keeper=mover)
 
     def peer_ready(self, seen: bool) -> None:
         """The peer says that it hears us; says it again, not having `seen` that we do, our own message was lost."""
@@ -74,12 +74,6 @@ class DirectLeg(RtcLeg):
         super().set_muted(muted)
         self.muting.set_muted(muted)
 
-    @property
-    @override
-    def reconnecting(self) -> bool:
-        """Whether another path is being looked for."""
-        return self._connected and self.mover.looking
-
     @override
     def report(self) -> LegReport:
         """How the leg came about."""
@@ -96,13 +90,9 @@ class DirectLeg(RtcLeg):
     @override
     async def _lasting(self) -> Ending:
         async with asyncio.TaskGroup() as tasks:
-            going_on = [
-                tasks.create_task(self.mover.run(), name="mover"),
-                tasks.create_task(self.muting.run(), name="muting"),
-            ]
+            telling = tasks.create_task(self.muting.run(), name="muting")
             ending = await super()._lasting()
-            for task in going_on:
-                task.cancel()
+            telling.cancel()
         return ending
 
     @override
