@@ -12,7 +12,7 @@ from aioice import stun
 
 from hullo.rtc.candidate import IceCandidate
 from hullo.rtc.connection import SERVER_WAIT, RtcConnection
-from hullo.rtc.parameters import IceOptions, IceServer, IceServerError, Setup
+from hullo.rtc.parameters import IceOptions, IceServer, IceServerError, Login, Setup
 from tests.rtc.test_connection import until
 
 OUTSIDE = ("203.0.113.7", 40_000)
@@ -164,6 +164,15 @@ def test_urls_that_are_no_servers_are_refused(url: str) -> None:
         IceServer(url, "user", "secret")
 
 
-def test_a_turn_server_needs_credentials() -> None:
+@pytest.mark.parametrize("login", [{}, {"username": "a", "credential": "b", "secret": "c"}], ids=["none", "two"])
+def test_a_turn_server_needs_one_kind_of_login(login: dict[str, str]) -> None:
     with pytest.raises(IceServerError, match="credential"):
-        IceServer("turn:example.org")
+        IceServer("turn:example.org", **login)
+
+
+def test_logins_of_limited_time_are_made_of_a_shared_secret() -> None:
+    # echo -n 1700003600:anne | openssl dgst -sha1 -hmac "north wind" -binary | base64
+    login = IceServer("turn:example.org", "anne", secret="north wind").login(1_700_000_000.9)
+    assert login == Login("1700003600:anne", "AvDAK5gvwnRwSzCY5LQA/SRBtN4=")
+    assert login.credential not in repr(login)
+    assert IceServer("turn:example.org", "user", "always the same").login(0.0) == Login("user", "always the same")

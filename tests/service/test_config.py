@@ -77,6 +77,16 @@ def test_origins_are_as_browsers_write_them(tmp_path: Path) -> None:
     assert list(config.browser.dial_tokens) == ["http://other.example:8765"]
 
 
+def test_each_server_is_for_the_daemon_for_pages_or_for_both(tmp_path: Path) -> None:
+    servers = "".join(
+        f'[[ice.servers]]\nurl = "turn:{used_by}"\nsecret = "s"\nused_by = "{used_by}"\n'
+        for used_by in ("all", "daemon", "pages")
+    )
+    ice = load_config(write(tmp_path, servers)).ice
+    assert [server.url for server in ice.options().servers] == ["turn:all", "turn:daemon"]
+    assert [server.url for server in ice.page_servers()] == ["turn:all", "turn:pages"]
+
+
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
@@ -94,6 +104,10 @@ def test_origins_are_as_browsers_write_them(tmp_path: Path) -> None:
             "line 3: there is no setting 'ice.servers.0.user', did you mean",
         ),
         ("[ice]\nrelay_only = true", "line 1: ice: relay_only needs a TURN server"),
+        (
+            '[ice]\nrelay_only = true\n[[ice.servers]]\nurl = "turn:a"\nsecret = "b"\nused_by = "pages"',
+            "line 1: ice: relay_only needs a TURN server among the servers that the daemon uses",
+        ),
         ("[speech]\nspeed = 10", "line 1: speech: speed is 80 to 450"),
         ('[speech]\nrecogniser = "whisper"', "line 1: speech: There is no recogniser 'whisper'"),
         ('[browser]\ntoken = "short"', "line 2: browser.token: Value should have at least 16"),
@@ -145,6 +159,7 @@ SECRET = "0123456789abcdef-very-secret"
 
 def test_secrets_are_in_no_representation_and_in_no_error(tmp_path: Path) -> None:
     text = f'[browser]\ntoken = "{SECRET}"\n[[ice.servers]]\nurl="turn:a"\nusername="u"\ncredential="{SECRET}"\n'
+    text += f'[[ice.servers]]\nurl="turn:b"\nsecret="{SECRET}"\n'
     config = load_config(write(tmp_path, text))
     assert config.browser.token is not None
     assert config.browser.token.get_secret_value() == SECRET

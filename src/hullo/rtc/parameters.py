@@ -1,5 +1,7 @@
 """What two peers tell each other to reach one another (after the W3C and ORTC dictionaries), free of any signaling."""
 
+import base64
+import hmac
 import re
 import secrets
 from enum import StrEnum
@@ -17,19 +19,47 @@ class IceServerError(ValueError):
     """An ICE server URL that cannot be used; the message says why."""
 
 
+LOGIN_SECONDS = 3600
+"""How long a login that is made of a shared secret lets somebody in; a relay that was got with it stays longer."""
+
+
+class Login(msgspec.Struct, frozen=True):
+    """Username and credential for a TURN server."""
+
+    username: str
+    credential: str
+
+    @override
+    def __repr__(self) -> str:
+        return f"Login({self.username!r})"  # never the credential
+
+
 class IceServer(msgspec.Struct, frozen=True):
     """A STUN or TURN server: `stun:host[:port]`, `turn:host[:port][?transport=udp|tcp]` or `turns:host[:port]`.
 
-    Raises `IceServerError` for any other URL (RFC 7064, RFC 7065), and for TURN without credentials.
+    `secret` is what the server shares with those who may make logins for it (draft-uberti-behave-turn-rest, coturn's
+    `use-auth-secret`), in place of a credential. Raises `IceServerError` for any other URL (RFC 7064, RFC 7065), for
+    TURN without username and credential or secret, and for both.
     """
 
     url: str
     username: str | None = None
     credential: str | None = None
+    secret: str | None = None
 
     def __post_init__(self) -> None:
-        if self.is_turn and (self.username is None or self.credential is None):
-            raise IceServerError(f"{self.url}: a TURN server needs a username and a credential")
+        if self.credential is not None and self.secret is not None:
+            raise IceServerError(f"{self.url}: credential and secret are both set: keep one of them")
+        if self.is_turn and self.secret is None and (self.username is None or self.credential is None):
+            raise IceServerError(f"{self.url}: a TURN server needs a username and a credential, or a shared secret")
+
+    def login(self, now: float) -> Login:
+        """The one to use from `now`, Unix time, on: with a shared secret, one that is good for `LOGIN_SECONDS`."""
+        if self.secret is None:
+            return Login(self.username or "", self.credential or "")
+        username = f"{int(now) + LOGIN_SECONDS}:{self.username or 'hullo'}"
+        digest = hmac.digest(self.secret.encode(), username.encode(), "sha1")
+        return Login(username, base64.b64encode(digest).decode())
 
     @override
     def __repr__(self) -> str:

@@ -265,6 +265,11 @@ class IceServerConfig(Section):
     """For TURN."""
     credential: SecretStr | None = None
     """For TURN."""
+    secret: SecretStr | None = None
+    """For TURN, in place of `credential`: what is shared with a server that takes logins of limited time, coturn's
+    `static-auth-secret`. Logins for an hour are made of it; it is told to nobody."""
+    used_by: Literal["all", "daemon", "pages"] = "all"
+    """Who is to use it. `pages` are browsers that have shown the token of `[web]` or `[browser]`: they are told it."""
 
     @model_validator(mode="after")
     def _valid(self) -> Self:
@@ -277,7 +282,8 @@ class IceServerConfig(Section):
     def server(self) -> IceServer:
         """The server as `hullo.rtc` takes it."""
         credential = None if self.credential is None else self.credential.get_secret_value()
-        return IceServer(self.url, self.username, credential)
+        secret = None if self.secret is None else self.secret.get_secret_value()
+        return IceServer(self.url, self.username, credential, secret)
 
 
 class IceConfig(Section):
@@ -290,13 +296,17 @@ class IceConfig(Section):
 
     @model_validator(mode="after")
     def _has_a_relay(self) -> Self:
-        if self.relay_only and not any(one.server().is_turn for one in self.servers):
-            raise ValueError("relay_only needs a TURN server among the servers")
+        if self.relay_only and not any(one.is_turn for one in self.options().servers):
+            raise ValueError("relay_only needs a TURN server among the servers that the daemon uses")
         return self
 
     def options(self) -> IceOptions:
         """The section as `hullo.rtc` takes it."""
-        return IceOptions(tuple(one.server() for one in self.servers), self.relay_only)
+        return IceOptions(tuple(one.server() for one in self.servers if one.used_by != "pages"), self.relay_only)
+
+    def page_servers(self) -> tuple[IceServer, ...]:
+        """Those that pages are told."""
+        return tuple(one.server() for one in self.servers if one.used_by != "daemon")
 
 
 class RpcConfig(Section):
@@ -387,7 +397,7 @@ class Config(BaseSettings):
             or self.speech.voice_api_key
             or self.telegram.api_hash
             or self.direct.passphrase
-            or any(server.credential for server in self.ice.servers)
+            or any(server.credential or server.secret for server in self.ice.servers)
         )
 
 

@@ -88,7 +88,8 @@ async def allocate(server: IceServer, receiver: StunSocket) -> RelayTransport:
 async def _allocate_from_some_port(server: IceServer, receiver: StunSocket) -> RelayTransport:
     loop = asyncio.get_running_loop()
     host, port = server.address
-    options = server.username, server.credential, turn.DEFAULT_ALLOCATION_LIFETIME, CHANNEL_REFRESH
+    login = server.login(time.time())
+    options = login.username, login.credential, turn.DEFAULT_ALLOCATION_LIFETIME, CHANNEL_REFRESH
     client: turn.TurnClientProtocol
     inner: asyncio.BaseTransport
     if server.transport == "tcp":
