@@ -232,7 +232,7 @@ async def test_pages_of_allowed_origins_may_call_and_others_may_not() -> None:
         assert "Authorization" in headers["Access-Control-Allow-Headers"]
         status, headers, _ = await ask("POST", line.url, data="v=1", headers={**authorized, "Origin": ORIGIN})
         assert (status, headers["Access-Control-Allow-Origin"]) == (400, ORIGIN)
-        assert headers["Access-Control-Expose-Headers"] == "Location"
+        assert headers["Access-Control-Expose-Headers"] == "Location, ETag, Link"
 
         status, headers, problem = await ask(
             "POST", line.url, data="v=1", headers={**authorized, "Origin": "https://evil.example"}

@@ -37,15 +37,19 @@ class Coturn:
 
 
 @asynccontextmanager
-async def coturn(directory: Path, host: str = HOST) -> AsyncIterator[Coturn]:
-    """Run one until the end of the block. Skips where coturn is not installed."""
+async def coturn(directory: Path, host: str = HOST, secret: str | None = None) -> AsyncIterator[Coturn]:
+    """Run one until the end of the block. Skips where coturn is not installed.
+
+    With `secret` only logins that are made of it are let in, else only the one of `Coturn.server`.
+    """
     program = shutil.which("turnserver")
     if program is None:
         pytest.skip("needs coturn (apt-get install coturn)")
     port, tls_port = _free_port(host), _free_port(host)
-    certificate, key = _certificate(directory, host)
+    certificate, key = certificate_for(directory, host)
+    logins = ["--user=user:secret"] if secret is None else ["--use-auth-secret", f"--static-auth-secret={secret}"]
     process = await asyncio.create_subprocess_exec(
-        program, "-n", "--no-cli", "--lt-cred-mech", "--realm=hullo", "--user=user:secret",
+        program, "-n", "--no-cli", "--lt-cred-mech", "--realm=hullo", *logins,
         f"--listening-ip={host}", f"--relay-ip={host}", f"--listening-port={port}", f"--tls-listening-port={tls_port}",
         "--allow-loopback-peers", "--no-dtls", f"--cert={certificate}", f"--pkey={key}", "--log-file=stdout",
         f"--pidfile={directory / 'pid'}", f"--userdb={directory / 'db'}",
@@ -80,7 +84,8 @@ def _free_port(host: str) -> int:
         return port
 
 
-def _certificate(directory: Path, host: str) -> tuple[Path, Path]:
+def certificate_for(directory: Path, host: str) -> tuple[Path, Path]:
+    """Files of a self-signed certificate for an address, and of its key."""
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, host)])
     now = datetime.datetime.now(datetime.UTC)

@@ -11,6 +11,7 @@ from hullo.lines.browser.line import BrowserLine
 from hullo.lines.leg import RtcLeg
 from hullo.lines.line import EndReason
 from hullo.rtc.clock import MediaClock
+from hullo.rtc.connection import RtcConnection
 from tests.lines.calls import BYE, Listening, listening
 from tests.peers import whip
 from tests.peers.chromium import Browser, browser
@@ -52,6 +53,35 @@ def test_chromium_calls_us_and_hangs_up(extras: bool, tmp_path: Path) -> None:
             assert await page.hang_up() == 200
             async with asyncio.timeout(DEADLINE):
                 assert (await leg.ended()).reason is EndReason.HANGUP_USER
+            await leg.close(BYE)
+            await page.ended()
+
+    with_an_address(scenario)
+
+
+def shut(connection: RtcConnection) -> None:
+    """Nothing leaves by the sockets of a connection any more, and nothing is heard there."""
+    for socket in connection._agent._protocols:
+        socket.transport.sendto = lambda data, addr=None: None  # type: ignore[method-assign]
+        socket.datagram_arrived = lambda data, addr, arrival: None  # type: ignore[attr-defined]
+
+
+def test_chromium_restarts_ice_when_the_path_is_lost(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        async with browser(tmp_path, 440) as page, line_for(page.origin) as line:
+            calling = asyncio.create_task(page.call(line.url, extras=True))
+            leg = await (await line.offer()).accept()
+            assert isinstance(leg, RtcLeg)
+            await calling
+            listener = Listener()
+            leg.open(listener, Tone(1000))
+            async with asyncio.timeout(DEADLINE):
+                await leg.connected()
+                shut(leg._connection)
+                while leg.reconnecting or "moved" not in leg.report().stages:
+                    await asyncio.sleep(0.05)
+            listener.forget()
+            await asyncio.gather(listener.hears(440), page.hears(1000))
             await leg.close(BYE)
             await page.ended()
 

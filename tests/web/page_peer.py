@@ -43,6 +43,8 @@ class PagePeer:
         self._identity = StreamIdentity.random()
         self._leg: RtcLeg | None = None
         self.listener = Listener()
+        self.location = ""
+        """Of its leg at the daemon."""
 
     async def __aenter__(self) -> Self:
         await self._clock.__aenter__()
@@ -58,6 +60,7 @@ class PagePeer:
         """Offer ourselves; the id of the call, once there is sound."""
         status, headers, answer = await self._post(path)
         assert status == 201, answer
+        self.location = headers["Location"]
         audio = parse_answer(answer).audio
         self._connection.set_remote_description(audio.transport)
         channel = AudioChannel(

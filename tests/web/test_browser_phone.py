@@ -43,6 +43,7 @@ directory = "{home}/direct"
 def configuration(home: Path, more: str, port: int = 0) -> str:
     home.mkdir(mode=0o700, exist_ok=True)
     path = home / "hullo.toml"
+    path.touch(mode=0o600)
     path.write_text(CONFIG.format(home=home, port=port) + more)
     return str(path)
 

@@ -3,7 +3,8 @@
 import asyncio
 import io
 import json
-from collections.abc import AsyncIterator
+import time
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -13,6 +14,7 @@ import aiohttp
 import pytest
 
 from hullo.call.call import Call
+from hullo.call.events import PeerMuted
 from hullo.call.switchboard import Switchboard
 from hullo.lines.browser.line import BrowserLine
 from hullo.lines.line import EndReason
@@ -22,6 +24,7 @@ from hullo.messages.messenger import Messenger
 from hullo.messages.recorder import RecorderOptions
 from hullo.messages.store import MessageStore
 from hullo.rtc.clock import MediaClock
+from hullo.rtc.parameters import LOGIN_SECONDS, IceServer
 from hullo.service.page import PAGE_METHODS, encode, serving_page
 from hullo.service.secret_file import SecretError
 from hullo.service.server import RpcServer
@@ -55,10 +58,15 @@ class Served:
 
 @asynccontextmanager
 async def served(
-    *, messenger: Messenger | None = None, max_pages: int = 16, address: Address = LOOPBACK, answer: str = "ask"
+    *,
+    messenger: Messenger | None = None,
+    max_pages: int = 16,
+    address: Address = LOOPBACK,
+    answer: str = "ask",
+    servers: Sequence[IceServer] = (),
 ) -> AsyncIterator[Served]:
     async with asyncio.timeout(30), MediaClock(freeze_gc=False) as clock, aiohttp.ClientSession() as http:
-        browser, loopback = BrowserLine(None, clock=clock), LoopbackLine()
+        browser, loopback = BrowserLine(None, clock=clock, page_servers=servers), LoopbackLine()
         board = Switchboard([browser, loopback], answer=answer)
         async with RpcServer(board) as server:
             page = PageServer(
@@ -201,6 +209,39 @@ async def test_only_so_many_pages() -> None:
                         return
                 except aiohttp.WSServerHandshakeError:
                     await asyncio.sleep(0.01)
+
+
+async def test_a_page_with_the_secret_is_told_ice_servers_but_not_what_their_logins_are_made_of() -> None:
+    servers = [IceServer("stun:stun.example:3478"), IceServer("turn:turn.example:3478", secret="what coturn knows")]
+    async with served(servers=servers) as page:
+        for stranger in ({}, {"Authorization": "Bearer wrong"}):
+            async with page.http.get(f"{page.url}/ice", headers=stranger) as response:
+                assert (response.status, "turn" in await response.text()) == (401, False)
+        async with page.http.get(f"{page.url}/ice", headers=HEADERS) as response:
+            assert (response.status, response.headers["Cache-Control"]) == (200, "no-store")
+            text = await response.text()
+    stun, turn = json.loads(text)["iceServers"]
+    assert stun == {"urls": "stun:stun.example:3478"}
+    assert turn["urls"] == "turn:turn.example:3478"
+    assert int(turn["username"].partition(":")[0]) - time.time() <= LOGIN_SECONDS
+    assert turn["credential"]
+    assert "what coturn knows" not in text
+
+
+@pytest.mark.parametrize("kind", ["agent", "person"])
+async def test_a_page_says_of_its_leg_that_it_is_muted(kind: str) -> None:
+    path = "/calls" if kind == "agent" else "/calls?to=loop:ann"
+    async with served(answer="auto") as page, PagePeer(page.http, page.url, TOKEN) as person:
+        call = page.board.call(await person.offer(path))
+        happened = call.events()
+        url = f"{page.url}{person.location}/muted"
+        assert await page.status_of("PUT", url.removeprefix(page.url), data=b'{"muted": true}') == 401
+        async with page.http.put(url, headers=HEADERS, data=b'{"muted": true}') as response:
+            assert response.status == 204
+        assert call.status().peer_muted is (True if kind == "agent" else None)
+        call.hangup()
+        told = [event.muted async for event in happened if isinstance(event, PeerMuted)]
+        assert told == ([True] if kind == "agent" else [])
 
 
 async def test_a_call_of_a_page_is_the_persons_from_its_first_moment() -> None:

@@ -259,6 +259,7 @@ def _browser_line(config: Config, clock: MediaClock) -> BrowserLine:
         token=_token(browser) if browser.enabled else None,
         origins=browser.allowed_origins,
         ice=config.ice.options(),
+        page_servers=config.ice.page_servers(),
         tls=_tls(browser.certificate, browser.key) if browser.enabled else None,
         dial_tokens={origin: token.get_secret_value() for origin, token in browser.dial_tokens.items()},
     )

@@ -16,6 +16,8 @@ from hullo.lines.line import Ending, EndReason
 from hullo.web.extension import GRACE, Extension
 
 CALL_ID_HEADER = "Hullo-Call-Id"
+LEGS = "/legs"
+"""Where the legs of pages are, by names that nobody can guess."""
 PEER = "page"
 """What a page that calls the agent is called."""
 
@@ -32,7 +34,7 @@ class PageCalls:
     * `POST /calls?to=ADDRESS[&line=NAME]`: calls somebody else, with the page as the person's microphone and speaker.
     * `POST /calls/ID`: takes a call that is there, to answer it, to take it over from an agent, or to come back to it.
 
-    All take and give SDP as WHIP does (RFC 9725), and name the call in a header.
+    All take and give SDP as WHIP does (RFC 9725), and name the call in a header, and the page's leg in the location.
     """
 
     def __init__(self, board: Switchboard, line: BrowserLine, tasks: asyncio.TaskGroup) -> None:
@@ -46,12 +48,13 @@ class PageCalls:
         to = request.query.get("to", "").strip()
         if to:
             return await self._join(request, lambda: self._board.dial(to, line=request.query.get("line")))
+        name = secrets.token_urlsafe(16)
         try:
             async with asyncio.timeout(RING_SECONDS):
-                call_id, answer = await self._line.ring(secrets.token_urlsafe(16), offer, PEER)
+                call_id, answer = await self._line.ring(name, offer, PEER)
         except TimeoutError:
             raise Problem(504, "no-answer", "nobody answered", "call again later") from None
-        return created(answer, {CALL_ID_HEADER: call_id or ""})
+        return self._created(answer, name, call_id or "")
 
     async def take(self, request: web.Request) -> web.Response:
         """`POST /calls/ID`. Raises `Problem`."""
@@ -59,7 +62,8 @@ class PageCalls:
 
     async def _join(self, request: web.Request, find: Callable[[], Call]) -> web.Response:
         """Answer the offer, and then find the call: it is joined before it can do anything."""
-        leg, answer = await self._line.answer(await read_offer(request), secrets.token_urlsafe(16))
+        name = secrets.token_urlsafe(16)
+        leg, answer = await self._line.answer(await read_offer(request), name)
         try:
             call = find()
             extension = Extension(call, leg, GRACE)
@@ -67,4 +71,7 @@ class PageCalls:
             await leg.close(_REFUSED)
             raise Problem(409, "refused", str(error), error.hint) from None
         self._tasks.create_task(extension.run(), name=f"page of call {call.call_id}")
-        return created(answer, {CALL_ID_HEADER: call.call_id})
+        return self._created(answer, name, call.call_id)
+
+    def _created(self, answer: str, name: str, call_id: str) -> web.Response:
+        return created(answer, f"{LEGS}/{name}", self._line.leg(name), {CALL_ID_HEADER: call_id})

@@ -2,22 +2,24 @@
 
 import asyncio
 import ssl
+import time
 from collections.abc import AsyncIterator, Collection
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
-from aiohttp import web
-from aiohttp.typedefs import Handler
+from aiohttp import hdrs, web
 
 from hullo.call.switchboard import Switchboard
 from hullo.lines.browser.client import MAX_BODY
 from hullo.lines.browser.guard import Guard
+from hullo.lines.browser.ice_servers import configuration
 from hullo.lines.browser.line import BrowserLine
 from hullo.lines.browser.problem import Problem
-from hullo.lines.browser.server import answering_problems
+from hullo.lines.browser.resource import LegResources
+from hullo.lines.browser.server import add_leg_routes, answering_problems, guarded
 from hullo.messages.messenger import Messenger
 from hullo.web.assets import HEADERS, load_assets, respond
-from hullo.web.calls import PageCalls
+from hullo.web.calls import LEGS, PageCalls
 from hullo.web.messages import PageMessages
 from hullo.web.socket import HEARTBEAT, MOST_BYTES, PROTOCOL, Answer, Encode, serve_page
 
@@ -84,15 +86,21 @@ class PageServer:
         app.on_response_prepare.append(_harden)
         for path in self._assets:
             app.router.add_get(path, self._file)
-        app.router.add_get("/rpc", _guarded(guard, self._page))
-        app.router.add_post("/calls", _guarded(guard, calls.begin))
-        app.router.add_post("/calls/{call_id}", _guarded(guard, calls.take))
-        app.router.add_get("/messages/{message_id}", _guarded(guard, self._messages.sound), allow_head=False)
-        app.router.add_post("/messages", _guarded(guard, self._messages.send))
+        app.router.add_get("/rpc", guarded(guard, self._page))
+        app.router.add_post("/calls", guarded(guard, calls.begin))
+        app.router.add_post("/calls/{call_id}", guarded(guard, calls.take))
+        add_leg_routes(app, LEGS, LegResources(self._line.leg), guard)
+        app.router.add_get("/ice", guarded(guard, self._ice), allow_head=False)
+        app.router.add_get("/messages/{message_id}", guarded(guard, self._messages.sound), allow_head=False)
+        app.router.add_post("/messages", guarded(guard, self._messages.send))
         return app
 
     async def _file(self, request: web.Request) -> web.StreamResponse:
         return respond(self._assets[request.path], request)
+
+    async def _ice(self, request: web.Request) -> web.StreamResponse:
+        body = configuration(self._line.page_servers, time.time())
+        return web.Response(body=body, content_type="application/json", headers={hdrs.CACHE_CONTROL: "no-store"})
 
     async def _page(self, request: web.Request) -> web.StreamResponse:
         if len(self._sockets) >= self._max_pages:
@@ -109,14 +117,6 @@ class PageServer:
         finally:
             self._sockets.discard(socket)
         return socket
-
-
-def _guarded(guard: Guard, handler: Handler) -> Handler:
-    async def check_and_handle(request: web.Request) -> web.StreamResponse:
-        guard.check(request)
-        return await handler(request)
-
-    return check_and_handle
 
 
 async def _harden(request: web.Request, response: web.StreamResponse) -> None:

@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { grade, sample, through } from "../../../src/hullo/web/static/js/quality.js";
+import { grade, heard, sample, through } from "../../../src/hullo/web/static/js/quality.js";
 
 function stats(incoming, remote = {}) {
   return new Map([
@@ -54,4 +54,12 @@ test("grades", () => {
     [graded(20, 40, 0), graded(300, 100, 0), graded(20, 40, 4), graded(800, 100, 0), graded(20, 40, 12)],
     ["good", "fair", "fair", "poor", "poor"],
   );
+});
+
+test("what has come grows with sound and with checks", () => {
+  const counted = (packetsReceived, requestsReceived) =>
+    heard(new Map([...stats({ packetsReceived }), ["P", { type: "candidate-pair", requestsReceived }]]));
+  assert.ok(counted(10, 2) > counted(9, 2));
+  assert.ok(counted(10, 3) > counted(10, 2));
+  assert.equal(heard(new Map()), 0);
 });

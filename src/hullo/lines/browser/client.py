@@ -1,4 +1,4 @@
-"""The calling side over HTTP: POST the offer, wait while it rings, DELETE to hang up."""
+"""The calling side over HTTP: POST the offer, wait while it rings, PATCH to restart ICE, DELETE to hang up."""
 
 import logging
 from types import SimpleNamespace
@@ -9,24 +9,52 @@ from yarl import URL
 
 from hullo.lines.browser.problem import ending_of
 from hullo.lines.line import CallFailed, Ending, EndReason, OnRinging
+from hullo.rtc.sdp import OFFERED_MID, SdpError
+from hullo.rtc.sdp_fragment import SdpFragment, build_fragment, parse_fragment
 
 logger = logging.getLogger(__name__)
 
 SDP_TYPE = "application/sdp"
+FRAGMENT_TYPE = "application/trickle-ice-sdpfrag"
 MAX_BODY = 64 * 1024
 CONNECT_DEADLINE = 5.0
 RING_DEADLINE = 150.0
 """Longer than a server lets it ring; a call has its own, shorter limit."""
 HANGUP_DEADLINE = 1.0
+RESTART_DEADLINE = 3.0
+
+
+class RestartRefused(Exception):
+    """An ICE restart that the server did not answer; the message says why."""
 
 
 class CallResource:
-    """The call as the server knows it: its SDP answer, and the URL that ends it."""
+    """The call as the server knows it: its SDP answer, and the URL that changes and ends it."""
 
     def __init__(self, sdp: str, url: URL, token: str | None) -> None:
         self.sdp = sdp
         self._url = url
         self._token = token
+
+    async def restart_ice(self, ours: SdpFragment) -> SdpFragment:
+        """The other side of a new ICE session, within `RESTART_DEADLINE`. Raises `RestartRefused`."""
+        headers = {hdrs.CONTENT_TYPE: FRAGMENT_TYPE, hdrs.IF_MATCH: "*", **_authorization(self._token)}
+        body = build_fragment(ours, OFFERED_MID).encode()
+        timeout = aiohttp.ClientTimeout(total=RESTART_DEADLINE)
+        try:
+            async with (
+                aiohttp.ClientSession(timeout=timeout) as session,
+                session.patch(self._url, data=body, headers=headers, allow_redirects=False) as response,
+            ):
+                answer = await response.content.read(MAX_BODY)
+        except (aiohttp.ClientError, TimeoutError) as error:
+            raise RestartRefused(f"the server is not reached: {type(error).__name__}") from error
+        if response.status != 200:
+            raise RestartRefused(ending_of(response.status, answer).detail)
+        try:
+            return parse_fragment(answer.decode(errors="replace"))
+        except SdpError as error:
+            raise RestartRefused(f"an unusable answer: {error}") from None
 
     async def delete(self) -> None:
         """Hang up; within `HANGUP_DEADLINE`, never raises: the media path says goodbye too."""

@@ -9,8 +9,9 @@ from yarl import URL
 
 from hullo.lines.browser.problem import Problem
 
-ALLOWED_HEADERS = "Authorization, Content-Type"
-ALLOWED_METHODS = "POST, DELETE, OPTIONS"
+ALLOWED_HEADERS = "Authorization, Content-Type, If-Match"
+ALLOWED_METHODS = "POST, PATCH, PUT, DELETE, OPTIONS"
+EXPOSED_HEADERS = "Location, ETag, Link"
 TOKEN_PROTOCOL = "token."
 """A page can set no headers on a WebSocket: there the token comes as a subprotocol of this beginning."""
 
@@ -33,6 +34,11 @@ class Guard:
         self._token = token or None
         self._origins = frozenset(map(origin_of, origins))
 
+    @property
+    def asks_for_token(self) -> bool:
+        """Whether those who are let in have shown a token."""
+        return self._token is not None
+
     def check(self, request: web.Request) -> None:
         """Raises `Problem` for a request that may not be served."""
         self._check_host(request)
@@ -51,7 +57,7 @@ class Guard:
             hdrs.ACCESS_CONTROL_ALLOW_ORIGIN: origin,
             hdrs.ACCESS_CONTROL_ALLOW_METHODS: ALLOWED_METHODS,
             hdrs.ACCESS_CONTROL_ALLOW_HEADERS: ALLOWED_HEADERS,
-            hdrs.ACCESS_CONTROL_EXPOSE_HEADERS: hdrs.LOCATION,
+            hdrs.ACCESS_CONTROL_EXPOSE_HEADERS: EXPOSED_HEADERS,
             hdrs.VARY: hdrs.ORIGIN,
         }
 

@@ -4,11 +4,13 @@ import asyncio
 import logging
 import secrets
 import ssl
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 
 from hullo.lines.browser.client import post_offer
 from hullo.lines.browser.guard import Guard, origin_of
+from hullo.lines.browser.leg import CalledLeg
 from hullo.lines.browser.offer import BrowserOffer
+from hullo.lines.browser.offerer import RestartOfferer
 from hullo.lines.browser.problem import Problem
 from hullo.lines.browser.server import WhipServer
 from hullo.lines.leg import RtcLeg
@@ -16,7 +18,7 @@ from hullo.lines.line import CallFailed, Ending, EndReason, LineStatus, OnOffer,
 from hullo.rtc.channel import AudioChannel
 from hullo.rtc.clock import MediaClock
 from hullo.rtc.connection import RtcConnection
-from hullo.rtc.parameters import IceOptions, Setup, StreamIdentity
+from hullo.rtc.parameters import IceOptions, IceServer, Setup, StreamIdentity
 from hullo.rtc.sdp import (
     OPUS_PAYLOAD_TYPE,
     AudioSection,
@@ -37,7 +39,8 @@ class BrowserLine:
     """Takes calls that are posted to it, and posts calls of its own; see `hullo.lines.line.Line`.
 
     With `host` None it only places calls. Bound to another address than loopback it needs a `token`; raises
-    `OpenToEverybody` without. Pages of `origins` may call too. `dial_tokens` are the bearer tokens for calling others,
+    `OpenToEverybody` without. Pages of `origins` may call too. `page_servers` are STUN and TURN servers for callers to
+    use, told only to who has shown the token. `dial_tokens` are the bearer tokens for calling others,
     by origin such as `http://host:port`.
     """
 
@@ -52,6 +55,7 @@ class BrowserLine:
         token: str | None = None,
         origins: Collection[str] = (),
         ice: IceOptions = IceOptions(),  # noqa: B008  # frozen
+        page_servers: Sequence[IceServer] = (),
         tls: ssl.SSLContext | None = None,
         dial_tokens: Mapping[str, str] | None = None,
     ) -> None:
@@ -61,10 +65,13 @@ class BrowserLine:
         self._ice = ice
         self._tls = tls
         self._dial_tokens = dict(dial_tokens or {})
-        self._server = WhipServer(Guard(host or "127.0.0.1", token, origins), self._posted, self.hang_up)
+        self.page_servers = tuple(page_servers)
+        """STUN and TURN servers for pages to use; they hold secrets, so only for those with a token."""
+        guard = Guard(host or "127.0.0.1", token, origins)
+        self._server = WhipServer(guard, self._posted, self.leg, self.page_servers)
         self._on_offer: OnOffer | None = None
         self._offers: set[BrowserOffer] = set()
-        self._legs: dict[str, RtcLeg] = {}
+        self._legs: dict[str, CalledLeg] = {}
         self._address: str | None = None
 
     def claims(self, to: str) -> bool:
@@ -90,7 +97,8 @@ class BrowserLine:
             connection.set_remote_description(audio.transport)
             channel = self._channel(connection, audio, identity)
             channel.set_payload_types(incoming=OPUS_PAYLOAD_TYPE, outgoing=audio.payload_type)
-            return RtcLeg(connection, channel, farewell=resource.delete)
+            keeper = RestartOfferer(connection, resource)
+            return RtcLeg(connection, channel, farewell=resource.delete, keeper=keeper)
         except BaseException:
             await connection.close()
             raise
@@ -120,7 +128,7 @@ class BrowserLine:
     async def ring(self, resource: str, offer: Offer, caller: str) -> tuple[str | None, str]:
         """Have an offer ring that came by other means; the id of its call and the SDP answer, once accepted.
 
-        `resource` is a name for the leg, for `hang_up`. Raises `Problem` once refused; cancelling withdraws the call.
+        `resource` is a name for the leg. Raises `Problem` once refused; cancelling withdraws the call.
         """
         if self._on_offer is None:
             raise Problem(*STOPPING)
@@ -135,14 +143,11 @@ class BrowserLine:
     async def _posted(self, resource: str, offer: Offer, caller: str) -> str:
         return (await self.ring(resource, offer, caller))[1]
 
-    def hang_up(self, resource: str) -> bool:
-        """The caller of that leg hung up; False if there is none."""
-        leg = self._legs.get(resource)
-        if leg is not None:
-            leg.hang_up(Ending(EndReason.HANGUP_USER, "the caller hung up"))
-        return leg is not None
+    def leg(self, resource: str) -> CalledLeg | None:
+        """The leg of that name; None if there is none (any more)."""
+        return self._legs.get(resource)
 
-    async def answer(self, offer: Offer, resource: str) -> tuple[RtcLeg, str]:
+    async def answer(self, offer: Offer, resource: str) -> tuple[CalledLeg, str]:
         """Answer an offer, whatever becomes of it: a leg, and the SDP answer."""
         setup = offer.audio.transport.setup.answer()
         connection = RtcConnection(controlling=False, setup=setup, ice=self._ice)
@@ -155,7 +160,8 @@ class BrowserLine:
             connection.set_remote_description(offer.audio.transport)
             await connection.gather()
             sdp = build_answer(offer, connection.local_description(), identity, session_id=secrets.randbits(62))
-            leg = RtcLeg(connection, self._channel(connection, offer.audio, identity), farewell=forget)
+            channel = self._channel(connection, offer.audio, identity)
+            leg = CalledLeg(connection, channel, mid=offer.audio.mid, farewell=forget)
         except BaseException:
             await connection.close()
             raise

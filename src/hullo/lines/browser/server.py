@@ -4,16 +4,21 @@ import asyncio
 import logging
 import secrets
 import ssl
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 
 import msgspec
 from aiohttp import hdrs, web
 from aiohttp.typedefs import Handler, Middleware
 
-from hullo.lines.browser.client import MAX_BODY, SDP_TYPE
+from hullo.lines.browser.client import FRAGMENT_TYPE, MAX_BODY, SDP_TYPE
 from hullo.lines.browser.guard import Guard
+from hullo.lines.browser.ice_servers import link
+from hullo.lines.browser.leg import CalledLeg
 from hullo.lines.browser.problem import Problem
+from hullo.lines.browser.resource import LegResources, etag
+from hullo.rtc.parameters import IceServer
 from hullo.rtc.sdp import Offer, SdpError, parse_offer
 
 logger = logging.getLogger(__name__)
@@ -28,20 +33,27 @@ MAX_RINGING = 32
 
 MAX_NAME = 64
 
-CallId = str
-OnPosted = Callable[[CallId, Offer, str], Awaitable[str]]
+LegName = str
+OnPosted = Callable[[LegName, Offer, str], Awaitable[str]]
 """Takes an offer and its caller's name; returns the SDP answer or raises `Problem`. Cancelled when it is withdrawn."""
-OnDeleted = Callable[[CallId], bool]
-"""Takes the hang-up of a caller; False for a call that is not there."""
+FindLeg = Callable[[LegName], CalledLeg | None]
+"""The leg of that name; None for one that is not there (any more)."""
 
 
 class WhipServer:
-    """`POST /call` and `DELETE /call/<id>`. `serve` is the time it listens."""
+    """`POST /call`, and what `LegResources` does at `/call/<id>`. `serve` is the time it listens.
 
-    def __init__(self, guard: Guard, on_posted: OnPosted, on_deleted: OnDeleted) -> None:
+    `ice_servers` are for callers to use: links in the answer to an offer, and to `OPTIONS /call`, for who has a token.
+    """
+
+    def __init__(
+        self, guard: Guard, on_posted: OnPosted, find_leg: FindLeg, ice_servers: Sequence[IceServer] = ()
+    ) -> None:
         self._guard = guard
         self._on_posted = on_posted
-        self._on_deleted = on_deleted
+        self._find_leg = find_leg
+        self._resources = LegResources(find_leg)
+        self._ice_servers = tuple(ice_servers) if guard.asks_for_token else ()
         self._ringing = 0
 
     @asynccontextmanager
@@ -49,9 +61,10 @@ class WhipServer:
         """Listen, and give the port. Raises `OSError` when the address is taken. Requests are cancelled at the end."""
         app = web.Application(client_max_size=MAX_BODY, middlewares=[answering_problems(self._guard)])
         app.router.add_post("/call", self._post)
-        app.router.add_delete("/call/{call_id}", self._delete)
-        app.router.add_route(hdrs.METH_OPTIONS, "/call", self._preflight)
-        app.router.add_route(hdrs.METH_OPTIONS, "/call/{call_id}", self._preflight)
+        app.router.add_route(hdrs.METH_OPTIONS, "/call", self._options)
+        add_leg_routes(app, "/call", self._resources, self._guard)
+        for path in ("/call/{leg}", "/call/{leg}/muted"):
+            app.router.add_route(hdrs.METH_OPTIONS, path, self._preflight)
         runner = web.AppRunner(app, handler_cancellation=True, access_log=None, shutdown_timeout=1.0)
         await runner.setup()
         try:
@@ -75,16 +88,20 @@ class WhipServer:
             raise Problem(504, "no-answer", "nobody answered", "call again later") from None
         finally:
             self._ringing -= 1
-        return created(answer, {hdrs.LOCATION: f"/call/{call_id}"})
+        return created(answer, f"/call/{call_id}", self._find_leg(call_id), self._links())
 
-    async def _delete(self, request: web.Request) -> web.Response:
+    async def _options(self, request: web.Request) -> web.Response:
+        if hdrs.AUTHORIZATION not in request.headers:  # as browsers ask before they send a token (Fetch)
+            return await self._preflight(request)
         self._guard.check(request)
-        if not self._on_deleted(request.match_info["call_id"]):
-            raise Problem(404, "no-such-call", "there is no such call; it may have ended", "nothing is left to do")
-        return web.Response(status=200)
+        return web.Response(status=204, headers={**self._links(), "Accept-Post": SDP_TYPE})
 
     async def _preflight(self, request: web.Request) -> web.Response:
-        return web.Response(status=204)
+        return web.Response(status=204, headers={"Accept-Patch": FRAGMENT_TYPE})
+
+    def _links(self) -> dict[str, str]:
+        links = link(self._ice_servers, time.time())
+        return {hdrs.LINK: links, hdrs.CACHE_CONTROL: "no-store"} if links else {}
 
 
 def answering_problems(guard: Guard) -> Middleware:
@@ -105,11 +122,29 @@ def answering_problems(guard: Guard) -> Middleware:
     return middleware
 
 
-def created(answer: str, headers: Mapping[str, str]) -> web.Response:
-    """The response to an offer that was answered."""
-    return web.Response(
-        status=201, text=answer, content_type=SDP_TYPE, headers={**headers, hdrs.CACHE_CONTROL: "no-store"}
-    )
+def guarded(guard: Guard, handler: Handler) -> Handler:
+    """The handler, for those whom `guard` lets in."""
+
+    async def check_and_handle(request: web.Request) -> web.StreamResponse:
+        guard.check(request)
+        return await handler(request)
+
+    return check_and_handle
+
+
+def add_leg_routes(app: web.Application, prefix: str, resources: LegResources, guard: Guard) -> None:
+    """Let callers reach their legs at `PREFIX/NAME`."""
+    app.router.add_patch(f"{prefix}/{{leg}}", guarded(guard, resources.patch))
+    app.router.add_delete(f"{prefix}/{{leg}}", guarded(guard, resources.delete))
+    app.router.add_put(f"{prefix}/{{leg}}/muted", guarded(guard, resources.mute))
+
+
+def created(answer: str, location: str, leg: CalledLeg | None, headers: dict[str, str]) -> web.Response:
+    """The response to an offer that was answered; `leg` is None if it has ended meanwhile."""
+    told = {hdrs.LOCATION: location, **headers, hdrs.CACHE_CONTROL: "no-store"}
+    if leg is not None:
+        told[hdrs.ETAG] = etag(leg)
+    return web.Response(status=201, text=answer, content_type=SDP_TYPE, headers=told)
 
 
 async def read_offer(request: web.Request) -> Offer:

@@ -87,7 +87,7 @@ export class InCall {
     const notes = [duration((Date.now() - call.connectedAt) / 1000)];
     if (!session.agent) notes.push(lineName(call.line));
     if (call.verified) notes.push("verified");
-    if (call.peerMuted) notes.push("they are muted");
+    if (call.peerMuted && !session.agent) notes.push("they are muted");
     if (session.muted) notes.push("you are muted");
     return [notes.join(" · "), ""];
   }

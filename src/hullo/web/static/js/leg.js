@@ -1,66 +1,107 @@
-// One WebRTC connection to the daemon: the page's sound in a call.
+// One WebRTC connection to the daemon: the page's sound in a call, kept on a path.
+
+import { ask, Refused } from "./daemon.js";
+import { heard } from "./quality.js";
+import { answerOf, fragmentOf } from "./sdp.js";
 
 const GATHER_MS = 2_000;
-const LOST_MS = 6_000;
-
-/** The daemon said no; `hint` says what to do. `status` is that of HTTP, 0 if it was not reached. */
-export class Refused extends Error {
-  constructor(status, message, hint) {
-    super(message);
-    this.status = status;
-    this.hint = hint;
-  }
-}
+const RESTART_GATHER_MS = 300; // what is found later follows
+const LOOK_MS = 500;
+const QUIET_MS = 2_500; // the daemon asks at least every 1.2 s
+const ATTEMPT_MS = 5_000;
+const PAUSE_MS = 500;
+const LOST_MS = 30_000; // the daemon waits as long
 
 /**
- * `onRemote` gets the far stream, `onState` "connecting", "connected", "shaky" (the path is quiet) or "lost" (for good).
+ * `onRemote` gets the far stream, `onState` "connecting", "connected", "shaky" (the path is lost, and another one is
+ * looked for) or "lost" (for good).
  */
 export class Leg {
-  #pc = new RTCPeerConnection();
+  #pc;
+  #token;
   #sender;
+  #location = null; // of this leg at the daemon
+  #muted = false;
+  #toldMuted = false;
   #abort = new AbortController();
-  #timer = 0;
+  #looking = 0;
+  #counted = 0;
+  #heardAt = Infinity;
+  #finding = false;
+  #restartedAt = -Infinity;
   #closed = false;
 
-  constructor(stream, { onRemote, onState }) {
+  constructor(stream, token, { onRemote, onState }) {
     this.stream = stream;
     this.onState = onState;
+    this.#token = token;
+    this.#pc = new RTCPeerConnection();
     this.#sender = this.#pc.addTrack(stream.getAudioTracks()[0], stream);
     this.#pc.ontrack = (event) => onRemote(event.streams[0] ?? new MediaStream([event.track]));
     this.#pc.onconnectionstatechange = () => this.#changed();
   }
 
   /** Offer ourselves at `path`; gives the id of the call. Rejects with `Refused`, or an `AbortError` after `close`. */
-  async offer(path, token) {
+  async offer(path) {
+    await this.#learnServers();
     await this.#pc.setLocalDescription();
-    await this.#gathered();
-    const { status, id, answer } = await post(path, token, this.#pc.localDescription.sdp, this.#abort.signal);
-    if (status !== 201) throw refusal(status, answer);
-    await this.#pc.setRemoteDescription({ type: "answer", sdp: answer });
+    await this.#gathered(GATHER_MS);
+    const { headers, body } = await this.#ask("POST", path, {
+      headers: { "Content-Type": "application/sdp" },
+      body: this.#pc.localDescription.sdp,
+      wait: null,
+    });
+    this.#location = headers.get("Location");
+    await this.#pc.setRemoteDescription({ type: "answer", sdp: body });
     const dtls = this.#sender.transport;
     dtls.addEventListener("statechange", () => dtls.state === "closed" && this.#lost());
-    return id;
+    this.#tellMuted();
+    return headers.get("Hullo-Call-Id");
   }
 
-  /** While muted no packet leaves: the track is taken off the connection. */
+  /** While muted no packet leaves: the track is taken off the connection. The daemon is told that it is meant. */
   async mute(muted) {
+    this.#muted = muted;
     await this.#sender.replaceTrack(muted ? null : this.stream.getAudioTracks()[0]);
+    this.#tellMuted();
   }
 
   /** Go on with another microphone. */
-  async use(stream, muted) {
+  async use(stream) {
     this.stop();
     this.stream = stream;
-    await this.mute(muted);
+    await this.#sender.replaceTrack(this.#muted ? null : stream.getAudioTracks()[0]);
   }
 
   stats() {
     return this.#pc.getStats();
   }
 
+  /** The path is lost, somebody says: look for another one, unless that is being done or was done just now. */
+  async recover() {
+    const justNow = performance.now() - this.#restartedAt < ATTEMPT_MS;
+    if (this.#finding || justNow || this.#closed || this.#heardAt === Infinity) return;
+    this.#finding = true;
+    this.onState("shaky");
+    const since = performance.now();
+    while (!this.#closed && this.#heardAt <= since) {
+      if (performance.now() - since > LOST_MS) return this.#lost();
+      try {
+        await this.#restart();
+        await this.#until(() => this.#heardAt > since, ATTEMPT_MS);
+      } catch (error) {
+        if (error instanceof Refused && error.status === 404) return this.#lost(); // the daemon gave it up
+        await this.#until(() => this.#heardAt > since, PAUSE_MS);
+      }
+    }
+    this.#finding = false;
+    if (!this.#closed) this.onState("connected");
+    this.#tellMuted();
+  }
+
   close() {
     this.#closed = true;
-    clearTimeout(this.#timer);
+    clearInterval(this.#looking);
     this.#abort.abort();
     this.#pc.close();
     this.stop();
@@ -70,46 +111,91 @@ export class Leg {
     for (const track of this.stream.getTracks()) track.stop();
   }
 
-  #gathered() {
+  /** Also shows whether there is a network to look for a path in. */
+  async #learnServers() {
+    const { body } = await this.#ask("GET", "/ice");
+    this.#pc.setConfiguration(JSON.parse(body));
+  }
+
+  async #restart() {
+    this.#pc.onicecandidate = null;
+    await this.#learnServers();
+    this.#restartedAt = performance.now();
+    const agreed = this.#pc.currentRemoteDescription.sdp;
+    this.#pc.restartIce();
+    await this.#pc.setLocalDescription();
+    try {
+      await this.#gathered(RESTART_GATHER_MS);
+      const told = new Set();
+      const { headers, body } = await this.#patch("*", told);
+      await this.#pc.setRemoteDescription({ type: "answer", sdp: answerOf(agreed, body) });
+      this.#pc.onicecandidate = () => this.#patch(headers.get("ETag"), told).catch(() => {}); // tried again as a whole
+      if (this.#pc.iceGatheringState !== "complete") this.#pc.onicecandidate();
+    } catch (error) {
+      if (this.#pc.signalingState === "have-local-offer") await this.#pc.setLocalDescription({ type: "rollback" });
+      throw error;
+    }
+  }
+
+  #patch(session, told) {
+    const complete = this.#pc.iceGatheringState === "complete";
+    return this.#ask("PATCH", this.#location, {
+      headers: { "Content-Type": "application/trickle-ice-sdpfrag", "If-Match": session },
+      body: fragmentOf(this.#pc.localDescription.sdp, told, complete),
+    });
+  }
+
+  async #tellMuted() {
+    const muted = this.#muted;
+    if (!this.#location || muted === this.#toldMuted) return;
+    try {
+      await this.#ask("PUT", `${this.#location}/muted`, { body: JSON.stringify({ muted }) });
+      this.#toldMuted = muted;
+    } catch {
+      return; // told again when there is a path again
+    }
+    this.#tellMuted(); // it may have changed meanwhile
+  }
+
+  #ask(method, path, options = {}) {
+    return ask(method, path, this.#token, { signal: this.#abort.signal, ...options });
+  }
+
+  #gathered(wait) {
     return new Promise((resolve) => {
       const check = () => this.#pc.iceGatheringState === "complete" && resolve();
       this.#pc.onicegatheringstatechange = check;
-      setTimeout(resolve, GATHER_MS);
+      setTimeout(resolve, wait);
       check();
     });
   }
 
+  async #until(condition, wait) {
+    const end = performance.now() + wait;
+    while (!this.#closed && !condition() && performance.now() < end) {
+      await new Promise((resolve) => setTimeout(resolve, 100));
+    }
+  }
+
   #changed() {
     const state = this.#pc.connectionState;
-    clearTimeout(this.#timer);
-    if (state === "failed") this.#lost();
-    else if (state === "disconnected") {
-      this.onState("shaky");
-      this.#timer = setTimeout(() => this.#lost(), LOST_MS);
-    } else if (state === "connected") this.onState("connected");
+    if (state === "connected" && this.#heardAt === Infinity) {
+      this.#heardAt = performance.now();
+      this.#looking = setInterval(() => this.#look(), LOOK_MS);
+      this.onState("connected");
+    } else if (state === "failed" && this.#heardAt === Infinity) this.#lost();
+    else if (state === "failed" || state === "disconnected") this.recover();
+  }
+
+  /** Browsers notice late that nothing comes any more. */
+  async #look() {
+    const counted = heard(await this.#pc.getStats());
+    if (counted !== this.#counted) this.#heardAt = performance.now();
+    this.#counted = counted;
+    if (performance.now() - this.#heardAt > QUIET_MS) this.recover();
   }
 
   #lost() {
     if (!this.#closed) this.onState("lost");
-  }
-}
-
-async function post(path, token, sdp, signal) {
-  const headers = { "Content-Type": "application/sdp", Authorization: `Bearer ${token}` };
-  try {
-    const response = await fetch(path, { method: "POST", headers, body: sdp, signal });
-    return { status: response.status, id: response.headers.get("Hullo-Call-Id"), answer: await response.text() };
-  } catch (error) {
-    if (error.name === "AbortError") throw error;
-    throw new Refused(0, "The daemon can't be reached.", "Is hullo running?");
-  }
-}
-
-function refusal(status, body) {
-  try {
-    const { detail, remedy } = JSON.parse(body);
-    return new Refused(status, detail, remedy);
-  } catch {
-    return new Refused(status, `The daemon answered with HTTP ${status}.`, "");
   }
 }

@@ -1,6 +1,7 @@
 // The call that this page is in: its leg, its microphone, and how it comes back when it was lost.
 
-import { Leg, Refused } from "./leg.js";
+import { Refused } from "./daemon.js";
+import { Leg } from "./leg.js";
 import { sample, through } from "./quality.js";
 
 const HELD = "hullo.held";
@@ -99,7 +100,7 @@ export class Phone {
     const session = this.session;
     if (!session?.leg || session.over) return;
     const stream = await this.sound.open();
-    await session.leg.use(stream, session.muted);
+    await session.leg.use(stream);
     this.#watch(session, stream);
     this.onChange();
   }
@@ -121,6 +122,7 @@ export class Phone {
     if (!session || event.call_id !== session.callId || session.over) return;
     if (event.type === "call.ended") this.#finish(session);
     else if (event.type === "call.bridged" && !session.agent) this.#bridged(session, event);
+    else if (event.type === "call.reconnecting" && session.agent) session.leg?.recover(); // we are the far end
   }
 
   /** Told when the calls were loaded anew, after a gap in which anything may have happened. */
@@ -152,14 +154,14 @@ export class Phone {
   async #connect(session, path) {
     const stream = await this.sound.open();
     if (session.over) return stopStream(stream);
-    const leg = new Leg(stream, {
+    const leg = new Leg(stream, this.#token, {
       onRemote: (remote) => this.#heard(remote),
       onState: (state) => leg === session.leg && this.#reached(session, state),
     });
     session.leg = leg;
     this.#watch(session, stream);
     session.expected += session.agent ? 0 : 1;
-    session.callId = (await leg.offer(path, this.#token)) || session.callId;
+    session.callId = (await leg.offer(path)) || session.callId;
     if (session.over) return leg.close();
     if (session.muted) await leg.mute(true);
     if (!session.agent) sessionStorage.setItem(HELD, session.callId);
@@ -187,6 +189,7 @@ export class Phone {
 
   #reached(session, state) {
     session.reach = state;
+    this.rpc.check(); // where sound does not come through, it may not either
     this.onChange();
     if (state === "lost" && !session.over) this.#comeBack(session);
   }
@@ -235,6 +238,7 @@ export class Phone {
 
   async #sample(session) {
     if (session.over || session.reach !== "connected") return;
+    if (session.agent && this.call?.status === "reconnecting") session.leg.recover(); // we are what it does not hear
     const stats = await session.leg.stats();
     const at = (performance.now() - session.startedAt) / 1000;
     const near = sample(stats, session.samples.at(-1)?.totals, at);

@@ -3,11 +3,8 @@
 /** One sample, and what the next one is compared with. Pure. */
 export function sample(report, before, at) {
   const stats = [...report.values()];
-  const transport = stats.find((one) => one.type === "transport");
-  const pair =
-    report.get(transport?.selectedCandidatePairId) ??
-    stats.find((one) => one.type === "candidate-pair" && one.nominated);
-  const incoming = stats.find((one) => one.type === "inbound-rtp" && one.kind === "audio");
+  const pair = selectedPair(report);
+  const incoming = incomingSound(report);
   const remote = stats.find((one) => one.type === "remote-inbound-rtp" && one.kind === "audio");
   const totals = {
     received: incoming?.packetsReceived ?? 0,
@@ -47,6 +44,26 @@ export function grade({ roundTrip, buffer, lossIn, lossOut }) {
   const loss = Math.max(lossIn ?? 0, lossOut ?? 0);
   if (loss > 8 || delay > 400) return "poor";
   return loss > 2 || delay > 200 ? "fair" : "good";
+}
+
+/** How much has come from the daemon, sound and checks: it grows as long as there is a path. Pure. */
+export function heard(report) {
+  const pair = selectedPair(report);
+  const checks = (pair?.requestsReceived ?? 0) + (pair?.responsesReceived ?? 0);
+  return checks + (incomingSound(report)?.packetsReceived ?? 0);
+}
+
+function selectedPair(report) {
+  const stats = [...report.values()];
+  const transport = stats.find((one) => one.type === "transport");
+  return (
+    report.get(transport?.selectedCandidatePairId) ??
+    stats.find((one) => one.type === "candidate-pair" && one.nominated)
+  );
+}
+
+function incomingSound(report) {
+  return [...report.values()].find((one) => one.type === "inbound-rtp" && one.kind === "audio");
 }
 
 function ms(seconds) {

@@ -2,6 +2,8 @@
 
 const ANSWER_MS = 10_000;
 const CHECK_MS = 10_000;
+const CHECK_ANSWER_MS = 3_000;
+const CONNECT_MS = 5_000;
 const LONGEST_WAIT_MS = 5_000;
 
 export class RpcError extends Error {
@@ -23,7 +25,7 @@ export class Rpc {
     this.#token = token;
     this.onState = onState;
     this.onEvent = onEvent;
-    setInterval(() => this.#check(), CHECK_MS);
+    setInterval(() => this.check(), CHECK_MS);
     addEventListener("online", () => this.#socket?.close());
   }
 
@@ -33,16 +35,21 @@ export class Rpc {
     url.protocol = url.protocol.replace("http", "ws");
     const socket = new WebSocket(url, ["hullo", `token.${this.#token}`]);
     this.#socket = socket;
+    const timer = setTimeout(() => socket.close(), CONNECT_MS);
     socket.onopen = () => {
+      clearTimeout(timer);
       this.#failures = 0;
       this.onState("open");
     };
     socket.onmessage = (message) => this.#received(JSON.parse(message.data));
-    socket.onclose = () => this.#lost();
+    socket.onclose = () => {
+      clearTimeout(timer);
+      this.#lost();
+    };
   }
 
   /** The result of a method; rejects with `RpcError`, also when the daemon can't be reached. */
-  request(method, params = {}) {
+  request(method, params = {}, wait = ANSWER_MS) {
     return new Promise((resolve, reject) => {
       if (this.#socket?.readyState !== WebSocket.OPEN) {
         reject(
@@ -51,13 +58,21 @@ export class Rpc {
         return;
       }
       const id = ++this.#lastId;
-      const timer = setTimeout(
-        () => this.#settle(id, { error: { message: "The daemon does not answer." } }),
-        ANSWER_MS,
-      );
+      const timer = setTimeout(() => this.#settle(id, { error: { message: "The daemon does not answer." } }), wait);
       this.#waiting.set(id, { resolve, reject, timer });
       this.#socket.send(JSON.stringify({ jsonrpc: "2.0", id, method, params }));
     });
+  }
+
+  /** Whether the connection lives: one that died without a word is only noticed by asking. */
+  async check() {
+    if (this.#socket?.readyState !== WebSocket.OPEN) return;
+    const asked = this.#socket;
+    try {
+      await this.request("health", {}, CHECK_ANSWER_MS);
+    } catch {
+      asked.close();
+    }
   }
 
   #received(message) {
@@ -82,17 +97,6 @@ export class Rpc {
     this.onState(this.#failures > 1 ? "closed" : "connecting");
     const wait = Math.min(250 * 2 ** this.#failures, LONGEST_WAIT_MS);
     setTimeout(() => this.connect(), wait * (0.5 + Math.random() / 2));
-  }
-
-  /** A connection that died without a word is only noticed by asking. */
-  async #check() {
-    if (this.#socket?.readyState !== WebSocket.OPEN) return;
-    const asked = this.#socket;
-    try {
-      await this.request("health");
-    } catch {
-      asked.close();
-    }
   }
 }
 
