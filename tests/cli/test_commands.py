@@ -4,19 +4,24 @@ import asyncio
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
+import time
 import wave
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
+from hullo.cli import application
 from hullo.daemon_client import DaemonClient
 
 HULLO = [sys.executable, "-W", "ignore", "-m", "hullo"]
 QUICK = 60.0
+NOBODY = "http://127.0.0.1:9/call"
 
 CONFIG = """
 [calls]
@@ -123,26 +128,76 @@ def test_ctrl_c_hangs_up_and_still_prints_the_report(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
-        (["call", "pigeon", "--no-speech"], "no line knows how to call 'pigeon'"),
-        (["call", "http://127.0.0.1:9/call", "--play", "missing.wav"], "missing.wav is not there"),
-        (["call", "http://127.0.0.1:9/call", "--say", "x", "--no-speech"], "--say needs a voice"),
+        (["call", "ftp://pigeon", "--no-speech"], "no line knows how to call 'ftp://pigeon'"),
+        (["call", "pigeon", "--no-speech"], "private calls are not enabled"),
+        (["call", NOBODY, "--play", "missing.wav"], "missing.wav can't be read: there is no such file"),
+        (["call", NOBODY, "--play", "text.wav"], "text.wav can't be read: it holds no sound"),
+        (["call", NOBODY, "--record", "call.mp3"], "a recording is a .wav or .opus file"),
+        (["call", NOBODY, "--record", "missing/call.wav"], "missing: there is no such folder"),
+        (["call", NOBODY, "--say", "x", "--no-speech"], "--say needs a voice"),
         (["answer"], "there is nothing to answer"),
         (["answer", "--listen", "8765"], "8765 is no address to listen at"),
         (["answer", "--listen", "0.0.0.0:8765", "--no-speech"], "token"),
         (["say", "hello", "--socket", "/nowhere/hullo.sock"], "no daemon listens at /nowhere/hullo.sock"),
         (["tail", "--socket", "/nowhere/hullo.sock"], "no daemon listens"),
         (["serve", "--config", "missing.toml"], "missing.toml does not exist"),
+        (["serve", "--config", "folder"], "folder can't be read: is a directory"),
+        (["config", "check", "text.wav"], "text.wav: not TOML"),
+        (["rendezvous", "--certificate", "text.wav", "--key", "text.wav"], "can't be used"),
+        (["rendezvous", "--data", "folder"], "folder can't be used"),
+        (["message", "list", "--folder", "text.wav"], "text.wav is not a folder"),
+        (["message", "send", "bob", "text.wav"], "there is no line for messages"),
+        (["message", "inbox"], "there is no line for messages"),
+        (["contacts"], "this device has no keys yet"),
+        (["contacts", "add", "hullo:pigeon"], "that is no invite"),
+        (["telegram", "login"], "api_id and api_hash are missing"),
         (["serve", "--stdio", "--socket", "x"], "two ways to be reached"),
         (["demo", "--gateway", "pigeon"], "there is no gateway 'pigeon'"),
         (["demo", "--say", "missing.wav"], "missing.wav is not there"),
     ],
 )
-def test_bad_input_is_one_clear_line_and_a_hint(arguments: list[str], says: str, tmp_path: Path) -> None:
-    result = run(*arguments, cwd=tmp_path)
-    assert result.returncode == 1
+def test_bad_input_is_one_clear_line_and_a_hint(
+    arguments: list[str], says: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("folder").mkdir()
+    Path("text.wav").write_text("a letter")
+    homes = {f"XDG_{name}_HOME": str(tmp_path / name) for name in ("CONFIG", "STATE", "DATA")}
+    result = CliRunner().invoke(application(arguments[:1]), arguments, env={"COLUMNS": "200", "NO_COLOR": "1"} | homes)
+    assert isinstance(result.exception, SystemExit), result.exception
+    assert result.exit_code == 1
     assert says in result.stderr
-    assert "Traceback" not in result.stderr
     assert len(result.stderr.strip().splitlines()) <= 2
+    assert {path.name for path in tmp_path.iterdir()} <= {"folder", "text.wav", "STATE"}
+
+
+def test_an_address_that_is_taken_is_one_clear_line() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        address = f"127.0.0.1:{taken.getsockname()[1]}"
+        result = CliRunner().invoke(application(["answer"]), ["answer", "--listen", address, "--no-speech"])
+    assert result.exit_code == 1
+    assert result.stderr == f"error: can't take calls at {address}: address already in use\n"
+
+
+@pytest.mark.parametrize(
+    "command", [["serve"], ["rendezvous", "--port", "0"], ["answer", "--listen", "127.0.0.1:0", "--no-speech"]]
+)
+def test_ctrl_c_pressed_again_and_again_leaves_no_traceback(command: list[str], tmp_path: Path) -> None:
+    ready = {"serve": "ready", "rendezvous": "ws://127.0.0.1", "answer": "waiting for a call to http://127.0.0.1"}
+    environment = {**os.environ, "XDG_CONFIG_HOME": str(tmp_path), "HULLO__RPC__SOCKET": str(tmp_path / "hullo.sock")}
+    environment |= {"HULLO__SPEECH__ENABLED": "false", "HULLO__BROWSER__PORT": "0", "COLUMNS": "200"}
+    tmp_path.chmod(0o700)
+    with subprocess.Popen(
+        [*HULLO, *command], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, cwd=tmp_path, env=environment
+    ) as process:
+        assert process.stdout is not None
+        assert any(ready[command[0]] in line for line in process.stdout)
+        while process.poll() is None:
+            process.send_signal(signal.SIGINT)
+            time.sleep(0.01)
+        rest = process.stdout.read()
+    assert "Traceback" not in rest
+    assert not (tmp_path / "hullo.sock").exists()
 
 
 def test_nobody_there_to_call_is_a_report_and_a_bad_status() -> None:

@@ -120,8 +120,8 @@ def test_the_unfinished_are_listed_and_recovered(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
-        (["record", "missing.wav"], "missing.wav cannot be played: there is no such file"),
-        (["record", "EMPTY"], "cannot be played"),
+        (["record", "missing.wav"], "missing.wav can't be read: there is no such file"),
+        (["record", "EMPTY"], "can't be read"),
         (["record", "SOURCE", "--bitrate", "32"], "32 kbit/s is not possible"),
         (["play", "pigeon", "--output", "x.wav"], "no message begins with 'pigeon'"),
         (["play", "--output", "x.wav"], "every message in"),

@@ -143,7 +143,7 @@ async def test_a_port_that_is_taken_is_one_clear_error(directory: Path) -> None:
         text = configuration(directory).read_text().replace("port = 0", f"port = {port}")
         (directory / "hullo.toml").write_text(text)
         async with daemon(directory / "hullo.toml") as process:
-            assert f"cannot take calls at 127.0.0.1:{port}" in await last_words(process)
+            assert f"can't take calls at 127.0.0.1:{port}" in await last_words(process)
     assert list((directory / "run").iterdir()) == []
 
 

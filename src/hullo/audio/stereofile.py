@@ -37,11 +37,23 @@ def create_stereo_file(path: Path) -> StereoFile:
 
     An existing one is replaced. Raises `ValueError` for another name, and `OSError` as `create_private`.
     """
-    suffix = path.suffix.lower()
-    if suffix not in _WAV | _OPUS:
-        raise ValueError(f"A recording is a .wav or .opus file, not {suffix}")
+    suffix = _form(path)
     raw = os.fdopen(create_private(path), "wb")
     return WavFile(raw) if suffix in _WAV else OggOpusFile(raw)
+
+
+def check_recording(path: Path) -> None:
+    """Whether a recording could be made there, as far as its name tells. Raises as `create_stereo_file`."""
+    _form(path)
+    if not path.parent.is_dir():
+        raise FileNotFoundError(errno.ENOENT, "there is no such folder", str(path.parent))
+
+
+def _form(path: Path) -> str:
+    suffix = path.suffix.lower()
+    if suffix not in _WAV | _OPUS:
+        raise ValueError(f"a recording is a .wav or .opus file, and not {path.name}")
+    return suffix
 
 
 class WavFile:

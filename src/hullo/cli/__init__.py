@@ -3,8 +3,11 @@
 import sys
 from collections.abc import Iterable
 from importlib import import_module
+from typing import Annotated
 
 import typer
+
+import hullo
 
 COMMANDS = (
     "serve",
@@ -26,6 +29,12 @@ COMMANDS = (
 """In the order of the help. `hullo.cli.NAME` has a function of that name, or a group of commands (`typer.Typer`)."""
 
 
+def _version(wanted: bool) -> None:
+    if wanted:
+        print(f"hullo {hullo.__version__}")
+        raise typer.Exit
+
+
 def application(commands: Iterable[str] = COMMANDS) -> typer.Typer:
     """The command line with these commands only; importing them all takes a second."""
     app = typer.Typer(
@@ -34,7 +43,7 @@ def application(commands: Iterable[str] = COMMANDS) -> typer.Typer:
         pretty_exceptions_enable=False,
         help="Real one-to-one voice calls: an agent or a person gets a phone line.",
     )
-    app.callback()(lambda: None)  # or else one command alone would lose its name
+    app.callback()(_options)  # also because one command alone would lose its name otherwise
     for name in commands:
         command = getattr(import_module(f"hullo.cli.{name}"), name)
         if isinstance(command, typer.Typer):
@@ -42,6 +51,14 @@ def application(commands: Iterable[str] = COMMANDS) -> typer.Typer:
         else:
             app.command(name)(command)
     return app
+
+
+def _options(
+    version: Annotated[
+        bool, typer.Option("--version", help="say which version this is", callback=_version, is_eager=True)
+    ] = False,
+) -> None:
+    """What can be asked without a command."""
 
 
 def main() -> None:

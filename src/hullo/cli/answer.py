@@ -23,7 +23,7 @@ from hullo.cli.conversation import (
     hold,
     show,
 )
-from hullo.cli.show import err, fail, plain
+from hullo.cli.show import err, fail, give_up, plain
 from hullo.lines.browser.guard import OpenToEverybody
 
 
@@ -63,7 +63,7 @@ def answer(
     try:
         report = asyncio.run(_answer(phone, task))
     except (*UNAVAILABLE, OpenToEverybody) as error:
-        fail(str(error), getattr(error, "hint", ""))
+        give_up(error)
     conclude(report, task)
 
 
@@ -78,7 +78,8 @@ async def _answer(phone: hullo.Phone, task: Task) -> hullo.CallReport:
     async with phone:
         told = phone.events()
         waiting_at = [line.address for line in phone.switchboard.line_statuses() if line.address]
-        err.print(f"[dim]waiting for a call to {plain(' or '.join(waiting_at))}; Ctrl-C ends this[/dim]")
+        to = f" to {plain(' or '.join(waiting_at))}" if waiting_at else ""
+        err.print(f"[dim]waiting for a call{to}; Ctrl-C ends this[/dim]", soft_wrap=True)
         call = await _ringing(phone, told, task)
         stream = call.events()
         call.accept()

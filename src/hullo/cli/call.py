@@ -20,7 +20,7 @@ from hullo.cli.conversation import (
     conclude,
     hold,
 )
-from hullo.cli.show import fail
+from hullo.cli.show import fail, give_up
 from hullo.lines.telegram.line import is_address
 
 
@@ -51,11 +51,13 @@ def call(
     is_url, is_telegram = "://" in to, is_address(to)
     telegram = settings.telegram if is_telegram else None
     direct = settings.direct if settings.direct.enabled and not is_url and not is_telegram else None
+    if direct is None and telegram is None and not is_url:
+        fail(f"{to} may be a contact, and private calls are not enabled", "enable [direct] (docs/privacy.md)")
     phone = hullo.Phone(telegram=telegram, direct=direct, ice=settings.ice.options(), speech=task.settings())
     try:
         report = asyncio.run(_call(phone, to, task))
     except UNAVAILABLE as error:
-        fail(str(error), getattr(error, "hint", ""))
+        give_up(error)
     conclude(report, task)
 
 

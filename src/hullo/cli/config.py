@@ -6,7 +6,7 @@ from typing import Annotated
 import msgspec
 import typer
 
-from hullo.cli.show import complain, fail, out
+from hullo.cli.show import complain, fail, out, plain
 from hullo.service.config import Config, config_schema, default_config_path, load_config
 from hullo.service.config_errors import ConfigError
 
@@ -23,7 +23,9 @@ def schema() -> None:
 def check(file: Annotated[Path | None, typer.Argument(help="the file; else the default one")] = None) -> None:
     """Say whether a configuration is right, and what is wrong with it."""
     configuration(file)
-    out.print(f"{file or default_config_path()}: ok")
+    path = file or default_config_path()
+    found = "ok" if path.exists() else "not there, so the defaults hold"
+    out.print(f"{plain(str(path))}: {found}", soft_wrap=True)
 
 
 def configuration(file: Path | None) -> Config:

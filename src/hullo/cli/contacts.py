@@ -10,7 +10,7 @@ import typer
 from rich.table import Table
 
 from hullo.cli.config import configuration
-from hullo.cli.show import fail, json_line, out, plain
+from hullo.cli.show import fail, give_up, json_line, out, plain
 from hullo.daemon_client import DaemonClient, DaemonError
 from hullo.lines.direct.private.desk import Change, DeskError
 from hullo.lines.direct.private.errors import PrivateUnavailable
@@ -64,7 +64,7 @@ def init(
     try:
         create_keys(settings.direct, name, device or machine_name())
     except (PrivateUnavailable, VaultError, ValueError, OSError) as error:
-        fail(str(error))
+        give_up(error)
     out.print(f"you are [bold]{plain(name)}[/bold]; the keys are in {plain(str(settings.direct.directory))}")
 
 
@@ -101,7 +101,7 @@ def link(
     except VaultInUse:  # by the daemon, which has the keys then
         _ask_daemon(settings.rpc.socket, "contact.link", {"code": code})
     except (PrivateUnavailable, VaultError, LinkError, OSError) as error:
-        fail(str(error))
+        give_up(error)
     out.print("the new device has your keys and contacts; calls ring on both")
 
 
@@ -117,7 +117,7 @@ def _join(settings: Config, name: str) -> None:
         handover = asyncio.run(receive_handover(settings.direct.rendezvous, new, lambda why: out.print(plain(why))))
         own = create_linked(settings.direct, handover, name)
     except (PrivateUnavailable, VaultError, LinkError, OSError) as error:
-        fail(str(error))
+        give_up(error)
     people = len(handover.contacts)
     out.print(f"you are [bold]{plain(own.person)}[/bold] on {plain(own.device)}, with {people} contacts")
 
@@ -174,7 +174,7 @@ def add(
     try:
         invite = parse_invite(name)
     except InviteError as error:
-        fail(str(error))
+        give_up(error)
     if set(invite.rendezvous).isdisjoint(settings.direct.rendezvous):
         fail(
             f"{invite.person} is at another rendezvous, {', '.join(invite.rendezvous)}",
@@ -239,7 +239,7 @@ def _ask(settings: Config, method: str, **params: Any) -> Any:
     except VaultInUse:
         return _ask_daemon(settings.rpc.socket, method, params)
     except (PrivateUnavailable, VaultError, DeskError, OSError) as error:
-        fail(str(error))
+        give_up(error)
 
 
 def _ask_daemon(socket: Path, method: str, params: dict[str, Any]) -> Any:
@@ -250,7 +250,7 @@ def _ask_daemon(socket: Path, method: str, params: dict[str, Any]) -> Any:
     try:
         return asyncio.run(ask())
     except DaemonError as error:
-        fail(str(error), error.hint)
+        give_up(error)
 
 
 def _table(people: list[dict[str, Any]]) -> Table:

@@ -9,10 +9,12 @@ import msgspec
 import typer
 
 import hullo
+from hullo.audio.stereofile import check_recording
 from hullo.call import events
 from hullo.call.call import Call
 from hullo.call.event_stream import EventStream
-from hullo.cli.show import event_line, fail, json_line, out, report_table
+from hullo.cli.show import event_line, fail, give_up, json_line, out, report_table
+from hullo.speech.speaking.audiofile import check_playable
 
 SayOption: TypeAlias = Annotated[
     list[str] | None, typer.Option(help="what to say once connected; may be given several times")
@@ -21,7 +23,9 @@ PlayOption: TypeAlias = Annotated[
     list[Path] | None, typer.Option(help="a sound file to play; may be given several times")
 ]
 RecordOption: TypeAlias = Annotated[Path | None, typer.Option(help="record both sides into this .wav or .opus file")]
-StayOption: TypeAlias = Annotated[float, typer.Option(help="seconds to listen on after the last thing was said")]
+StayOption: TypeAlias = Annotated[
+    float, typer.Option(min=0.0, help="seconds to listen on after the last thing was said")
+]
 SpeechOption: TypeAlias = Annotated[bool, typer.Option(help="recognise what is heard, and be able to --say")]
 JsonOption: TypeAlias = Annotated[
     bool, typer.Option("--json", help="one JSON object a line: events, and the report at the end")
@@ -47,8 +51,15 @@ class Task:
     def check(self) -> None:
         """End the command if this can't be done."""
         for file in self.play:
-            if not file.is_file():
-                fail(f"{file} is not there", "name a sound file that ffmpeg can read")
+            try:
+                asyncio.run(check_playable(file))
+            except hullo.SpeechError as error:
+                fail(str(error), "name a sound file that ffmpeg can read")
+        if self.record is not None:
+            try:
+                check_recording(self.record)
+            except (ValueError, OSError) as error:
+                give_up(error)
         if self.say and not self.speech:
             fail("--say needs a voice", "leave --no-speech out, or --play a file")
 
@@ -93,7 +104,7 @@ def show(event: events.CallEvent, task: Task) -> None:
     if task.as_json:
         json_line(event)
     else:
-        out.print(event_line(events.event_name(type(event)), msgspec.to_builtins(event)))
+        out.print(event_line(events.event_name(type(event)), msgspec.to_builtins(event)), soft_wrap=True)
 
 
 def conclude(report: hullo.CallReport, task: Task) -> None:

@@ -16,7 +16,7 @@ from hullo.audio.devices.devices import Devices
 from hullo.audio.devices.sides import Microphone, Speaker
 from hullo.audio.tone import tone_frames
 from hullo.cli.config import configuration
-from hullo.cli.show import fail, json_line, out, plain
+from hullo.cli.show import fail, give_up, json_line, out, plain
 from hullo.daemon_client import DaemonClient, DaemonError, NoDaemon
 from hullo.media.pcm import LOWEST_DBFS, level_dbfs
 from hullo.service.config import Config
@@ -179,4 +179,4 @@ def _chosen_by_daemon(settings: Config, kind: DeviceKind, device: str) -> bool:
     try:
         return asyncio.run(asked())
     except DaemonError as error:
-        fail(str(error), error.hint)
+        give_up(error)

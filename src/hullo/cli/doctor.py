@@ -33,7 +33,7 @@ def doctor(as_json: Annotated[bool, typer.Option("--json", help="print the findi
         colours = {Verdict.OK: "green", Verdict.OPTIONAL: "yellow", Verdict.BROKEN: "red"}
         table = Table(box=None, pad_edge=False)
         for head in ("", "part", "found", "what to do"):
-            table.add_column(head)
+            table.add_column(head, overflow="fold")
         for finding in findings:
             colour = colours[finding.verdict]
             verdict = f"[{colour}]{finding.verdict}[/{colour}]"

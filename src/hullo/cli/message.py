@@ -16,7 +16,7 @@ from hullo.cli import message_mail as mail
 from hullo.cli.config import configuration
 from hullo.cli.message_io import drawn, length, record_all, sound_of, write_wav
 from hullo.cli.message_microphone import record_microphone
-from hullo.cli.show import complain, err, fail, json_line, out, plain
+from hullo.cli.show import complain, err, fail, give_up, json_line, out, plain
 from hullo.messages.encoder import Bitrate
 from hullo.messages.errors import MessageError
 from hullo.messages.player import PlaybackEvent, PlaybackFailed, VoiceMessagePlayer
@@ -66,7 +66,7 @@ def record(
     try:
         stored = _recorded(source, _options(bitrate, limit, trim), _store(folder), config)
     except (MessageError, SpeechError, DeviceError) as error:
-        fail(str(error))
+        give_up(error)
     if stored is not None:
         _show_recorded(stored, as_json)
 
@@ -91,7 +91,7 @@ def send(
         what = _to_be_sent(source, store, settings) if text is None else {"text": text}
         sent = asyncio.run(mail.send(settings, to, what))
     except (*mail.ERRORS, DeviceError) as error:
-        fail(str(error), getattr(error, "hint", ""))
+        give_up(error)
     if as_json:
         json_line(sent)
     else:
@@ -120,7 +120,7 @@ def inbox(
     try:
         asyncio.run(mail.fetch(configuration(config), wait, tell))
     except mail.ERRORS as error:
-        fail(str(error), getattr(error, "hint", ""))
+        give_up(error)
     if not found and not as_json:
         out.print("nothing new")
 
@@ -129,10 +129,12 @@ def inbox(
 def list_messages(folder: FolderOption = None, as_json: JsonOption = False) -> None:
     """List the messages, oldest first."""
     store = _store(folder)
+    if store.folder.exists() and not store.folder.is_dir():
+        fail(f"{store.folder} is not a folder")
     try:
         found = store.messages()
     except MessageError as error:
-        fail(str(error))
+        give_up(error)
     if as_json:
         for one in found:
             json_line(one)
@@ -162,7 +164,7 @@ def play(
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # nobody listens any more; exit flushes stdout
     except MessageError as error:
-        fail(str(error))
+        give_up(error)
 
 
 @message.command()
@@ -181,7 +183,7 @@ def recover(folder: FolderOption = None, as_json: JsonOption = False) -> None:
             else:
                 out.print(f"{plain(one.path.name)}  {length(one.metadata.duration)} recovered")
     except MessageError as error:
-        fail(str(error))
+        give_up(error)
     if not found and not as_json:
         out.print("every message is finished")
     if any(one.problem for one in found):
@@ -206,7 +208,7 @@ def export(
         else:
             shutil.copyfile(stored.path, to)
     except MessageError as error:
-        fail(str(error))
+        give_up(error)
     except OSError as error:
         fail(f"{to} can't be written: {error.strerror}")
     out.print(f"{plain(str(to))}: {to.stat().st_size} bytes", soft_wrap=True)

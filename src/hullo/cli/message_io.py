@@ -27,7 +27,7 @@ def sound_of(source: str) -> Iterator[Pcm]:
     pieces = _samples(sys.stdin.buffer) if source == "-" else decode_file(Path(source))
     first = next(pieces, None)
     if first is None:
-        raise SpeechError("no sound came" if source == "-" else f"{source} cannot be played: it holds no sound")
+        raise SpeechError("no sound came" if source == "-" else f"{source} can't be read: it holds no sound")
     return chain([first], pieces)
 
 

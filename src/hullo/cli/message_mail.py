@@ -37,7 +37,7 @@ class Display:
 
     def __init__(self) -> None:
         columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TransferSpeedColumn())
-        self.progress = Progress(*columns, console=err, transient=True)
+        self.progress = Progress(*columns, console=err, transient=True, disable=not err.is_terminal)
         self._bars: dict[str, TaskID] = {}
 
     def moving(self, message_id: str, peer: str, received: int, size: int) -> None:

@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from hullo.cli.config import configuration
-from hullo.cli.show import fail, out
+from hullo.cli.show import fail, give_up, out
 from hullo.daemon_client import DaemonClient, DaemonError, NoDaemon
 from hullo.lines.direct.private.errors import PrivateUnavailable
 from hullo.lines.direct.private.vault import VaultError
@@ -56,7 +56,7 @@ async def _daemon_runs(socket: Path) -> bool:
     except NoDaemon:
         return False
     except DaemonError as error:
-        fail(str(error), error.hint)
+        give_up(error)
 
 
 async def _run(settings: Config, config: Path | None) -> str:

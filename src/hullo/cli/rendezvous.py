@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from hullo.cli.show import fail
+from hullo.cli.show import fail, in_words
 from hullo.rendezvous.directory import Directory
 from hullo.rendezvous.files import FileHandlers
 from hullo.rendezvous.keeping import Keeping
@@ -30,7 +30,7 @@ _LOOPBACK = ("127.0.0.1", "::1", "localhost")
 
 def rendezvous(
     host: Annotated[str, typer.Option(help="address to listen on")] = "127.0.0.1",
-    port: Annotated[int, typer.Option(help="port to listen on; 0 takes a free one")] = 8770,
+    port: Annotated[int, typer.Option(min=0, max=65_535, help="port to listen on; 0 takes a free one")] = 8770,
     data: Annotated[Path, typer.Option(help="the file of names and public keys")] = Path("rendezvous.db"),
     redis: Annotated[
         str | None,
@@ -53,7 +53,7 @@ def rendezvous(
     behind_proxy: Annotated[
         bool, typer.Option(help="a proxy in front does TLS, keeps the Host header and sets X-Forwarded-For")
     ] = False,
-    max_connections: Annotated[int, typer.Option(help="devices that may be connected at once")] = 10_000,
+    max_connections: Annotated[int, typer.Option(min=1, help="devices that may be connected at once")] = 10_000,
 ) -> None:
     """Run a rendezvous for private calls, or one node of it, until SIGTERM or Ctrl-C.
 
@@ -73,14 +73,17 @@ def rendezvous(
     except StoreUnavailable:
         fail("the Redis of --redis can't be reached", "start it, or check its address and password")
     except OSError as error:
-        fail(f"the rendezvous can't run: {error.strerror or error}")
+        fail(f"the rendezvous can't run: {in_words(error)}")
 
 
 def _tls(certificate: Path | None, key: Path | None) -> ssl.SSLContext | None:
     if certificate is None:
         return None
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-    context.load_cert_chain(certificate, key)
+    try:
+        context.load_cert_chain(certificate, key)
+    except OSError as error:  # ssl.SSLError is one
+        fail(f"{certificate} and {key} can't be used: {error.strerror or error}")
     return context
 
 

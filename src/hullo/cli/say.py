@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-from hullo.cli.show import fail, json_line, out
+from hullo.cli.show import give_up, json_line, out
 from hullo.cli.where import SocketOption, socket_path
 from hullo.daemon_client import DaemonClient, DaemonError
 
@@ -22,7 +22,7 @@ def say(
     try:
         result = asyncio.run(_request(socket_path(socket), "call.speak", params))
     except DaemonError as error:
-        fail(str(error), error.hint)
+        give_up(error)
     if as_json:
         json_line(result)
     else:

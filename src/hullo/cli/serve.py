@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from hullo.cli.config import configuration
-from hullo.cli.show import fail
+from hullo.cli.show import fail, give_up
 from hullo.service.config import Config
 from hullo.service.daemon import ServeError, run
 
@@ -32,7 +32,7 @@ def serve(
     try:
         run(settings, stdio=stdio, attached=attached)
     except ServeError as error:
-        fail(str(error))
+        give_up(error)
 
 
 def _listening_at(settings: Config, socket: Path) -> Config:

@@ -25,6 +25,18 @@ def fail(message: str, hint: str = "") -> NoReturn:
     raise typer.Exit(1)
 
 
+def give_up(error: Exception) -> NoReturn:
+    """Say what an error says, with its `hint` if it has one, and end with status 1."""
+    fail(in_words(error), getattr(error, "hint", ""))
+
+
+def in_words(error: Exception) -> str:
+    """What an error says; one of the system without its number."""
+    if not isinstance(error, OSError) or error.strerror is None:
+        return str(error)
+    return error.strerror if error.filename is None else f"{error.filename}: {error.strerror.lower()}"
+
+
 def complain(message: str) -> None:
     """Say what went wrong."""
     err.print(f"[red]error:[/red] {plain(message)}", soft_wrap=True)

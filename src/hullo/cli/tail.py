@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from hullo.cli.show import event_line, fail, json_line, out
+from hullo.cli.show import event_line, give_up, json_line, out
 from hullo.cli.where import SocketOption, socket_path
 from hullo.daemon_client import DaemonClient, DaemonError
 
@@ -19,7 +19,7 @@ def tail(
     try:
         asyncio.run(_follow(socket_path(socket), as_json))
     except DaemonError as error:
-        fail(str(error), error.hint)
+        give_up(error)
 
 
 async def _follow(path: Path, as_json: bool) -> None:
@@ -31,4 +31,4 @@ async def _follow(path: Path, as_json: bool) -> None:
             if as_json:
                 json_line(event)
             else:
-                out.print(event_line(event["method"], event["params"]))
+                out.print(event_line(event["method"], event["params"]), soft_wrap=True)

@@ -15,7 +15,7 @@ import typer
 from rich.table import Table
 
 from hullo.cli.config import configuration
-from hullo.cli.show import err, fail, json_line, out, plain
+from hullo.cli.show import err, fail, give_up, json_line, out, plain
 from hullo.lines.telegram.account.login import LoginError, log_in
 from hullo.lines.telegram.account.opening import LibraryMissing, client_maker, open_account
 from hullo.lines.telegram.account.session_file import SessionFile, SessionFileError
@@ -58,7 +58,7 @@ def login(
         with file.locked(), _terminal_kept():
             user = asyncio.run(_log_in(settings, phone, file))
     except (LoginError, LibraryMissing, SessionFileError, OSError) as error:
-        fail(str(error))
+        give_up(error)
     who = f"@{user.username}" if user.username else f"user {user.id}"
     out.print(f"logged in as [bold]{plain(who)}[/bold]; the session file is {plain(str(file.path))}")
 

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from hullo.cli.config import configuration
-from hullo.cli.show import fail, out
+from hullo.cli.show import give_up, out
 from hullo.daemon_client import DaemonClient, DaemonError
 from hullo.service.config import Config
 from hullo.service.daemon import ServeError, run
@@ -37,7 +37,7 @@ def web(
         else:
             run(_with_page(settings), on_page=show)
     except (DaemonError, ServeError, SecretError) as error:
-        fail(str(error), getattr(error, "hint", ""))
+        give_up(error)
 
 
 async def _address(settings: Config) -> str:

@@ -438,8 +438,10 @@ def _read(path: Path, *, required: bool) -> Source:
         if required:
             raise ConfigError([f"{path} does not exist: check the path, or leave it out to use the defaults"]) from None
         return Source(path, "")
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError([f"{path} can't be read: {error}"]) from None
+    except UnicodeDecodeError as error:
+        raise ConfigError([f"{path} can't be read: it is no UTF-8 text, {error.reason}"]) from None
+    except OSError as error:
+        raise ConfigError([f"{path} can't be read: {(error.strerror or str(error)).lower()}"]) from None
 
 
 def _parse(source: Source) -> dict[str, Any]:

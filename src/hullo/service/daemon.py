@@ -110,7 +110,7 @@ async def serve(config: Config, *, stdio: bool = False, attached: bool = False, 
     except* _EXPECTED as errors:
         raise ServeError(_first(errors)) from None
     except* TimeoutError:
-        raise ServeError(f"not everything could be ended within {STOP_SECONDS:g} s") from None
+        raise ServeError("cut off before everything had ended") from None
     except* OSError as errors:
         raise ServeError(f"{_first(errors)}: is another daemon running, or another program on that port?") from None
 
@@ -303,7 +303,8 @@ def _stop_signals(deadline: asyncio.Timeout) -> Iterator[asyncio.Event]:
 
     def stop() -> None:
         if stopping.is_set():
-            deadline.reschedule(loop.time())
+            with contextlib.suppress(RuntimeError):  # it was over a moment before
+                deadline.reschedule(loop.time())
         else:
             stopping.set()
             _finish_soon(deadline)
@@ -336,4 +337,4 @@ def _first(errors: BaseExceptionGroup) -> str:
     error: BaseException = errors
     while isinstance(error, BaseExceptionGroup):
         error = error.exceptions[0]
-    return str(error)
+    return (error.strerror if isinstance(error, OSError) else None) or str(error)

@@ -2,7 +2,9 @@
 
 import asyncio
 import logging
+import os
 import secrets
+import socket
 import ssl
 from collections.abc import Collection, Mapping, Sequence
 
@@ -114,7 +116,7 @@ class BrowserLine:
                 self._address = f"{'https' if self._tls else 'http'}://{host}:{port}/call"
                 await self._take_calls(on_offer)
         except OSError as error:
-            raise OSError(error.errno, f"cannot take calls at {self._host}:{self._port}: {error.strerror}") from error
+            raise OSError(error.errno, f"can't take calls at {self._host}:{self._port}: {_reason(error)}") from error
 
     async def _take_calls(self, on_offer: OnOffer) -> None:
         self._on_offer = on_offer
@@ -177,6 +179,13 @@ class BrowserLine:
             return self._dial_tokens.get(origin_of(url))
         except ValueError:
             raise CallFailed(Ending(EndReason.FAILED, f"{url} is no URL to call, like http://host:port/call")) from None
+
+
+def _reason(error: OSError) -> str:
+    """Without the address, which asyncio names once more."""
+    if error.errno is None or isinstance(error, socket.gaierror):
+        return str(error.strerror or error).lower()
+    return os.strerror(error.errno).lower()
 
 
 def _usable_answer(sdp: str) -> AudioSection:

@@ -21,7 +21,7 @@ async def check_playable(path: Path) -> None:
     """Raise `SpeechError` unless `path` is a file whose sound can be decoded, at least at its beginning."""
     async with aclosing(stream_file(path)) as pieces:
         if await anext(pieces, None) is None:
-            raise SpeechError(f"{path} cannot be played: it holds no sound")
+            raise SpeechError(f"{path} can't be read: it holds no sound")
 
 
 async def stream_file(path: Path) -> AsyncGenerator[Pcm, None]:
@@ -52,18 +52,18 @@ def decode_file(path: Path, start: float = 0.0) -> Generator[Pcm, None, None]:
     Raises `SpeechError` where it cannot be read.
     """
     if not path.is_file():
-        raise SpeechError(f"{path} cannot be played: there is no such file")
+        raise SpeechError(f"{path} can't be read: there is no such file")
     try:
         with av.open(str(path), options=_OPTIONS) as container:
             if not container.streams.audio:
-                raise SpeechError(f"{path} cannot be played: it holds no sound")
+                raise SpeechError(f"{path} can't be read: it holds no sound")
             if start > 0:
                 container.seek(round(start * av.time_base))
             yield from _decode_stream(container, start)
     except PermissionError:
-        raise SpeechError(f"{path} cannot be played: no permission to read it") from None
+        raise SpeechError(f"{path} can't be read: no permission to read it") from None
     except av.error.FFmpegError as error:
-        raise SpeechError(f"{path} cannot be played: {error.strerror}") from error
+        raise SpeechError(f"{path} can't be read: {_reason(error)}") from error
 
 
 def duration_of(path: Path) -> float | None:
@@ -72,7 +72,13 @@ def duration_of(path: Path) -> float | None:
         with av.open(str(path), options=_OPTIONS) as container:
             return None if container.duration is None else container.duration / av.time_base
     except (av.error.FFmpegError, OSError) as error:
-        raise SpeechError(f"{path} cannot be played: {error.strerror}") from error
+        raise SpeechError(f"{path} can't be read: {_reason(error)}") from error
+
+
+def _reason(error: av.error.FFmpegError | OSError) -> str:
+    if isinstance(error, av.error.InvalidDataError):
+        return "it holds no sound that is known here"
+    return (error.strerror or str(error)).lower()
 
 
 def _decode_stream(container: av.container.InputContainer, start: float) -> Iterator[Pcm]:
