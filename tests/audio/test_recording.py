@@ -180,6 +180,6 @@ async def test_ogg_opus_keeps_sides_and_time(tmp_path: Path) -> None:
 
 
 def test_other_kinds_of_files_are_refused(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match=r"\.wav or \.opus file, not \.mp3"):
+    with pytest.raises(ValueError, match=r"\.wav or \.opus file, and not call\.mp3"):
         StereoRecording(tmp_path / "call.mp3")
     assert list(tmp_path.iterdir()) == []
