@@ -75,6 +75,14 @@ async def test_what_goes_wrong_is_told(server: ChatServer, status: int, script: 
         await ask(server, timeout=0.3 if HANG in script else 30.0)
 
 
+@pytest.mark.parametrize("answer", [b'{"choices": "\xff"}', b"[" * 100_000], ids=["no UTF-8", "far too deep"])
+async def test_an_answer_that_makes_no_sense_is_told(server: ChatServer, answer: bytes) -> None:
+    server.content_type = "application/json"
+    server.script = [answer]
+    with pytest.raises(BrainError, match="no chat completion"):
+        await ask(server)
+
+
 async def test_nobody_there() -> None:
     async with aiohttp.ClientSession() as session:
         brain = ChatBrain(ChatSettings(url="http://127.0.0.1:1/v1", model="tiny"), session)

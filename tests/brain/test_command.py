@@ -92,3 +92,16 @@ async def test_nothing_is_left_of_a_program_that_does_not_want_to_end() -> None:
     async with asyncio.timeout(30):
         await brain.stop()
     assert process.returncode is not None
+
+
+CHILD_THAT_HANGS = """
+import subprocess, sys
+for line in sys.stdin:
+    print(subprocess.run([sys.executable, "-c", "import time; time.sleep(60)"]), flush=True)
+"""
+
+
+async def test_a_child_of_the_program_that_hangs_holds_nobody_up() -> None:
+    async with asyncio.timeout(20.0), running(CHILD_THAT_HANGS, timeout=0.5) as brain:
+        with pytest.raises(BrainError, match="gave no answer"):
+            await ask(brain, "one")

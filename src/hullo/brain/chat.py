@@ -94,7 +94,7 @@ class ChatBrain:
 
     async def _pieces(self, response: aiohttp.ClientResponse) -> AsyncIterator[str]:
         if response.content_type == "application/json":
-            yield self._content(await response.text(), "message")
+            yield self._content(await response.text("utf-8", "replace"), "message")
             return
         parser = EventStreamParser()
         async for received in response.content.iter_any():
@@ -116,15 +116,15 @@ class ChatBrain:
                 raise BrainError(f"{self._name} failed: {_message(parsed)}")
             choices = parsed["choices"]
             return str(choices[0].get(kind, {}).get("content") or "") if choices else ""
-        except (ValueError, KeyError, TypeError, AttributeError):
+        except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
             raise BrainError(f"{self._name} sent what is no chat completion: {data[:80]!r}") from None
 
 
 async def _refusal(response: aiohttp.ClientResponse) -> str:
-    text = await response.text(errors="replace")
+    text = await response.text("utf-8", "replace")
     try:
         return f"{response.status} {_message(json.loads(text))}"
-    except (ValueError, AttributeError):
+    except (ValueError, AttributeError, RecursionError):
         return f"{response.status} {response.reason}"
 
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import signal
 from asyncio.subprocess import PIPE, Process
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
@@ -52,6 +53,7 @@ class CommandBrain:
                 stdout=PIPE,
                 env={**os.environ, **self._environment},
                 limit=_LONGEST_LINE,
+                start_new_session=True,  # so that it can be ended with whatever it has started
             )
         except OSError as error:
             raise BrainError(f"{self._name} can't be started: {error.strerror}; check [brain] command") from None
@@ -120,7 +122,7 @@ class CommandBrain:
             await self._process.stdin.drain()
 
     async def _end(self) -> None:
-        """Let it end by itself, which also leaves it its exit status; one that does not within 2 s is killed."""
+        """Let it end by itself, which also leaves it its exit status; what does not within 2 s is killed."""
         assert self._process is not None
         with suppress(TimeoutError):
             async with asyncio.timeout(_END_SECONDS):
@@ -128,9 +130,10 @@ class CommandBrain:
         await self._kill()
 
     async def _kill(self) -> None:
-        if self._process is not None and self._process.returncode is None:
+        """End the program and its children, which may have its output open, and then keep us waiting for it."""
+        if self._process is not None:
             with suppress(ProcessLookupError):
-                self._process.kill()
+                os.killpg(self._process.pid, signal.SIGKILL)
             await self._process.wait()
 
 

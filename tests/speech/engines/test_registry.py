@@ -1,5 +1,6 @@
 """Engines of other packages: found, made in their host process, refused in words."""
 
+import asyncio
 import os
 import subprocess
 import sys
@@ -85,3 +86,24 @@ def test_the_example_installs_with_pip(tmp_path: Path) -> None:
     environment = os.environ | {"PYTHONPATH": ":".join([str(tmp_path), *filter(None, sys.path)])}
     found = subprocess.run([sys.executable, "-c", show], env=environment, capture_output=True, text=True, check=True)
     assert found.stdout == "['espeak', 'piper', 'parrot'] ['pocketsphinx', 'faster-whisper', 'parrot']\n"
+
+
+TALKATIVE = """
+import subprocess
+import sys
+
+print("loading ...")
+print("x" * 200_000, flush=True)
+subprocess.Popen([sys.executable, "-c", "import time; time.sleep(20)"])
+"""
+
+
+@pytest.mark.usefixtures("parrot")
+async def test_one_that_prints_and_leaves_children_behind_starts_speaks_and_ends(tmp_path: Path) -> None:
+    module = tmp_path / "site" / "hullo_parrot.py"
+    module.write_text(TALKATIVE + module.read_text())
+    async with (
+        asyncio.timeout(15.0),
+        SpeechService(SpeechSettings(recogniser=None, voice="parrot")) as service,
+    ):
+        assert len(await service.synthesise("Polly wants a cracker")) > 0

@@ -13,10 +13,11 @@ import signal
 import sys
 import threading
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import msgspec
 from wyoming.server import AsyncUnixServer, HandlerFactory
@@ -34,10 +35,13 @@ EXIT_STUCK = 3
 _DEFAULTS = {"recogniser": "pocketsphinx", "voice": "espeak"}
 _REPORT_SECONDS = 0.2
 
+Say: TypeAlias = Callable[[str], None]
+
 
 def main(arguments: list[str] | None = None) -> int:
     """Serve until told to stop; the exit status is 0, or `EXIT_CANNOT_RUN` or `EXIT_STUCK` with a line on stderr."""
     options = _parser().parse_args(arguments)
+    say = _own_output()
     os.umask(0o077)
     give_way(options.nice)
     # Several engines bring onnxruntime, whose wheels report their use unless told not to before they are imported.
@@ -46,8 +50,10 @@ def main(arguments: list[str] | None = None) -> int:
         threading.Thread(target=_leave_with_parent, args=[options.socket], daemon=True).start()
     try:
         worker = Worker()
-        factory = _factory(options.role, options.engine or _DEFAULTS[options.role], _engine_options(options), worker)
-        asyncio.run(_serve(options.socket, factory, worker, options.job_seconds))
+        factory = _factory(
+            options.role, options.engine or _DEFAULTS[options.role], _engine_options(options), worker, say
+        )
+        asyncio.run(_serve(options.socket, factory, worker, options.job_seconds, say))
     except SpeechError as error:
         return _complain(str(error), EXIT_CANNOT_RUN)
     except EngineStuck as error:
@@ -89,32 +95,40 @@ def _engine_options(options: argparse.Namespace) -> dict[str, Any]:
         raise SpeechError(f"{options.options} does not hold the options of an engine: {error}") from None
 
 
-def _factory(role: Role, engine: str, options: dict[str, Any], worker: Worker) -> HandlerFactory:
-    made = make_engine(role, engine, options, _Reporter().report)
+def _own_output() -> Say:
+    """How to tell whoever started us; from now on what an engine prints goes to standard error, and so to the log."""
+    output = os.fdopen(os.dup(sys.stdout.fileno()), "w")
+    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
+    return lambda line: print(line, file=output, flush=True)
+
+
+def _factory(role: Role, engine: str, options: dict[str, Any], worker: Worker, say: Say) -> HandlerFactory:
+    made = make_engine(role, engine, options, _Reporter(say).report)
     return partial(VoiceHandler if role == "voice" else RecogniserHandler, made, worker)
 
 
 class _Reporter:
     """Tells whoever started the host how a download goes, five times a second at most."""
 
-    def __init__(self) -> None:
+    def __init__(self, say: Say) -> None:
+        self._say = say
         self._told_at = 0.0
 
     def report(self, what: str, done: int, total: int) -> None:
         now = time.monotonic()
         if done == total or now - self._told_at >= _REPORT_SECONDS:
             self._told_at = now
-            _say(msgspec.json.encode(Loading(what, done, total)).decode())
+            self._say(msgspec.json.encode(Loading(what, done, total)).decode())
 
 
-async def _serve(socket: Path, factory: HandlerFactory, worker: Worker, job_seconds: float) -> None:
+async def _serve(socket: Path, factory: HandlerFactory, worker: Worker, job_seconds: float, say: Say) -> None:
     server = AsyncUnixServer(socket)
     await server.start(factory)
     os.chmod(socket, 0o600)
     watch = asyncio.ensure_future(worker.watch(job_seconds))
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, watch.cancel)
-    _say("ready")
+    say("ready")
     try:
         with suppress(asyncio.CancelledError):
             await watch
@@ -132,11 +146,6 @@ def _leave_with_parent(socket: Path) -> None:
         socket.with_name("options.json").unlink(missing_ok=True)
         socket.parent.rmdir()
     os._exit(0)
-
-
-def _say(line: str) -> None:
-    sys.stdout.write(line + "\n")
-    sys.stdout.flush()
 
 
 def _complain(message: str, status: int) -> int:

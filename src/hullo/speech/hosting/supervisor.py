@@ -4,6 +4,7 @@ import asyncio
 import logging
 import os
 import shutil
+import signal
 import sys
 import tempfile
 import time
@@ -125,7 +126,7 @@ class HostSupervisor:
                 self._up.clear()
                 self._pid = None
                 with suppress(ProcessLookupError):
-                    process.kill()
+                    os.killpg(process.pid, signal.SIGKILL)  # with whatever its engine has started
                 await process.wait()
                 words = await errors
             return words or ended
@@ -141,7 +142,7 @@ class HostSupervisor:
         command += ["--engine", self._engine.name, "--socket", str(socket), "--options", str(options)]
         command += ["--job-seconds", str(self._engine.job_seconds), "--nice", str(self._engine.nice)]
         # Standard input stays open and silent: when this process dies, however it dies, the host sees the end of it.
-        # A session of its own: Ctrl-C at the terminal is for this process, which then ends the host.
+        # A session of its own, and so a group: Ctrl-C at the terminal is for this process, which then ends the host.
         return await asyncio.create_subprocess_exec(
             *command, stdin=PIPE, stdout=PIPE, stderr=PIPE, start_new_session=True
         )
