@@ -44,6 +44,13 @@ def test_messages_come_in_the_order_they_began(store: MessageStore) -> None:
     assert store.find(metadata.id).path == paths[2]
 
 
+def test_a_message_that_is_removed_while_they_are_listed_is_left_out(store: MessageStore) -> None:
+    there = kept(store, 1)
+    (store.folder / "20260501-120200-gone.ogg").symlink_to(store.folder / "nowhere")  # listed, and not to be opened
+    assert [one.path for one in store.messages()] == [there]
+    assert store.find("last").path == there
+
+
 @pytest.mark.parametrize(
     ("name", "says"), [("pigeon", "no message begins with 'pigeon'"), ("2026", "2 messages begin")]
 )

@@ -152,3 +152,31 @@ async def test_notes_of_strangers_are_left_to_the_apps_and_nobody_is_a_clear_err
             assert isinstance(lost, NotReceived)
             assert "FILE_REFERENCE_EXPIRED" in lost.detail
         assert bert.store.messages() == []
+
+
+async def test_a_wait_that_telegram_asks_for_loses_no_note(tmp_path: Path) -> None:
+    async with (
+        loopback() as server,
+        person(server, "kurigram", ANNA, tmp_path) as anna,
+        person(server, "kurigram", BERT, tmp_path) as bert,
+    ):
+        server.faults.fail("upload.getFile", 420, "FLOOD_WAIT_1", times=1)
+        await anna.send("@bert")
+        assert isinstance(await bert.event(), Received)
+
+
+async def test_a_folder_that_can_not_be_read_loses_one_note_and_not_the_line(tmp_path: Path) -> None:
+    async with (
+        loopback() as server,
+        person(server, "kurigram", ANNA, tmp_path) as anna,
+        person(server, "kurigram", BERT, tmp_path) as bert,
+    ):
+        obstacle = bert.store.folder / "a directory.ogg"
+        obstacle.mkdir(parents=True)
+        await anna.send("@bert")
+        lost = await bert.event()
+        assert isinstance(lost, NotReceived)
+        assert "can't be read" in lost.detail
+        obstacle.rmdir()
+        await anna.send("@bert")
+        assert isinstance(await bert.event(2), Received)

@@ -76,7 +76,8 @@ class MessageStore:
 
     def messages(self) -> list[StoredMessage]:
         """All of them, oldest first. Raises `MessageError` for files that we are not allowed to read."""
-        return [self._look(path) for path in sorted(self.folder.glob("*.ogg"))]
+        looked = map(_look, sorted(self.folder.glob("*.ogg")))
+        return [message for message in looked if message is not None]
 
     def find(self, name: str) -> StoredMessage:
         """By the beginning of its file name or id, or `last`. Raises `MessageError` if there is not exactly one."""
@@ -164,16 +165,6 @@ class MessageStore:
                 except MessageError as error:
                     yield Recovered(path=one.path, metadata=None, problem=str(error))
 
-    def _look(self, path: Path) -> StoredMessage:
-        if _being_recorded(path):
-            return StoredMessage(path=path, condition=Condition.RECORDING)
-        try:
-            known = metadata.load(path)
-        except MessageError:
-            known = None
-        condition = Condition.UNFINISHED if known is None else Condition.FINISHED
-        return StoredMessage(path=path, condition=condition, metadata=known)
-
 
 def recover(path: Path) -> Recovered:
     """Finish a file whose recorder died, and describe it; removed if nothing had been recorded yet.
@@ -227,14 +218,30 @@ def _nothing(path: Path) -> Recovered:
     return Recovered(path=path, metadata=None)
 
 
+def _look(path: Path) -> StoredMessage | None:
+    """A file in the folder; None if it is gone, because another program has just removed it."""
+    try:
+        recording = _being_recorded(path)
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise MessageError(f"{path} can't be read: {(error.strerror or str(error)).lower()}") from None
+    if recording:
+        return StoredMessage(path=path, condition=Condition.RECORDING)
+    try:
+        known = metadata.load(path)
+    except MessageError:
+        known = None
+    condition = Condition.UNFINISHED if known is None else Condition.FINISHED
+    return StoredMessage(path=path, condition=condition, metadata=known)
+
+
 def _being_recorded(path: Path) -> bool:
     try:
         with path.open("rb") as file:
             fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
     except BlockingIOError:
         return True
-    except OSError as error:
-        raise MessageError(f"{path} can't be read: {(error.strerror or str(error)).lower()}") from None
     return False
 
 

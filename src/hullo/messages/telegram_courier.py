@@ -4,10 +4,11 @@ import asyncio
 import logging
 import secrets
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
-from typing import Final, TypeAlias
+from typing import Final, TypeAlias, TypeVar
 
 import msgspec
 
@@ -38,6 +39,8 @@ MAX_INCOMING: Final = 100
 AGAIN: Final = 5.0
 """Seconds before what was not answered is asked again."""
 _PATIENT: Final = RecorderOptions(max_seconds=6 * 3600.0)
+
+AnswerT = TypeVar("AnswerT")
 
 MayWrite: TypeAlias = Callable[[User], str | None]
 """Why somebody's notes are not taken; None if they are."""
@@ -129,18 +132,17 @@ class TelegramCourier:
         note = VoiceNote(
             sound=await asyncio.to_thread(path.read_bytes), duration=known.duration, waveform=known.waveform
         )
-        while True:
-            try:
-                to = await self._account.resolve(job.to)
-                return await self._account.send_voice_note(to, note, job.random_id)
-            except TelegramUnreachable:
-                await asyncio.sleep(AGAIN)
-            except TelegramError as error:
-                if error.name == "RANDOM_ID_DUPLICATE":
-                    return None
-                if error.retry_after is None:
-                    raise
-                await asyncio.sleep(error.retry_after)
+
+        async def send() -> int | None:
+            to = await self._account.resolve(job.to)
+            return await self._account.send_voice_note(to, note, job.random_id)
+
+        try:
+            return await _answered(send)
+        except TelegramError as error:
+            if error.name == "RANDOM_ID_DUPLICATE":
+                return None
+            raise
 
     def _failed(self, path: Path, detail: str) -> None:
         try:
@@ -183,9 +185,9 @@ class TelegramCourier:
         if refusal is not None:
             logger.info("a voice note is left to the apps: %s", refusal)
             return
-        if self._store.from_peer(self.line, sender.address, str(note.message_id)) is not None:
-            return
         try:
+            if self._store.from_peer(self.line, sender.address, str(note.message_id)) is not None:
+                return
             message = await self._fetched(self._incoming.sealed(job_id), sender, note)
         except (TelegramError, MessageError, OSError, ValueError) as error:
             self._tell(NotReceived(self.line, sender.address, str(note.message_id), _why(error)))
@@ -193,14 +195,12 @@ class TelegramCourier:
             self._tell(Received(message))
 
     async def _fetched(self, draft: Path, sender: User, note: ReceivedNote) -> StoredMessage:
-        while True:
-            try:
-                with draft.open("wb") as file:
-                    async for part in self._account.fetch_voice_note(note):
-                        file.write(part)
-                break
-            except TelegramUnreachable:
-                await asyncio.sleep(AGAIN)
+        async def fetch() -> None:
+            with draft.open("wb") as file:
+                async for part in self._account.fetch_voice_note(note):
+                    file.write(part)
+
+        await _answered(fetch)
         return await asyncio.to_thread(
             message_of_file,
             self._store,
@@ -215,21 +215,31 @@ class TelegramCourier:
         )
 
     async def _sender(self, user_id: int) -> User:
-        while True:
-            try:
-                return await self._account.resolve(str(user_id))
-            except TelegramUnreachable:
-                await asyncio.sleep(AGAIN)
-            except (TelegramError, UnknownUser):  # nobody that the account knows
-                return User(id=user_id, access_hash=0)
+        try:
+            return await _answered(lambda: self._account.resolve(str(user_id)))
+        except (TelegramError, UnknownUser):  # nobody that the account knows
+            return User(id=user_id, access_hash=0)
 
     async def _mark(self) -> None:
         while True:
             message_id = await self._to_mark.get()
             try:
-                await self._account.mark_listened(message_id)
+                await _answered(partial(self._account.mark_listened, message_id))
             except TelegramError as error:
                 logger.info("a note was not marked as heard: %s", error.name)
+
+
+async def _answered(ask: Callable[[], Awaitable[AnswerT]]) -> AnswerT:
+    """The answer; asked again as long as Telegram can't be reached, or wants us to wait. Raises `TelegramError`."""
+    while True:
+        try:
+            return await ask()
+        except TelegramUnreachable:
+            await asyncio.sleep(AGAIN)
+        except TelegramError as error:
+            if error.retry_after is None:
+                raise
+            await asyncio.sleep(error.retry_after)
 
 
 def _why(error: Exception) -> str:
