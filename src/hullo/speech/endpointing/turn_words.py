@@ -36,8 +36,8 @@ BUILT_IN: Mapping[str, TurnWords] = MappingProxyType(
         ),
         "de": _words(
             unfinished="aber als am bei bevor beim bis damit dass dein deine dem den der des dessen deren ein eine "
-            "einem einen einer eines für gegen im indem ins ihre mein meine meinem meinen meiner nachdem ob obwohl ohne "
-            "seine sobald sondern und unser unsere vom von weil wenn während zum zur zwischen",
+            "einem einen einer eines für gegen im indem ins ihre mein meine meinem meinen meiner nachdem ob obwohl "
+            "ohne seine sobald sondern und unser unsere vom von weil wenn während zum zur zwischen",
             numbers="null eins zwei zwo drei vier fünf sechs sieben acht neun zehn elf zwölf hundert tausend",
             hesitations="äh ähm öh öhm hm hmm mhm",
         ),
