@@ -15,7 +15,7 @@ PAGE = ASSETS["/"]
 
 def test_the_logic_of_the_page() -> None:
     done = subprocess.run(
-        [node(), "--test", *sorted(map(str, TESTS.glob("*.mjs")))], capture_output=True, text=True, timeout=60
+        [node(), "--test", *sorted(map(str, TESTS.glob("*.test.mjs")))], capture_output=True, text=True, timeout=60
     )
     assert done.returncode == 0, done.stdout
 

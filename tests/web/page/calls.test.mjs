@@ -107,11 +107,22 @@ test("events of no call, and events that are not known, change nothing", () => {
 
 test("a call that the daemon does not know any more is over", () => {
   const calls = new Calls();
-  calls.load([status], 10_000);
+  calls.load([status], [], 10_000);
   assert.equal(calls.get("1").connectedAt, 5_000);
   calls.load([]);
   assert.equal(calls.get("1").status, "ended");
   assert.match(calls.get("1").detail, /restarted/);
+});
+
+test("an event that overtakes the list of calls counts", () => {
+  const calls = new Calls();
+  calls.load([status]);
+  const asked = calls.live();
+  calls.apply({ type: "call.ended", call_id: "1", report, reason: "busy", detail: "", duration: 0 });
+  calls.apply({ type: "call.incoming", call_id: "2", peer: "ann", line: "direct" });
+  calls.load([status], asked);
+  assert.equal(calls.get("1").status, "ended");
+  assert.equal(calls.get("2").status, "incoming");
 });
 
 test("old calls are forgotten, live ones never", () => {

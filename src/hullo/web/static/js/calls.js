@@ -56,11 +56,14 @@ export class Calls {
     return call;
   }
 
-  /** Take over what `call.list` says: also that a call is not there any more. */
-  load(statuses, now = Date.now()) {
+  /**
+   * Take over what `call.list` says: also that one of the calls that were live when it was `asked` is not there any
+   * more. An event may have overtaken it: what ended stays ended.
+   */
+  load(statuses, asked = this.live(), now = Date.now()) {
     const there = new Set(statuses.map((status) => status.call_id));
-    for (const call of this.live()) {
-      if (!there.has(call.id))
+    for (const call of asked) {
+      if (!there.has(call.id) && call.status !== "ended")
         Object.assign(call, {
           status: "ended",
           reason: "error",
@@ -69,6 +72,7 @@ export class Calls {
     }
     for (const status of statuses) {
       const call = this.known(status.call_id);
+      if (call.status === "ended") continue;
       const { peer, line: name, direction, began, duration, verified, stats, reason, detail } = status;
       Object.assign(call, {
         peer,

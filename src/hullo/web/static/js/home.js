@@ -37,7 +37,8 @@ export class Home {
       ? "No contacts yet: hullo contacts add NAME"
       : "Private calls to people are off. docs/privacy.md tells how to turn them on.";
     const ready = lines.filter((line) => line.ready && EXAMPLES[line.name]);
-    byId("lines").textContent = `Such as ${ready.map((line) => EXAMPLES[line.name]).join(", ")}.`;
+    const examples = ready.map((line) => EXAMPLES[line.name]);
+    byId("lines").textContent = examples.length ? `Such as ${examples.join(", ")}.` : "";
     for (const line of lines.filter((one) => !one.ready))
       byId("lines").textContent += ` ${lineName(line.name)}s are not possible right now: ${line.detail}.`;
   }

@@ -89,7 +89,10 @@ class Pattern {
 
   start() {
     if (this.#timer) return;
-    const play = () => (this.#playing = beep(context(), context().destination, this.tones));
+    const play = () => {
+      this.#playing?.disconnect(); // before the first click nothing sounds, and all that waits would sound at once
+      this.#playing = beep(context(), context().destination, this.tones);
+    };
     this.#timer = setInterval(play, this.everyMs);
     play();
   }

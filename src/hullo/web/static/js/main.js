@@ -14,6 +14,7 @@ import { Settings } from "./settings.js";
 import { isAgent, lineName, nameOf } from "./words.js";
 
 const TOKEN = "hullo.token";
+const SECRET = /^[\w.~-]{16,}$/;
 const LINK_WORDS = { connecting: "Connecting…", open: "Ready", closed: "The daemon is not there. Trying again…" };
 const STRANGER =
   "This page was opened without its secret, or with an old one.\nRun hullo web, and open the address that it prints.";
@@ -63,14 +64,11 @@ draw();
 rpc.connect();
 globalThis.hulloPhone = phone; // for the console, and for tests
 
-/** The secret comes in the fragment, which is sent to nobody, and is kept for the next time. */
+/** The secret comes in the fragment, which is sent to nobody. Once it was right it is kept for the next time. */
 function takeToken() {
   const given = location.hash.slice(1);
-  if (given) {
-    localStorage.setItem(TOKEN, given);
-    history.replaceState(null, "", location.pathname);
-  }
-  return given || localStorage.getItem(TOKEN) || "none";
+  if (given) history.replaceState(null, "", location.pathname);
+  return SECRET.test(given) ? given : (localStorage.getItem(TOKEN) ?? "none");
 }
 
 async function linkChanged(state) {
@@ -78,28 +76,33 @@ async function linkChanged(state) {
   byId("link").dataset.state = state;
   byId("link").textContent = LINK_WORDS[state];
   draw();
-  if (state === "open") await catchUp();
-  else if (state === "closed" && !(await isWelcome(token))) notice(STRANGER);
+  if (state === "open") {
+    localStorage.setItem(TOKEN, token);
+    await catchUp();
+  }
+  if (state === "closed" && !(await isWelcome(token))) notice(STRANGER);
 }
 
 /** Ask for everything that happened while nobody told us. */
 async function catchUp() {
   try {
-    const [statuses, health, history] = await Promise.all(
-      ["call.list", "health", "history.list"].map((method) => rpc.request(method)),
-    );
+    const asked = calls.live();
+    const [health, history] = await Promise.all([
+      rpc.request("health"),
+      rpc.request("history.list"),
+      rpc.request("call.list").then((statuses) => calls.load(statuses, asked)), // before any later event
+    ]);
     past = history;
     lines = health.lines;
     hears = health.speech.recogniser === "running";
     people = lines.some((line) => line.name === "direct") ? await rpc.request("contact.list") : people;
-    calls.load(statuses);
     await messages.load();
     if (byId("notice").dataset.text === STRANGER) notice("");
     phone.caughtUp();
     draw();
     await phone.resume();
   } catch (error) {
-    notice(error.message);
+    if (link === "open") notice(error.message); // else it is asked again
   }
 }
 
@@ -117,6 +120,7 @@ async function happened(event) {
 async function begin(action) {
   notice("");
   messages.stop();
+  messages.stopRecording();
   shownReport = null;
   if (!phone.busy) phone.dismiss();
   await action();

@@ -2,6 +2,7 @@
 
 import { avatar, byId, drawList, h, icon, setIcon } from "./dom.js";
 import { Meter } from "./levels.js";
+import { stopStream } from "./microphone.js";
 import { drawWave } from "./wave.js";
 import { duration, when } from "./words.js";
 
@@ -15,7 +16,7 @@ export class Messages {
   #list = [];
   #player = new Audio();
   #playing = null; // { id, button, wave, message }
-  #recording = null; // { recorder, stream, pieces, to, timer }
+  #recording = null; // { recorder, stream, whole, to, timer }
   #meter = new Meter(byId("level-record"));
 
   constructor({ token, rpc, sound, onNotice, onChange }) {
@@ -67,15 +68,16 @@ export class Messages {
   async record(name, to) {
     this.#putAway();
     try {
-      const stream = await this.sound.open();
-      const recorder = new MediaRecorder(stream, { audioBitsPerSecond: 32_000 });
-      const pieces = [];
-      recorder.ondataavailable = (event) => pieces.push(event.data);
-      recorder.start(1_000);
+      const recording = { to, ...recorded(await this.sound.open()) };
+      this.#putAway(); // another one may have begun meanwhile
+      this.#recording = recording;
       const began = Date.now();
-      const timer = setInterval(() => (byId("recorder-time").textContent = duration((Date.now() - began) / 1000)), 250);
-      this.#recording = { recorder, stream, pieces, to, timer };
-      this.#meter.watch(stream);
+      recording.timer = setInterval(
+        () => (byId("recorder-time").textContent = duration((Date.now() - began) / 1000)),
+        250,
+      );
+      recording.whole.then(() => this.#recording === recording && this.stopRecording());
+      this.#meter.watch(recording.stream);
       byId("recorder-title").textContent = `Recording for ${name}`;
       byId("recorder-time").textContent = "0:00";
       byId("recorder").hidden = false;
@@ -86,14 +88,26 @@ export class Messages {
     this.onChange();
   }
 
+  /** Hear no more: what was recorded waits to be sent. */
+  stopRecording() {
+    if (!this.#recording) return;
+    const { recorder, stream, timer } = this.#recording;
+    clearInterval(timer);
+    this.#meter.stop();
+    if (recorder.state !== "inactive") recorder.stop();
+    stopStream(stream);
+  }
+
+  /** One that could not be sent stays, to be sent again. */
   async #send() {
-    const { recorder, pieces, to } = this.#recording;
-    const whole = new Promise((resolve) => (recorder.onstop = resolve));
-    recorder.stop();
-    await whole;
-    this.#putAway();
-    const { status, text } = await this.#post(to, new Blob(pieces));
+    const recording = this.#recording;
+    const button = byId("recorder-send");
+    button.disabled = true;
+    this.stopRecording();
+    const { status, text } = await this.#post(recording.to, await recording.whole);
+    button.disabled = false;
     if (status !== 201) this.onNotice(problem(text));
+    else if (this.#recording === recording) this.#putAway();
     await this.load();
   }
 
@@ -111,14 +125,10 @@ export class Messages {
   }
 
   #putAway() {
-    const was = this.#recording;
+    if (!this.#recording) return;
+    this.stopRecording();
     this.#recording = null;
     byId("recorder").hidden = true;
-    this.#meter.stop();
-    if (!was) return;
-    clearInterval(was.timer);
-    if (was.recorder.state !== "inactive") was.recorder.stop();
-    for (const track of was.stream.getTracks()) track.stop();
     this.onChange();
   }
 
@@ -184,18 +194,30 @@ export class Messages {
 
   async #play(message, button, wave, at) {
     this.stop();
-    const response = await fetch(`/messages/${message.message_id}`, { headers: this.#headers() });
-    if (!response.ok) {
-      this.onNotice(problem(await response.text()));
-      return;
-    }
+    const sound = await this.#fetch(message.message_id);
+    if (!sound) return;
+    this.stop(); // another one may have begun meanwhile
     this.#playing = { message, button, wave };
-    this.#player.src = URL.createObjectURL(await response.blob());
+    this.#player.src = URL.createObjectURL(sound);
     await this.sound.route(this.#player);
     this.#player.currentTime = at * message.duration;
     await this.#player.play();
     if (message.direction === "received" && !message.heard)
       await this.rpc.request("message.mark_heard", { message_id: message.message_id }).catch(() => {});
+  }
+
+  /** Null, and a notice, when it can't be had. */
+  async #fetch(id) {
+    let words = "";
+    try {
+      const response = await fetch(`/messages/${id}`, { headers: this.#headers() });
+      if (response.ok) return await response.blob();
+      words = await response.text();
+    } catch {
+      // nobody answered
+    }
+    this.onNotice(problem(words));
+    return null;
   }
 
   #showPosition() {
@@ -242,6 +264,21 @@ export class Messages {
 
   #headers() {
     return { Authorization: `Bearer ${this.token}` };
+  }
+}
+
+/** Record a stream until its recorder is stopped, or its microphone is gone: `whole` is there then. */
+function recorded(stream) {
+  try {
+    const recorder = new MediaRecorder(stream, { audioBitsPerSecond: 32_000 });
+    const pieces = [];
+    recorder.ondataavailable = (event) => pieces.push(event.data);
+    const whole = new Promise((resolve) => (recorder.onstop = () => resolve(new Blob(pieces))));
+    recorder.start(1_000);
+    return { recorder, stream, whole };
+  } catch (error) {
+    stopStream(stream);
+    throw error;
   }
 }
 

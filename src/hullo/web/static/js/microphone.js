@@ -86,6 +86,11 @@ export class Sound {
   }
 }
 
+/** Let go of a microphone. */
+export function stopStream(stream) {
+  for (const track of stream.getTracks()) track.stop();
+}
+
 function explained(error) {
   return new NoMicrophone(REASONS[error.name] ?? `The microphone can't be used: ${error.message}`);
 }

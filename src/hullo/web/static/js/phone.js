@@ -2,6 +2,7 @@
 
 import { Refused } from "./daemon.js";
 import { Leg } from "./leg.js";
+import { stopStream } from "./microphone.js";
 import { sample, through } from "./quality.js";
 
 const HELD = "hullo.held";
@@ -100,6 +101,7 @@ export class Phone {
     const session = this.session;
     if (!session?.leg || session.over) return;
     const stream = await this.sound.open();
+    if (session.over || session.reach === "lost") return stopStream(stream);
     await session.leg.use(stream);
     this.#watch(session, stream);
     this.onChange();
@@ -140,7 +142,7 @@ export class Phone {
     this.onChange();
     try {
       await this.#connect(session, path);
-      this.#timer = setInterval(() => this.#sample(session), SAMPLE_MS);
+      if (!session.over) this.#timer = setInterval(() => this.#sample(session), SAMPLE_MS);
     } catch (error) {
       if (session !== this.session || session.over) return false;
       this.session = null;
@@ -204,6 +206,7 @@ export class Phone {
           if (session.captions) await this.setCaptions(true); // who takes a call begins without
           return;
         } catch (error) {
+          session.leg.close();
           session.expected = 0;
           if (error instanceof Refused && error.status === 409) break;
         }
@@ -264,8 +267,4 @@ export function address(call) {
 
 function words(error) {
   return error.hint ? `${error.message}\n${error.hint}` : error.message;
-}
-
-function stopStream(stream) {
-  for (const track of stream.getTracks()) track.stop();
 }

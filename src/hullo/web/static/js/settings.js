@@ -2,7 +2,7 @@
 
 import { byId, h } from "./dom.js";
 import { Meter, testSpeaker } from "./levels.js";
-import { Sound } from "./microphone.js";
+import { Sound, stopStream } from "./microphone.js";
 
 export class Settings {
   #dialog = byId("settings");
@@ -42,7 +42,8 @@ export class Settings {
     this.#stop();
     try {
       const stream = await this.sound.open();
-      if (!this.#dialog.open) stream.getTracks().forEach((track) => track.stop());
+      this.#stop(); // another one may have been opened meanwhile
+      if (!this.#dialog.open) stopStream(stream);
       else {
         this.#stream = stream;
         this.#meter.watch(stream);
@@ -64,7 +65,7 @@ export class Settings {
 
   #stop() {
     this.#meter.stop();
-    this.#stream?.getTracks().forEach((track) => track.stop());
+    if (this.#stream) stopStream(this.#stream);
     this.#stream = null;
   }
 
