@@ -11,6 +11,8 @@ from textual.widgets import Input, OptionList, Static
 from hullo.lines.direct import endings
 from hullo.service.history import CallHistory
 from hullo.terminal.app import PhoneApp
+from hullo.terminal.dialogs import LiveMenu, Menu
+from hullo.terminal.menus import Choice
 from hullo.terminal.own_daemon import OwnDaemon
 from hullo.terminal.session import Session
 from tests.service.socket_client import Running, running
@@ -118,6 +120,23 @@ async def test_ctrl_c_leaves_at_once_whatever_is_open() -> None:
     async with phone() as screen:
         await screen.press("c", "x", "ctrl+c")
         await screen.until(lambda: not screen.app.is_running)
+
+
+async def test_text_of_others_moves_no_cursor_and_is_no_markup() -> None:
+    async with phone() as screen:
+        choices = [Choice("a", "\x1b[2Jbob [b]")]
+        for window in (
+            Menu("menu", "\x1b[31mann [b]", choices),
+            LiveMenu("menu", lambda: "\x1b[31mann [b]", lambda: choices),
+        ):
+            screen.app.push_window(window)
+            await screen.until(lambda: screen.app.screen.query(OptionList))
+            options = screen.app.screen.query_one(OptionList)
+            await screen.until(lambda: options.option_count)  # noqa: B023
+            screen.app.show()
+            assert str(screen.app.screen.query_one("#text", Static).render()) == "�[31mann [b]"
+            assert str(options.get_option_at_index(0).prompt) == "�[2Jbob [b]"
+            await screen.press("escape")
 
 
 @pytest.mark.parametrize("size", SIZES)

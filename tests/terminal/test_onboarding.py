@@ -1,7 +1,8 @@
 """The first start: questions, what is written, and what somebody is told who has half of it."""
 
+import locale
 import stat
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import pytest
@@ -30,6 +31,22 @@ class Person:
 def path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
     return tmp_path / "config" / "hullo.toml"
+
+
+@pytest.fixture
+def a_locale_without_unicode() -> Iterator[None]:
+    before = locale.setlocale(locale.LC_CTYPE)
+    locale.setlocale(locale.LC_CTYPE, "C")
+    yield
+    locale.setlocale(locale.LC_CTYPE, before)
+
+
+@pytest.mark.usefixtures("a_locale_without_unicode")
+def test_a_configuration_is_utf8_in_every_locale(path: Path) -> None:
+    text = '# Grüße\n[calls]\nanswer = "ask"\n'
+    onboarding.write(path, text)
+    assert path.read_text("utf-8") == text
+    assert load_config(path).calls.answer == "ask"
 
 
 def set_up(path: Path, *answers: str) -> tuple[Config, Person]:

@@ -190,6 +190,32 @@ async def test_a_daemon_that_does_not_start_says_why() -> None:
                 await Session(daemon).run()
 
 
+async def test_the_last_words_of_a_daemon_are_not_waited_for_while_its_own_children_live() -> None:
+    leaves_one = "import subprocess, sys; subprocess.Popen(['sleep', '8']); sys.exit('error: it fell over')"
+    with short_directory() as directory:
+        async with asyncio.timeout(6), OwnDaemon(directory / "s", [sys.executable, "-c", leaves_one]) as daemon:
+            with pytest.raises(DaemonFailed, match="it fell over"):
+                await daemon.connect(start=True)
+
+
+async def test_an_action_does_not_fail_when_the_daemon_goes_in_the_middle(monkeypatch: pytest.MonkeyPatch) -> None:
+    request = DaemonClient.request
+
+    async def last_request(client: DaemonClient, method: str, **params: object) -> object:
+        answer = await request(client, method, **params)
+        if method == "history.clear":
+            client._writer.close()
+            with contextlib.suppress(DaemonGone):
+                while True:
+                    await client.notification()
+        return answer
+
+    async with at_a_server() as (person, _):
+        monkeypatch.setattr(DaemonClient, "request", last_request)
+        await person.session.forget_history()
+        await person.sees(lambda state: state.link)
+
+
 async def test_several_tasks_ask_at_once_and_all_are_told_when_the_daemon_goes() -> None:
     async with contextlib.AsyncExitStack() as stack:
         async with running() as service:

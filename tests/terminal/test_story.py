@@ -199,6 +199,12 @@ def test_quality_is_that_since_the_reading_before() -> None:
     )
 
 
+def test_a_clock_that_was_set_back_costs_the_bit_rate_of_one_reading() -> None:
+    for at in (10_000, 5_000):
+        call = shown(incoming(), quality(10_000), quality(at, bytes_sent=2000))
+        assert call.quality == Quality()
+
+
 def test_quality_without_a_packet_or_with_late_ones_is_no_loss() -> None:
     assert shown(incoming(), quality(10_000, packets_received=0)).quality == Quality(loss_percent=0.0)
     late = shown(incoming(), quality(10_000, packets_lost=5), quality(15_000, packets_received=200, packets_lost=2))

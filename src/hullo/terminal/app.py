@@ -7,7 +7,6 @@ from typing import Any, ClassVar, Final
 from textual.app import App, ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
-from textual.content import Content
 from textual.events import Resize
 from textual.geometry import Size
 from textual.screen import Screen
@@ -16,14 +15,13 @@ from textual.widgets import OptionList, Static
 from hullo.lines.direct.private.invite import InviteError, is_invite, parse_invite
 from hullo.terminal import menus, wording
 from hullo.terminal.dialogs import LiveMenu, Menu, Question
-from hullo.terminal.lists import ShownList
+from hullo.terminal.lists import ShownList, plain
 from hullo.terminal.menus import Choice
 from hullo.terminal.session import Session
 from hullo.terminal.state import PhoneState
 
 RING_SECONDS: Final = 2.0
 """Between two rings of the terminal's bell."""
-
 
 NARROW: Final = 64
 """Columns: with fewer, people are above the call and not beside it."""
@@ -133,11 +131,11 @@ class PhoneApp(App[str]):
     def _text(self, name: str, text: str) -> None:
         if self._shown.get(name) != text:
             self._shown[name] = text
-            self.screen_stack[0].query_one(f"#{name}", Static).update(Content(wording.printable(text)))
+            self.screen_stack[0].query_one(f"#{name}", Static).update(plain(text))
 
     def _list(self, name: str, keys: Sequence[str], lines: Iterable[str]) -> None:
         options = self.screen_stack[0].query_one(f"#{name}", OptionList)
-        self._lists[name].show(options, keys, [wording.printable(line) for line in lines])
+        self._lists[name].show(options, keys, [*lines])
 
     def _ring(self) -> None:
         if self._state.ringing is not None:

@@ -6,11 +6,10 @@ from typing import ClassVar
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical, VerticalScroll
-from textual.content import Content
 from textual.screen import ModalScreen
 from textual.widgets import Input, OptionList, Static
 
-from hullo.terminal.lists import ShownList
+from hullo.terminal.lists import ShownList, plain
 from hullo.terminal.menus import Choice
 
 
@@ -27,7 +26,7 @@ class Question(ModalScreen[str]):
     def compose(self) -> ComposeResult:
         with Vertical(classes="window") as window:
             window.border_title = self._title
-            yield Static(Content(self._text))
+            yield Static(plain(self._text))
             yield Input(compact=True)
             yield Static("Enter: done   Esc: leave it", classes="hint")
 
@@ -56,7 +55,7 @@ class Menu(ModalScreen[str]):
         with Vertical(classes="window") as window:
             window.border_title = self._title
             with VerticalScroll(classes="text"):
-                yield Static(Content(self._text), id="text")
+                yield Static(plain(self._text), id="text")
             yield OptionList(compact=True)
             yield Static("Up, Down, Enter: choose   Esc: close", classes="hint")
 
@@ -108,6 +107,6 @@ class LiveMenu(Menu):
     def refresh_content(self) -> None:
         """Show what is true now; nothing before the window is there."""
         for text in self.query("#text").results(Static):
-            text.update(Content(self._live_text()))
+            text.update(plain(self._live_text()))
         for options in self.query(OptionList):
             self.fill(options, self._live_choices())

@@ -6,6 +6,13 @@ from textual.content import Content
 from textual.widgets import OptionList
 from textual.widgets.option_list import Option
 
+from hullo.terminal.wording import printable
+
+
+def plain(text: str) -> Content:
+    """A text as it is, also of others: no markup is taken out of it, and nothing in it moves the cursor."""
+    return Content(printable(text))
+
 
 class ShownList:
     """Lines, each for a key; what is chosen is what was shown, whatever has come since."""
@@ -20,7 +27,7 @@ class ShownList:
             return
         marked = self.key(options.highlighted)
         self._keys, self._lines = [*keys], [*lines]
-        options.set_options(Option(Content(line)) for line in lines)
+        options.set_options(Option(plain(line)) for line in lines)
         options.highlighted = self._keys.index(marked) if marked in self._keys else 0 if keys else None
 
     def key(self, index: int | None) -> str | None:

@@ -1,12 +1,13 @@
 """Reaches the daemon at its socket, and starts one as a child process where none listens."""
 
 import asyncio
+import os
 import sys
 from collections import deque
 from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import Final, Self
+from typing import IO, Final, Self
 
 from hullo.daemon_client import DaemonClient, NoDaemon
 
@@ -14,7 +15,7 @@ START_SECONDS: Final = 60.0
 """A daemon loads its voice and its recogniser before it listens."""
 _STOP_SECONDS: Final = 12.0
 _END_SECONDS: Final = 1.0
-"""From the end of a connection to that of the process."""
+"""From the end of a connection to that of the process, and from there to its last words."""
 _LOOK_EVERY: Final = 0.1
 _LAST_WORDS: Final = 200
 _LONGEST_LINE: Final = 1 << 20
@@ -102,7 +103,8 @@ class OwnDaemon:
         except TimeoutError:
             child.kill()
             await child.wait()
-        await listening
+        listening.cancel()
+        await asyncio.gather(listening, return_exceptions=True)
 
     async def _until_it_listens(self) -> None:
         while not await self._listens():
@@ -120,25 +122,36 @@ class OwnDaemon:
 
     async def _start(self) -> None:
         self.lines.clear()
-        # A session of its own: Ctrl-C and a hang-up of the terminal are for the phone, which ends the daemon properly.
-        self._child = await asyncio.create_subprocess_exec(
-            *self._command,
-            stdin=asyncio.subprocess.PIPE,
-            stdout=asyncio.subprocess.DEVNULL,
-            stderr=asyncio.subprocess.PIPE,
-            limit=_LONGEST_LINE,
-            start_new_session=True,
-        )
-        self._listening = asyncio.create_task(self._listen(self._child), name="words of the daemon")
+        words, theirs = os.pipe()  # a pipe of our own can be closed while somebody else still holds the other end
+        try:
+            # A session of its own: Ctrl-C and a hang-up of the terminal are for the phone, which ends the daemon.
+            self._child = await asyncio.create_subprocess_exec(
+                *self._command,
+                stdin=asyncio.subprocess.PIPE,
+                stdout=asyncio.subprocess.DEVNULL,
+                stderr=theirs,
+                start_new_session=True,
+            )
+        except BaseException:
+            os.close(words)
+            raise
+        finally:
+            os.close(theirs)
+        self._listening = asyncio.create_task(self._listen(os.fdopen(words, "rb")), name="words of the daemon")
 
-    async def _listen(self, child: asyncio.subprocess.Process) -> None:
-        assert child.stderr is not None
-        while line := await child.stderr.readline():
-            self.lines.append(line.decode(errors="replace").rstrip())
+    async def _listen(self, words: IO[bytes]) -> None:
+        reader = asyncio.StreamReader(limit=_LONGEST_LINE)
+        loop = asyncio.get_running_loop()
+        transport, _ = await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), words)
+        try:
+            while line := await reader.readline():
+                self.lines.append(line.decode(errors="replace").rstrip())
+        finally:
+            transport.close()
 
     async def _last_words(self) -> str:
-        if self._listening is not None:
-            await self._listening
+        if self._listening is not None:  # whom it started may outlive it for a while, and hold its standard error
+            await asyncio.wait([self._listening], timeout=_END_SECONDS)
         errors = [line.removeprefix("error: ") for line in self.lines if line.startswith("error: ")]
         return next(iter([*errors, *reversed(self.lines)]), "it said nothing")
 

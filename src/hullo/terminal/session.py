@@ -1,8 +1,9 @@
 """Keeps what the phone knows true to its daemon, and asks there for what the person wants."""
 
 import asyncio
+import contextlib
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from typing import Any, Final
 
@@ -94,8 +95,9 @@ class Session:
                 await self._learn_sound(client)
 
     async def _learn(self, client: DaemonClient) -> None:
+        statuses = await client.request("call.list", live=True)
         state = replace(self.state, calls=())
-        for status in await client.request("call.list", live=True):
+        for status in statuses:
             state = story.began(state, status, time.monotonic())
         self._set(state)
         await self._learn_people(client)
@@ -194,8 +196,7 @@ class Session:
         if sent is not None:  # it was copied; one that could not be sent stays, for hullo message send
             await self._ask("message.delete", message_id=recorded["message_id"])
             self.say(f"the voice message for {to} is on its way")
-            if self._client is not None:
-                await self._learn_messages(self._client)
+            await self._relearn(self._learn_messages)
 
     async def discard_recording(self) -> None:
         """End the recording, and leave nothing behind."""
@@ -226,16 +227,14 @@ class Session:
 
     async def choose(self, kind: str, device_id: str | None) -> None:
         """Use another `microphone` or `speaker`, with None whichever the system prefers."""
-        if await self._ask("audio.choose", **{kind: device_id or "default"}) is not None and self._client is not None:
-            await self._learn_sound(self._client)
+        if await self._ask("audio.choose", **{kind: device_id or "default"}) is not None:
+            await self._relearn(self._learn_sound)
 
     async def take_sound(self) -> None:
         """Put the microphone and speaker of the daemon's machine on the call that is shown."""
         shown = self.state.shown
-        if shown is None:
-            return
-        if await self._ask("call.handset", call_id=shown.call_id) is not None and self._client is not None:
-            await self._learn_sound(self._client)
+        if shown is not None and await self._ask("call.handset", call_id=shown.call_id) is not None:
+            await self._relearn(self._learn_sound)
 
     async def test(self, kind: str) -> None:
         """Play a tone, or show the microphone's level, for some seconds."""
@@ -244,8 +243,8 @@ class Session:
     async def change_contact(self, person: str, change: str, key: str | None = None) -> bool:
         """Do with a contact what `contact.change` can; whether that was done."""
         people = await self._ask("contact.change", person=person, change=change, key=key)
-        if people is not None and self._client is not None:
-            await self._learn_people(self._client)
+        if people is not None:
+            await self._relearn(self._learn_people)
         return people is not None
 
     async def add_invited(self, person: str, key: str, *, verified: bool) -> None:
@@ -255,8 +254,8 @@ class Session:
 
     async def forget_history(self) -> None:
         """Forget all calls that were."""
-        if await self._ask("history.clear") is not None and self._client is not None:
-            await self._learn_people(self._client)
+        if await self._ask("history.clear") is not None:
+            await self._relearn(self._learn_people)
 
     async def leave(self) -> None:
         """Hang up what is ours to hang up: the call that is shown, unless it rings and somebody else may answer it."""
@@ -274,6 +273,12 @@ class Session:
         if status is not None:
             self._set(story.began(self.state, status, time.monotonic()))
         await self.take_sound()
+
+    async def _relearn(self, learn: Callable[[DaemonClient], Awaitable[None]]) -> None:
+        """Know what an action has changed. Of a daemon that goes meanwhile `run` tells."""
+        if self._client is not None:
+            with contextlib.suppress(DaemonError):
+                await learn(self._client)
 
     async def _set_talking(self, pressed: bool) -> None:
         done = await self._ask("audio.talk", pressed=pressed)

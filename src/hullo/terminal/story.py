@@ -267,11 +267,12 @@ def _measured(call: CallView, at: int, stats: Fields) -> CallView:
     )
     received, lost = counters.received - before.received, max(counters.lost - before.lost, 0)
     seconds = (at - before.at) / 1000
+    steady = before.at > 0 and seconds > 0  # `at` is of a clock that may be set back
     quality = Quality(
         loss_percent=100 * lost / (lost + received) if lost + received > 0 else 0.0,
         their_loss_percent=None if stats["remote_loss"] is None else 100 * stats["remote_loss"],
         round_trip_ms=stats["round_trip_ms"],
-        kbit_per_second=8 * (counters.bytes_sent - before.bytes_sent) / 1000 / seconds if before.at else None,
+        kbit_per_second=8 * (counters.bytes_sent - before.bytes_sent) / 1000 / seconds if steady else None,
     )
     return replace(call, counters=counters, quality=quality)
 
