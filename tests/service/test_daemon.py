@@ -50,10 +50,10 @@ def configuration(directory: Path, more: str = "", speech: bool = False) -> Path
 
 
 @contextlib.asynccontextmanager
-async def daemon(config: Path, *arguments: str) -> AsyncIterator[Process]:
+async def daemon(config: Path, *arguments: str, program: str = PROGRAM) -> AsyncIterator[Process]:
     """A daemon's process, in a deadline; killed with its children if the test leaves it running."""
     process = await asyncio.create_subprocess_exec(
-        sys.executable, "-c", PROGRAM, str(config), *arguments, stdin=PIPE, stdout=PIPE, stderr=PIPE
+        sys.executable, "-c", program, str(config), *arguments, stdin=PIPE, stdout=PIPE, stderr=PIPE
     )
     try:
         async with asyncio.timeout(60):
@@ -121,8 +121,16 @@ async def test_two_daemons_call_each_other_and_both_gateways_are_told(directory:
         assert (await callee.result("health"))["live_calls"] == 0
 
 
-async def test_it_stops_also_while_it_is_still_starting(directory: Path) -> None:
-    async with daemon(configuration(directory, speech=True)) as process:
+A_VOICE_THAT_NEVER_COMES = """
+import asyncio
+from hullo.speech.hosting.supervisor import HostSupervisor
+HostSupervisor.started = lambda self: asyncio.Event().wait()
+"""
+
+
+@pytest.mark.parametrize("before", ["", A_VOICE_THAT_NEVER_COMES], ids=["", "and would never be ready"])
+async def test_it_stops_also_while_it_is_still_starting(directory: Path, before: str) -> None:
+    async with daemon(configuration(directory, speech=True), program=before + PROGRAM) as process:
         while not (directory / "run" / "s").exists():
             await asyncio.sleep(0.01)
         process.send_signal(signal.SIGTERM)

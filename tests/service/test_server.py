@@ -123,14 +123,13 @@ async def test_a_client_that_never_reads_is_dropped_and_others_miss_nothing(monk
         await until(lambda: server.server.clients == 2)
         text = "x" * 200
         for number in range(events):
-            call.note_error("test", text, retryable=bool(number % 2))
+            call.note_error("test", f"{number} {text}", retryable=bool(number % 2))
             if number % 200 == 0:
                 await client.result("health")  # reads along
         await client.result("call.hangup")
-        ended = await client.until("call.ended")
-        seen = [one["params"]["seq"] for one in client.notifications if one["method"] == "call.error"]
-        assert seen == list(range(seen[0], ended["seq"]))
-        assert len(seen) == events
+        await client.until("call.ended")
+        seen = [one["params"]["error"].split()[0] for one in client.notifications if one["method"] == "call.error"]
+        assert seen == [str(number) for number in range(events)]
         await until(lambda: server.server.clients == 1)
         deaf.close()
 
@@ -204,4 +203,4 @@ async def test_nothing_is_left_of_a_thousand_clients() -> None:
             await asyncio.gather(*(visit() for _ in range(10)))
         await until(lambda: server.server.clients == 0)
         gc.collect()
-        assert (len(os.listdir("/proc/self/fd")), len(asyncio.all_tasks())) == before
+        await until(lambda: len(os.listdir("/proc/self/fd")) <= before[0] and len(asyncio.all_tasks()) <= before[1])

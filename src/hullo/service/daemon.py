@@ -98,7 +98,12 @@ async def serve(config: Config, *, stdio: bool = False, attached: bool = False, 
             if attached:
                 stack.enter_context(until_stdin_ends(stopping))
             streams = await open_stdio() if stdio else None
-            server = await stack.enter_async_context(_service(config, stdio, on_page))
+            try:
+                async with asyncio.timeout(None) as start, _running(_cut_off(start, stopping), "start"):
+                    server = await stack.enter_async_context(_service(config, stdio, on_page))
+            except TimeoutError:
+                logger.info("stopping before the start is over")
+                return
             if streams is not None:
                 server.serve(*streams).add_done_callback(lambda _: stopping.set())
             logger.info("ready")
@@ -316,6 +321,11 @@ def _stop_signals(deadline: asyncio.Timeout) -> Iterator[asyncio.Event]:
     finally:
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.remove_signal_handler(number)
+
+
+async def _cut_off(work: asyncio.Timeout, stopping: asyncio.Event) -> None:
+    await stopping.wait()
+    work.reschedule(asyncio.get_running_loop().time())
 
 
 def _finish_soon(deadline: asyncio.Timeout) -> None:
