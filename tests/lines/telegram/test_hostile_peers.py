@@ -32,6 +32,7 @@ from tests.lines.telegram.lines import ALICE, BOB, BYE, DEADLINE, alice_and_bob,
 from tests.lines.telegram.memory_telegram import MemoryTelegram
 from tests.lines.telegram.phone_calls import GROUP
 from tests.lines.telegram.rewriting import NO_SCTP, Rewriting
+from tests.lines.telegram.test_line import until
 
 CANDIDATE = parse_candidate("candidate:1 1 udp 2122260223 192.0.2.7 50000 typ host")
 SETUP = InitialSetup(
@@ -42,12 +43,6 @@ SETUP = InitialSetup(
 )
 Seal = Callable[[int, bytes], bytes]
 """The packet for message number so and so, under the key of the call."""
-
-
-@pytest.fixture(autouse=True)
-def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Media that does not come about is given up soon."""
-    monkeypatch.setattr("hullo.lines.telegram.media.CONNECT_DEADLINE", 0.3)
 
 
 def sealing(version: str, key: bytes) -> Seal:
@@ -61,7 +56,10 @@ def sealing(version: str, key: bytes) -> Seal:
 async def call_to(
     version: str, packets: Callable[[Seal], list[bytes]], *, key: bytes | None = None, sctp: bool = False
 ) -> Ending:
-    """We call somebody who exchanges keys as everybody does, and then sends these packets; under `key` if given."""
+    """We call somebody who exchanges keys as everybody does, and then sends these packets; under `key` if given.
+
+    How the call ends when its time runs out after them.
+    """
     server = MemoryTelegram(choose=lambda common: version, custom_parameters=None if sctp else NO_SCTP)
     bob = server.account(BOB, "robert")
     updates: asyncio.Queue[PhoneUpdate] = asyncio.Queue()
@@ -83,8 +81,11 @@ async def call_to(
         assert isinstance(confirmed.phone_call, PhoneCall)
         leg = await dialing
         seal = sealing(version, key or shared_key(keys, confirmed.phone_call.g_a_or_b))
-        for packet in packets(seal):
+        sent = packets(seal)
+        for packet in sent:
             await bob.call(SendSignalingData(peer=ring.phone_call.peer, data=packet))
+        await until(lambda: leg._media._progress.packets_received == len(sent))
+        leg._media._deadline.reschedule(asyncio.get_running_loop().time())  # and it was the last moment
         ending = await leg.ended()
         await leg.close(BYE)
     assert ending.reason is EndReason.FAILED
@@ -169,7 +170,6 @@ def announce_another_certificate(message: dict[str, Any]) -> None:
 
 
 async def test_a_wrong_fingerprint(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("hullo.lines.telegram.media.CONNECT_DEADLINE", 10.0)
     async with alice_and_bob(Rewriting(announce_another_certificate, monkeypatch)) as (alice, bob):
         caller, callee = await answered(alice, bob)
         async with asyncio.timeout(DEADLINE):

@@ -42,7 +42,7 @@ from tests.lines.telegram.test_line import talk, until
 @pytest.fixture
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     """Media that does not come about is given up soon."""
-    monkeypatch.setattr("hullo.lines.telegram.media.CONNECT_DEADLINE", 0.5)
+    monkeypatch.setattr("hullo.lines.telegram.media.CONNECT_DEADLINE", 1.0)
 
 
 async def failure(dialing: Any) -> Ending:

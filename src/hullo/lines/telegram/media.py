@@ -94,6 +94,7 @@ class TelegramMedia:
         self._data_channel_open = False
         self._connected = asyncio.Event()
         self._running: asyncio.Task[None] | None = None
+        self._deadline = asyncio.timeout(CONNECT_DEADLINE)
         self.connection.on_local_candidate = self._candidate_found
 
     async def start(self) -> None:
@@ -164,7 +165,7 @@ class TelegramMedia:
 
     async def _keep_deadline(self) -> None:
         try:
-            async with asyncio.timeout(CONNECT_DEADLINE):
+            async with self._deadline:
                 await self._connected.wait()
                 await asyncio.shield(self._negotiated)
         except TimeoutError:
