@@ -18,6 +18,7 @@ from hullo.call.switchboard import Switchboard
 from hullo.speech.service import SpeechService
 from hullo.speech.settings import SpeechSettings
 from tests.service.loopback_line import LoopbackLine
+from tests.speech.support import eventually
 
 EventT = TypeVar("EventT", bound=events.Event)
 
@@ -135,7 +136,8 @@ async def test_only_what_was_heard_is_remembered() -> None:
         peer.says("Tell me everything.")
         peer.brain.answers("First there is this long sentence. Then there is")
         await peer.until(events.Speaking)
-        await asyncio.sleep(1.0)
+        sent = peer.call.status().stats.packets_sent
+        await eventually(lambda: peer.call.status().stats.packets_sent > sent + 50)  # a second of it is heard
         peer.call.interrupt()
         cut = await peer.until(events.Interrupted)
         peer.brain.answers(" another one, that nobody hears.")

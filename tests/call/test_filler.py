@@ -4,6 +4,7 @@ from contextlib import asynccontextmanager
 
 from hullo.call.filler import Filler
 from tests.speech.support import eventually
+from tests.virtual_time import in_virtual_time
 
 
 @asynccontextmanager
@@ -18,6 +19,7 @@ async def filling(*texts: str) -> AsyncIterator[tuple[Filler, list[str]]]:
         await asyncio.wait([task])
 
 
+@in_virtual_time
 async def test_somebody_who_waits_hears_something_once_and_another_thing_next_time() -> None:
     async with filling("One moment.", "Let me see.") as (filler, said):
         filler.understood()
@@ -29,6 +31,7 @@ async def test_somebody_who_waits_hears_something_once_and_another_thing_next_ti
         assert said == ["One moment.", "Let me see."]
 
 
+@in_virtual_time
 async def test_an_answer_in_time_needs_no_filler() -> None:
     async with filling("One moment.") as (filler, said):
         filler.understood()
@@ -40,6 +43,7 @@ async def test_an_answer_in_time_needs_no_filler() -> None:
         assert said == []
 
 
+@in_virtual_time
 async def test_without_texts_nothing_is_said() -> None:
     async with filling() as (filler, said):
         filler.understood()

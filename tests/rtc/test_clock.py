@@ -1,13 +1,17 @@
-"""The clock: its rate, its punctuality figures, and what a stall or a mistake of one member does."""
+"""The clock in virtual time: its rate, its figures of punctuality, and what a stall or a mistake of one member does."""
 
 import asyncio
-import time
+from types import SimpleNamespace
 
 import pytest
 
 from hullo.rtc.clock import MAX_CATCH_UP, MediaClock
+from tests.virtual_time import VirtualTime, in_virtual_time
 
-DEADLINE = 30.0
+
+@pytest.fixture(autouse=True)
+def time_of_the_loop(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("hullo.rtc.clock.time", SimpleNamespace(monotonic=lambda: asyncio.get_running_loop().time()))
 
 
 class Counting:
@@ -23,28 +27,30 @@ class Counting:
         if len(self.ticks) == self._fails_at:
             raise ZeroDivisionError("a mistake of this member")
         if self._stall is not None and len(self.ticks) == self._stall[0]:
-            time.sleep(self._stall[1])  # the point: the whole process stands still
+            loop = asyncio.get_running_loop()
+            assert isinstance(loop, VirtualTime)
+            loop.pass_time(self._stall[1])  # the whole process stands still
 
     async def reached(self, ticks: int) -> None:
-        async with asyncio.timeout(DEADLINE):
-            while len(self.ticks) < ticks:
-                await asyncio.sleep(0.005)
+        while len(self.ticks) < ticks:
+            await asyncio.sleep(0.005)
 
 
 def fail(error: Exception) -> None:
     pytest.fail(f"no tick should have raised {error!r}")
 
 
+@in_virtual_time
 async def test_members_are_ticked_fifty_times_a_second_without_drift() -> None:
     member = Counting()
     async with MediaClock() as clock:
         clock.register(member, fail)
         await member.reached(26)
     first, last = member.ticks[0][0], member.ticks[25][0]
-    total = 25 * 0.02
-    assert last - first == pytest.approx(total, abs=0.021)
+    assert last - first == pytest.approx(25 * 0.02)
 
 
+@in_virtual_time
 async def test_members_are_spread_over_the_period() -> None:
     members = [Counting() for _ in range(20)]
     async with MediaClock() as clock:
@@ -56,6 +62,7 @@ async def test_members_are_spread_over_the_period() -> None:
     assert len(phases) >= 5
 
 
+@in_virtual_time
 async def test_a_member_that_raises_is_dropped_and_the_others_go_on() -> None:
     bad, good = Counting(fails_at=2), Counting()
     errors: list[Exception] = []
@@ -68,6 +75,7 @@ async def test_a_member_that_raises_is_dropped_and_the_others_go_on() -> None:
     assert [type(error) for error in errors] == [ZeroDivisionError]
 
 
+@in_virtual_time
 async def test_a_short_stall_is_made_up_for_at_once() -> None:
     member = Counting(stall=(2, 0.05))
     async with MediaClock() as clock:
@@ -79,8 +87,9 @@ async def test_a_short_stall_is_made_up_for_at_once() -> None:
     assert len(burst) >= 2
 
 
+@in_virtual_time
 async def test_after_a_long_stall_ticks_are_dropped_and_counted() -> None:
-    member = Counting(stall=(2, 0.4))
+    member = Counting(stall=(2, 0.41))
     async with MediaClock() as clock:
         clock.register(member, fail)
         await member.reached(8)
@@ -95,6 +104,7 @@ async def test_after_a_long_stall_ticks_are_dropped_and_counted() -> None:
     assert stats.late_20_ms >= 1
 
 
+@in_virtual_time
 async def test_a_cancelled_member_is_ticked_no_more_even_from_inside_its_tick() -> None:
     class Once(Counting):
         def tick(self, now: float, missed: int) -> None:
@@ -111,6 +121,7 @@ async def test_a_cancelled_member_is_ticked_no_more_even_from_inside_its_tick() 
     assert len(once.ticks) == 1
 
 
+@in_virtual_time
 async def test_nothing_is_ticked_after_the_clock_stopped() -> None:
     member = Counting()
     async with MediaClock() as clock:
@@ -121,6 +132,7 @@ async def test_nothing_is_ticked_after_the_clock_stopped() -> None:
     assert len(member.ticks) == count
 
 
+@in_virtual_time
 async def test_members_registered_before_the_start_are_ticked() -> None:
     clock, member = MediaClock(), Counting()
     clock.register(member, fail)

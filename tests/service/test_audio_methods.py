@@ -124,11 +124,11 @@ async def test_volumes_are_set_and_remembered(client: SocketClient, memory: Path
 
 
 async def test_levels_are_told_only_while_somebody_asks(client: SocketClient) -> None:
-    await asked(client, "audio.levels", {"seconds": 0.35})
-    async with asyncio.timeout(30):
-        await client.until("audio.levels")
-        await client.until("audio.levels")
-    await asyncio.sleep(0.4)
+    await asked(client, "audio.levels", {"seconds": 30})
+    await client.until("audio.levels")
+    await client.until("audio.levels")
+    await asked(client, "audio.levels", {"seconds": 0.1})
+    await asyncio.sleep(0.3)
     await client.result("health")
     client.notifications.clear()
     await asyncio.sleep(0.25)

@@ -84,7 +84,7 @@ async def test_the_agent_is_interrupted_in_mid_sentence() -> None:
         agent.interrupt()
         cut = await seen(agent_events, hullo.Interrupted)
         assert cut.utterance_id == first
-        assert 0 < cut.heard_ms < 2000
+        assert cut.heard_ms > 0
         assert cut.text.startswith(cut.heard_text)
         assert cut.heard_text != cut.text
         never = await seen(agent_events, hullo.Interrupted)

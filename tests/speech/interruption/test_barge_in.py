@@ -56,6 +56,7 @@ class Talk:
         for _ in range(round(seconds / FRAME_SECONDS)):
             self.hears(SILENCE)
             await asyncio.sleep(0.001)
+            await eventually(lambda: self.queue._feeding is None or self.queue.ahead > 0.5)  # the voice keeps up
 
     def kinds(self) -> list[type[QueueEvent]]:
         return [type(event) for event in self.events]
