@@ -8,6 +8,8 @@ from hullo.call.bridge import bridge
 from hullo.call.call import Call
 from hullo.call.errors import NoSpeech, WrongState
 from hullo.call.patch import MOST_FRAMES, Passage, Patch
+from hullo.call.recorder import CallRecorder
+from hullo.call.sound import CallSound
 from hullo.call.states import CallState
 from hullo.call.switchboard import Switchboard
 from hullo.lines.line import EndReason
@@ -109,6 +111,20 @@ async def test_a_call_that_is_parted_from_what_it_was_not_joined_to_stays_as_it_
         call.hangup()
         await call.wait_ended()
     assert released == [True]
+
+
+@pytest.mark.parametrize("listening", [True, False])
+def test_whoever_was_not_to_be_listened_to_before_is_not_afterwards(listening: bool) -> None:
+    sound = CallSound(None, CallRecorder("c"), lambda: None)
+    sound.listening = listening
+    patches = [
+        Patch(to="page", ear=Passage().ear, mouth=Passage().mouth, released=lambda ended: None) for _ in range(2)
+    ]
+    for patch in patches:
+        sound.join(patch)
+        assert not sound.listening
+    assert sound.part(patches[1])
+    assert sound.listening is listening
 
 
 async def test_a_call_without_speech_can_not_be_listened_to() -> None:

@@ -206,7 +206,7 @@ async def test_with_the_token_we_call_ourselves() -> None:
             stranger = BrowserLine("127.0.0.1", 0, clock=clock)
             with pytest.raises(CallFailed, match="401"):
                 await stranger.dial(line.url, lambda: None)
-            friend = BrowserLine("127.0.0.1", 0, clock=clock, dial_tokens={origin: TOKEN})
+            friend = BrowserLine("127.0.0.1", 0, clock=clock, dial_tokens={f"{origin}/": TOKEN})
             async with asyncio.timeout(DEADLINE), asyncio.TaskGroup() as tasks:
                 dialing = tasks.create_task(friend.dial(line.url, lambda: None))
                 callee = await (await line.offer()).accept()
@@ -279,5 +279,5 @@ async def test_an_address_in_use_is_said() -> None:
     async with local_line() as line, MediaClock(freeze_gc=False) as clock:
         port = int(line.url.rsplit(":", 1)[1].split("/")[0])
         second = BrowserLine("127.0.0.1", port, clock=clock)
-        with pytest.raises(OSError, match="cannot take calls"):
+        with pytest.raises(OSError, match="can.t take calls"):
             await second.run(lambda offer: None)

@@ -165,7 +165,7 @@ def test_every_event_is_sent_as_described(kind: Any) -> None:
 
 async def test_every_error_that_is_sent_is_described() -> None:
     async with running() as server, await SocketClient.connect(server.path) as client:
-        await active_call(client)
+        call_id = await active_call(client)
         for name, params in (
             ("call.start", {"to": "nowhere"}),
             ("call.accept", {}),
@@ -173,8 +173,15 @@ async def test_every_error_that_is_sent_is_described() -> None:
             ("call.speak", {"text": "hello"}),
             ("call.record", {"stop": True}),
         ):
-            code = (await client.error(name, params))["code"]
-            assert code in {error["code"] for error in METHOD_DOCS[name]["errors"]}
+            assert (await client.error(name, params))["code"] in described_errors(name)
+        await client.result("call.hangup")
+        await client.until("call.ended")
+        over = await client.error("call.listen", {"enabled": True, "call_id": call_id})
+        assert over["code"] in described_errors("call.listen")
+
+
+def described_errors(method: str) -> set[int]:
+    return {error["code"] for error in METHOD_DOCS[method]["errors"]}
 
 
 def test_every_code_is_documented_once() -> None:

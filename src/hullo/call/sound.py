@@ -20,6 +20,8 @@ class CallSound:
         self.voice = voice
         self.listening = True
         """Whether the voice hears the peer."""
+        self._listened = True
+        """Whether it heard the peer before that was joined to anything."""
         self.muted = False
         """Whether the leg sends nothing of what we say."""
         self.ears: list[Ear] = []
@@ -59,18 +61,20 @@ class CallSound:
     def join(self, patch: Patch) -> None:
         """Be joined to this patch and to no other; the voice falls silent, and hears nothing until it is told to."""
         before, self._patch = self._patch, patch
-        if before is not None:
+        if before is None:
+            self._listened = self.listening
+        else:
             before.released(False)
         self.listening = False
         if self.voice is not None:
             self.voice.interrupt()
 
     def part(self, patch: Patch) -> bool:
-        """Be joined to this patch no more; False if it was not."""
+        """Be joined to this patch no more, and be heard by the voice as before; False if it was not."""
         if self._patch is not patch:
             return False
         self._patch = None
-        self.listening = True
+        self.listening = self._listened
         return True
 
     def free(self) -> None:

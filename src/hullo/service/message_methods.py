@@ -1,5 +1,6 @@
 """The methods about voice messages."""
 
+import asyncio
 import contextlib
 from collections.abc import Iterator
 from pathlib import Path
@@ -107,7 +108,7 @@ async def send(service: Service, params: SendParams) -> MessageInfo:
             return _info(await messenger.send_file(to, Path(absolute("message.send", params.path)), params.line))
         if params.text is not None:
             return _info(await messenger.send_text(to, params.text, params.line))
-        return _info(await messenger.send_message(to, messenger.store.find(params.message_id or ""), params.line))
+        return _info(await messenger.send_message(to, await _found(service, params.message_id or ""), params.line))
     except SpeechError as error:
         raise domain_error(ErrorCode.SPEECH_FAILED, str(error), "turn [speech] on, or send a file") from None
     except MessageError as error:
@@ -117,12 +118,12 @@ async def send(service: Service, params: SendParams) -> MessageInfo:
 async def list_messages(service: Service, params: MessagesParams) -> list[MessageInfo]:
     """The voice messages that are here, oldest first."""
     try:
-        found = [info(message) for message in _messenger(service).store.messages()]
+        stored = await asyncio.to_thread(_messenger(service).store.messages)
     except MessageError as error:
         raise _failed(error) from None
     shown = [
         one
-        for one in found
+        for one in map(info, stored)
         if one is not None
         and params.direction in (None, one.direction)
         and params.peer in (None, one.peer)
@@ -133,9 +134,8 @@ async def list_messages(service: Service, params: MessagesParams) -> list[Messag
 
 async def mark_heard(service: Service, params: MessageParams) -> MessageInfo:
     """Say that somebody here has heard a message; its sender is told, where receipts are on and the line has them."""
-    messenger = _messenger(service)
     try:
-        return _info(messenger.heard(messenger.store.find(params.message_id)))
+        return _info(_messenger(service).heard(await _found(service, params.message_id)))
     except MessageError as error:
         raise _failed(error) from None
 
@@ -162,7 +162,7 @@ async def play(service: Service, params: PlayMessageParams) -> MessageInfo:
     `message.playing` tells how far it is, `message.played` that it is over. One that came to its end counts as heard.
     """
     with _errors():
-        message = _messenger(service).store.find(params.message_id)
+        message = await _found(service, params.message_id)
         await _desk(service).play(message, params.position, params.speed)
         return _info(message)
 
@@ -174,9 +174,9 @@ async def stop(service: Service, params: Nothing) -> StoppedResult:
 
 async def delete(service: Service, params: MessageParams) -> DeletedResult:
     """Remove a message from this machine; what was sent of it stays with others."""
-    store = _messenger(service).store
     try:
-        return DeletedResult(message_id=store.delete(store.find(params.message_id)))
+        message = await _found(service, params.message_id)
+        return DeletedResult(message_id=_messenger(service).store.delete(message))
     except MessageError as error:
         raise _failed(error) from None
 
@@ -185,6 +185,11 @@ def _messenger(service: Service) -> Messenger:
     if service.messages is None:
         raise domain_error(ErrorCode.NO_MESSAGES, "this daemon keeps no voice messages", "turn [messages] on")
     return service.messages
+
+
+async def _found(service: Service, message_id: str) -> StoredMessage:
+    """In a thread: to look through some hundred files takes longer than a tick of the media. Raises `MessageError`."""
+    return await asyncio.to_thread(_messenger(service).store.find, message_id)
 
 
 def _desk(service: Service) -> MessageDesk:

@@ -344,7 +344,7 @@ _TABLE: tuple[Method[Any], ...] = (
         (*_ONE_CALL, ErrorCode.WRONG_STATE, ErrorCode.FILE_FAILED, ErrorCode.TOO_SLOW),
     ),
     Method("call.bridge", BridgeParams, BridgeResult, bridge, (*_ONE_CALL, ErrorCode.WRONG_STATE)),
-    Method("call.listen", ListenParams, ListenResult, listen, (*_ONE_CALL, ErrorCode.NO_SPEECH)),
+    Method("call.listen", ListenParams, ListenResult, listen, _VOICE),
     Method("call.report", CallParams, CallReport, report, (*_ONE_CALL, ErrorCode.WRONG_STATE)),
     Method("call.status", CallParams, CallStatus, status, _ONE_CALL),
     Method("call.list", ListParams, list[CallStatus], list_calls),

@@ -66,7 +66,7 @@ class BrowserLine:
         self._clock = clock
         self._ice = ice
         self._tls = tls
-        self._dial_tokens = dict(dial_tokens or {})
+        self._dial_tokens = {origin_of(origin): token for origin, token in (dial_tokens or {}).items()}
         self.page_servers = tuple(page_servers)
         """STUN and TURN servers for pages to use; they hold secrets, so only for those with a token."""
         guard = Guard(host or "127.0.0.1", token, origins)
