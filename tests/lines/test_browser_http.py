@@ -279,5 +279,5 @@ async def test_an_address_in_use_is_said() -> None:
     async with local_line() as line, MediaClock(freeze_gc=False) as clock:
         port = int(line.url.rsplit(":", 1)[1].split("/")[0])
         second = BrowserLine("127.0.0.1", port, clock=clock)
-        with pytest.raises(OSError, match="can.t take calls"):
+        with pytest.raises(OSError, match="can't take calls"):
             await second.run(lambda offer: None)
