@@ -4,10 +4,11 @@ import numpy as np
 import pytest
 
 from hullo.media.netsim import NetworkProfile
-from hullo.media.pcm import SILENCE, Pcm
+from hullo.media.pcm import FRAME_SAMPLES, FRAME_SECONDS, SILENCE, Pcm
+from hullo.media.receiver import Receiver
 from hullo.media.rtp import RtpPacket
 from hullo.media.sender import Sender
-from tests.situations.virtual_call import VirtualCall, loudness, rising_tone
+from tests.situations.virtual_call import VirtualCall, loudness, rising_tone, tone_packets
 
 LAN = NetworkProfile(delay=0.01, jitter=0.0005)
 
@@ -147,6 +148,22 @@ def test_a_mute_among_probes_is_no_loss() -> None:
     assert stats.packets_lost == 0
     assert stats.concealed_ms <= 180
     assert call.delay(4.5, 6) == pytest.approx(call.delay(2, 3), abs=0.02)
+
+
+def test_a_peer_that_sends_nothing_but_packets_without_sound_costs_no_memory() -> None:
+    receiver = Receiver()
+    for number in range(10_000):
+        sound = number in (0, 9_999)
+        payload = tone_packets()[0] if sound else b""
+        packet = RtpPacket(
+            payload_type=111, sequence_number=number, timestamp=number * FRAME_SAMPLES, ssrc=1, payload=payload
+        )
+        receiver.feed(packet.build(), number * FRAME_SECONDS)
+        receiver.pull(number * FRAME_SECONDS + 0.01)
+    assert len(receiver._playout._line.soundless) <= 256
+    for number in range(10_000, 10_010):
+        receiver.pull(number * FRAME_SECONDS + 0.01)
+    assert receiver.stats().played_ms == 40.0
 
 
 def test_before_the_first_packet_there_is_silence() -> None:

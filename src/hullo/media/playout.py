@@ -1,5 +1,6 @@
 """From Opus packets to sound that never stops: each sample at its time, as close to the target delay as can be."""
 
+from collections import deque
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -25,7 +26,8 @@ _QUIET: Final = 100.0
 _REDUNDANT: Final = 4
 """Losses in a row without redundancy after which it is no longer waited for."""
 
-_SOUNDLESS_KEPT: Final = 64
+_SOUNDLESS_KEPT: Final = 256
+"""More than come in the longest hole that is covered; a peer may send nothing else for hours."""
 
 
 @dataclass(slots=True)
@@ -53,8 +55,8 @@ class _Timeline:
     edge: int | None = None
     """The timestamp just after the last sample decoded; None before the first."""
     decoded: MediaPacket | None = None
-    soundless: set[int] = field(default_factory=set)
-    """Sequence numbers of packets that hold no sound, and so leave no hole."""
+    soundless: deque[int] = field(default_factory=lambda: deque(maxlen=_SOUNDLESS_KEPT))
+    """Sequence numbers of the last packets that hold no sound, and so leave no hole."""
     held: int = 0
     """Samples concealed while time stood still, because it was not known if packets were late or lost."""
     seam: bool = False
@@ -92,7 +94,7 @@ class Playout:
         if line.decoded is not None and packet.sequence <= line.decoded.sequence:
             self.counts.late_packets += bool(packet.payload)
         elif not packet.payload:
-            line.soundless.add(packet.sequence)
+            line.soundless.append(packet.sequence)
         else:
             self._buffer.insert(packet)
             self._discard_excess()
@@ -178,8 +180,8 @@ class Playout:
         line = self._line
         if line.decoded is None:
             return 0
-        between = range(line.decoded.sequence + 1, packet.sequence)
-        return len(between) - sum(sequence in line.soundless for sequence in between)
+        before = line.decoded.sequence
+        return packet.sequence - before - 1 - sum(before < sequence < packet.sequence for sequence in line.soundless)
 
     def _resume(self, packet: MediaPacket, due: float) -> bool:
         """After a pause, or at the beginning: jump to the packet once its delay has reached the target."""
@@ -198,8 +200,6 @@ class Playout:
         shared = line.decoded is not None and packet.timestamp == line.decoded.timestamp
         skip = 0 if shared else line.edge - packet.timestamp
         line.decoded = packet
-        if len(line.soundless) > _SOUNDLESS_KEPT:
-            line.soundless = {sequence for sequence in line.soundless if sequence > packet.sequence}
         if skip >= packet.samples:
             self.counts.late_packets += 1
             return
