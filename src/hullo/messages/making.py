@@ -58,19 +58,17 @@ def message_of_sound(
 def _copied(
     store: MessageStore, source: Path, now: datetime, options: RecorderOptions, known: dict[str, Any]
 ) -> StoredMessage:
-    path = store.new_path(now)
     try:
-        shutil.copyfile(source, path)
-        path.chmod(0o600)
-        described = describe(path)
-        if described.duration > options.max_seconds:
-            raise _too_long(str(source), options)
+        described = describe(source, options.max_seconds)
+        path = store.new_path(now)
+        try:
+            shutil.copyfile(source, path)
+            path.chmod(0o600)
+        except OSError:
+            path.unlink(missing_ok=True)
+            raise
     except OSError as error:
-        path.unlink(missing_ok=True)
         raise MessageError(f"{source} can't be copied: {(error.strerror or str(error)).lower()}") from None
-    except MessageError:
-        path.unlink(missing_ok=True)
-        raise
     facts = {"id": secrets.token_hex(8), "created": now, "recovered": False, **known}
     return store.add(path, msgspec.structs.replace(described, **facts))
 

@@ -1,6 +1,7 @@
 """The folder where voice messages are kept: which there are, which are unheard, and those that were left unfinished."""
 
 import fcntl
+import math
 import os
 import secrets
 from collections.abc import Iterator
@@ -185,15 +186,22 @@ def recover(path: Path) -> Recovered:
     return Recovered(path=path, metadata=described)
 
 
-def describe(path: Path) -> VoiceMessageMetadata:
-    """The metadata of an Ogg Opus file, from its sound. Raises `MessageError` if it can't be played, `OSError`."""
+def describe(path: Path, longest: float = math.inf) -> VoiceMessageMetadata:
+    """The metadata of an Ogg Opus file, from its sound.
+
+    Raises `MessageError` if it can't be played, or plays for more than `longest` seconds; `OSError`.
+    """
     try:
         sound = OggOpusSound(path)
     except OggError as error:
         raise NotPlayable(f"{path} can't be played: {error}") from None
     meter = WaveformMeter()
+    samples = 0
     try:
         while (pcm := sound.read()) is not None:
+            samples += len(pcm)
+            if samples > longest * SAMPLE_RATE:  # whatever its last page says
+                raise MessageError(f"{path} is longer than the {longest:g} s that a message may have")
             meter.feed(pcm)
     finally:
         sound.close()

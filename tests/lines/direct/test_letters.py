@@ -4,6 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from hullo.lines.direct.channel import Place
 from hullo.lines.direct.letters import (
     Letter,
     Receipt,
@@ -13,6 +14,8 @@ from hullo.lines.direct.letters import (
     parse_letter,
 )
 from hullo.lines.direct.messages import MAX_MESSAGE, MediaReady, MessageError, UnknownVersion, encode_message
+from hullo.lines.telegram.account.session_file import Session
+from hullo.messages.direct.sending import OutgoingJob
 from tests.lines.direct.samples import call_id
 
 MESSAGE = VoiceMessage(message_id="0123456789abcdef", file="f" * 43, envelope=bytes(range(256)) * 40, sent_at=1)
@@ -52,3 +55,14 @@ def test_any_bytes_are_a_letter_or_one_typed_error(data: bytes) -> None:
     is_letter(data)
     with pytest.raises(MessageError):
         parse_letter(data)
+
+
+def test_no_key_is_in_what_a_debugger_or_a_log_shows() -> None:
+    letter = VoiceMessage(message_id="0" * 16, file="the-file-that-is-secret", envelope=b"the key", sent_at=1)
+    place = Place("the-file-that-is-secret", "the ticket")
+    job = OutgoingJob(person="bob", envelope=b"the key", begun=0.0, place=place)
+    session = Session(api_id=1, dc=2, host="host", port=3, auth_key=b"the key" * 36)
+    for shown in map(repr, (letter, place, job, session)):
+        assert "secret" not in shown
+        assert "ticket" not in shown
+        assert "the key" not in shown

@@ -69,6 +69,10 @@ class Place(msgspec.Struct, frozen=True):
     file: str
     ticket: str
 
+    @override
+    def __repr__(self) -> str:
+        return "Place()"  # never what is in it
+
 
 class SealedFiles(Protocol):
     """Storage for files that nobody there can read. All methods raise `ChannelError`."""

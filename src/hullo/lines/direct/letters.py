@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal, TypeAlias
 
 import msgspec
 from msgspec import Meta
+from typing_extensions import override
 
 from hullo.lines.direct.messages import MAX_MESSAGE, VERSION, MessageError, UnknownVersion
 
@@ -25,6 +26,10 @@ class VoiceMessage(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", 
     """Its key, hashes, length and waveform: `hullo.messages.envelope`."""
     sent_at: Annotated[int, Meta(ge=0, le=2**53)]
     """Unix time in milliseconds by the sender's clock."""
+
+    @override
+    def __repr__(self) -> str:
+        return f"VoiceMessage(message_id={self.message_id!r})"  # never the key, nor where the message lies
 
 
 class Receipt(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag="message-receipt"):

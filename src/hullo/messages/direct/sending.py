@@ -31,6 +31,10 @@ class OutgoingJob(msgspec.Struct, frozen=True, kw_only=True):
     place: Place | None = None
     """Once there is room for it."""
 
+    def __repr__(self) -> str:
+        """Without the key to the message, which is in the envelope."""
+        return f"OutgoingJob(begun={self.begun}, place={self.place!r})"
+
 
 class Sending:
     """Sends messages, each step on disk before the next one begins."""

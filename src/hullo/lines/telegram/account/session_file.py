@@ -29,6 +29,10 @@ class Session(msgspec.Struct, frozen=True, kw_only=True):
     """0 until somebody is logged in."""
     format: str = _MAGIC
 
+    def __repr__(self) -> str:
+        """Without the key, which is a secret."""
+        return f"Session(dc={self.dc}, user_id={self.user_id})"
+
 
 class SessionFile:
     """One session file, and beside it the people this account knows (`.users`) and a lock (`.lock`)."""
