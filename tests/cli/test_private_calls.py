@@ -158,3 +158,23 @@ def test_a_second_device_is_linked_by_the_code_that_it_shows(tmp_path: Path, dae
             assert (private.desk.own.person, private.desk.own.device) == ("alice", "laptop-2")
             assert private.desk.own.key == hers.desk.own.key
             assert [contact.person for contact in private.desk.contacts()] == ["bob"]
+            key = private.desk.own.key
+        theirs = str(home / "hullo.toml")
+        assert "laptop-2  (this one)" in run("contacts", "devices", "--config", theirs).stdout
+        with ExitStack() as stack:
+            if daemon:
+                stack.enter_context(process("serve", "--config", alice, stream="stderr", until="ready"))
+            assert "laptop-2" in run("contacts", "devices", "--config", alice).stdout
+            unlinked = run("contacts", "unlink", "laptop-2", "--yes", "--config", alice)
+            assert unlinked.returncode == 0, unlinked.stderr
+            assert run("contacts", "devices", "--config", alice).stdout == "laptop  (this one)\n"
+            assert "no device of yours" in run("contacts", "unlink", "phone", "--yes", "--config", alice).stderr
+        with open_private(alices.direct) as hers:
+            assert hers.desk.own.key != key
+        told = run("contacts", "devices", "--config", theirs)
+        assert (told.returncode, "was unlinked" in told.stderr) == (1, True), told.stderr
+        with process(*joining, stream="stdout", until="hullo-link:", ends=True) as shown:  # and back
+            linked = run("contacts", "link", shown.split()[-1], "--yes", "--config", alice)
+            assert linked.returncode == 0, linked.stderr
+        with open_private(second.direct) as private, open_private(alices.direct) as hers:
+            assert private.desk.own.key == hers.desk.own.key

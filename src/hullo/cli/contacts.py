@@ -1,9 +1,11 @@
 """`hullo contacts`: whom you call, who may ring, and whose keys you have compared."""
 
 import asyncio
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
-from typing import Annotated, Any, TypeAlias
+from typing import Annotated, Any, TypeAlias, TypeVar
 
 import msgspec
 import typer
@@ -12,6 +14,7 @@ from rich.table import Table
 from hullo.cli.config import configuration
 from hullo.cli.show import fail, give_up, json_line, out, plain
 from hullo.daemon_client import DaemonClient, DaemonError
+from hullo.lines.direct.channel import ChannelError
 from hullo.lines.direct.private.desk import Change, DeskError
 from hullo.lines.direct.private.errors import PrivateUnavailable
 from hullo.lines.direct.private.invite import InviteError, is_invite, parse_invite
@@ -21,14 +24,19 @@ from hullo.lines.direct.private.opening import (
     Private,
     create_keys,
     create_linked,
-    has_keys,
     machine_name,
+    may_join,
     open_private,
 )
+from hullo.lines.direct.private.unlinking import UnlinkError
 from hullo.lines.direct.private.vault import VaultError, VaultInUse
 from hullo.service.config import Config
 
+T = TypeVar("T")
+
 _CONNECT_SECONDS = 10.0
+_TELL_SECONDS = 60.0
+"""For telling the contacts of a new key; who was not told sees it with the next message."""
 
 contacts = typer.Typer(
     invoke_without_command=True, help="Whom you call privately, who may ring, and whose keys you have compared."
@@ -97,17 +105,76 @@ def link(
         fail("not linked")
     try:
         with open_private(settings.direct) as private:
-            asyncio.run(_hand_over(private, code))
+            asyncio.run(_connected(private, lambda: private.link(code)))
     except VaultInUse:  # by the daemon, which has the keys then
         _ask_daemon(settings.rpc.socket, "contact.link", {"code": code})
-    except (PrivateUnavailable, VaultError, LinkError, OSError) as error:
+    except (PrivateUnavailable, VaultError, ChannelError, LinkError, OSError) as error:
         give_up(error)
     out.print("the new device has your keys and contacts; calls ring on both")
 
 
+@contacts.command()
+def devices(config: ConfigOption = None, as_json: JsonOption = False) -> None:
+    """List your devices, as far as the rendezvous tells."""
+    settings = configuration(config)
+    try:
+        with open_private(settings.direct) as private:
+            found = asyncio.run(_connected(private, private.devices))
+            here = private.channel.own.device
+    except VaultInUse:
+        shown = _ask_daemon(settings.rpc.socket, "contact.devices", {})
+        found, here = shown["devices"], shown["here"]
+    except (PrivateUnavailable, VaultError, ChannelError, OSError) as error:
+        give_up(error)
+    if as_json:
+        json_line({"devices": found, "here": here})
+        return
+    for device in found:
+        out.print(f"{plain(device)}{'  (this one)' if device == here else ''}")
+
+
+@contacts.command()
+def unlink(
+    device: Annotated[str, typer.Argument(help="its name: hullo contacts devices")],
+    yes: Annotated[bool, typer.Option("--yes", help="do not ask")] = False,
+    config: ConfigOption = None,
+) -> None:
+    """Remove a device of yours, such as one that was stolen: you get a new key, which it does not.
+
+    It rings and reads no more. Your contacts follow to the new key by themselves, and see that a device was removed.
+    """
+    settings = configuration(config)
+    question = f"{device} will not be you any more, and safety numbers are to be compared again. Unlink it?"
+    if not yes and not typer.confirm(question):
+        fail("not unlinked")
+    try:
+        with open_private(settings.direct) as private:
+            removed = asyncio.run(_connected(private, lambda: _unlink(private, device)))
+    except VaultInUse:
+        removed = _ask_daemon(settings.rpc.socket, "contact.unlink", {"device": device})["removed"]
+    except (PrivateUnavailable, VaultError, ChannelError, UnlinkError, OSError) as error:
+        give_up(error)
+    out.print(f"{plain(device)} is unlinked; your contacts are told. You have a new invite: hullo contacts me")
+    if others := [each for each in removed if each != device]:
+        out.print(
+            f"to be linked again, if you still have them: {plain(', '.join(others))} (hullo contacts link, there)"
+        )
+
+
+async def _unlink(private: Private, device: str) -> tuple[str, ...]:
+    removed = await private.unlink(device)
+    with suppress(TimeoutError):
+        async with asyncio.timeout(_TELL_SECONDS):
+            await private.channel.contacts_told()
+    return removed
+
+
 def _join(settings: Config, name: str) -> None:
-    if has_keys(settings.direct):
-        fail("this device has keys already", "hullo contacts link CODE links another one to it")
+    try:
+        if not may_join(settings.direct):
+            fail("this device has keys already", "hullo contacts link CODE links another one to it")
+    except (PrivateUnavailable, VaultError, OSError) as error:
+        give_up(error)
     if not settings.direct.rendezvous:
         fail("rendezvous is missing in [direct]", "it is that of your other device")
     new = NewDevice()
@@ -122,18 +189,24 @@ def _join(settings: Config, name: str) -> None:
     out.print(f"you are [bold]{plain(own.person)}[/bold] on {plain(own.device)}, with {people} contacts")
 
 
-async def _hand_over(private: Private, code: str) -> None:
+async def _connected(private: Private, work: Callable[[], Awaitable[T]]) -> T:
+    """Do something that needs the rendezvous. Raises `ChannelError` if it can't be reached."""
     running = asyncio.create_task(private.channel.run(lambda sender, data: None, lambda notice: None))
+    try:
+        await _connection(private)
+        return await work()
+    finally:
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
+
+
+async def _connection(private: Private) -> None:
     try:
         async with asyncio.timeout(_CONNECT_SECONDS):
             while private.channel.problem() is not None:  # noqa: ASYNC110  # nothing tells
                 await asyncio.sleep(0.05)
-        await private.link(code)
     except TimeoutError:
-        raise LinkError(private.channel.problem() or "the rendezvous does not answer") from None
-    finally:
-        running.cancel()
-        await asyncio.gather(running, return_exceptions=True)
+        raise ChannelError(private.channel.problem() or "the rendezvous does not answer") from None
 
 
 @contacts.command()

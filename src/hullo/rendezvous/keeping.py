@@ -46,6 +46,13 @@ class Keeping:
             except OSError as error:
                 logger.error("a letter that was taken can't be removed: %s", error.strerror)
 
+    def clear(self, person: str, device: str) -> None:
+        """The device is no more, and nobody takes its letters."""
+        try:
+            self._letters.clear(person, device)
+        except OSError as error:
+            logger.error("letters of a device that is no more can't be removed: %s", error.strerror)
+
     def reserve(self, person: str, device: str, reserve: Reserve) -> Reserved | Refusal:
         """Room for a sealed file, or why there is none."""
         try:

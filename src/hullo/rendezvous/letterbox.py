@@ -91,6 +91,11 @@ class Letterbox:
             if path.name.partition(".")[0] == letter:
                 self._unlink(path)
 
+    def clear(self, person: str, device: str) -> None:
+        """The device is no more."""
+        for path in _letters(self._box(person, device)):
+            self._unlink(path)
+
     def _box(self, person: str, device: str) -> Path:
         return self._folder / self._key.derive("box", person, device).hex()[:32]
 

@@ -8,7 +8,7 @@ from hullo.rendezvous.directory import Directory
 from hullo.rendezvous.limits import Buckets
 from hullo.rendezvous.mailbox import Mailboxes
 from hullo.rendezvous.store import Limit, Listener
-from hullo.rendezvous.wire import Bundle, Envelope, PublishedKeys
+from hullo.rendezvous.wire import Bundle, Envelope, PublishedKeys, Succession
 
 
 class LocalStore:
@@ -42,6 +42,21 @@ class LocalStore:
     async def devices(self, person: str) -> tuple[str, ...]:
         """See `Store.devices`."""
         return self._directory.devices(person)
+
+    async def succeed(self, person: str, succession: Succession, sealed: dict[str, bytes]) -> tuple[str, ...]:
+        """See `Store.succeed`."""
+        gone = self._directory.succeed(person, succession, sealed)
+        for device in gone:
+            self._mailboxes.take(person, device, self._clock())
+        return gone
+
+    async def successions(self, person: str) -> tuple[Succession, ...]:
+        """See `Store.successions`."""
+        return self._directory.successions(person)
+
+    async def sealed(self, person: str, device: str) -> bytes | None:
+        """See `Store.sealed`."""
+        return self._directory.sealed(person, device)
 
     async def publish(self, person: str, device: str, keys: PublishedKeys) -> None:
         """See `Store.publish`."""

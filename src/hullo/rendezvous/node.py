@@ -8,9 +8,11 @@ from collections.abc import Callable
 from hullo.rendezvous.keeping import Keeping
 from hullo.rendezvous.limits import Buckets
 from hullo.rendezvous.store import Limit, NotYours, Store, StoreUnavailable
+from hullo.rendezvous.succession import is_genuine
 from hullo.rendezvous.wire import (
     LIVE_SECONDS,
     VERSION,
+    Accepted,
     Bundles,
     Challenge,
     Envelope,
@@ -23,6 +25,8 @@ from hullo.rendezvous.wire import (
     Reserve,
     Sent,
     ServerMessage,
+    Succeed,
+    Succeeded,
     Took,
     Welcome,
     WireError,
@@ -124,7 +128,7 @@ class Node:
             await self._serve(connection, connection.person, message)
 
     async def _serve(
-        self, connection: Connection, person: str, message: Publish | Fetch | Post | Took | Reserve
+        self, connection: Connection, person: str, message: Publish | Fetch | Post | Took | Reserve | Succeed
     ) -> None:
         try:
             match message:
@@ -136,6 +140,8 @@ class Node:
                     await self._post(connection, person, message)
                 case Reserve():
                     await self._reserve(connection, person, message)
+                case Succeed():
+                    await self._succeed(connection, person, message)
                 case Took(letters):
                     self._took(person, connection.device, letters)
         except StoreUnavailable as error:
@@ -156,6 +162,7 @@ class Node:
                 raise self._kick(connection, "rate", "too many new names from this address; try again in an hour")
             left = await self._store.register(hello.person, hello.device, hello.identity)
         except NotYours as error:
+            await self._tell_successor(connection, hello)
             raise self._kick(connection, "taken", str(error)) from None
         except StoreUnavailable as error:
             raise self._kick(connection, "unavailable", str(error)) from None
@@ -167,6 +174,13 @@ class Node:
         if self._keeping is not None:
             for letter in self._keeping.waiting(hello.person, hello.device):
                 connection.tell(letter)
+
+    async def _tell_successor(self, connection: Connection, hello: Hello) -> None:
+        """A device comes with a key that was good once: it is shown why not any more. Raises `Kicked`."""
+        successions = await self._store.successions(hello.person)
+        if hello.identity in [step.old for step in successions]:
+            connection.tell(Succeeded(successions, await self._store.sealed(hello.person, hello.device)))
+            raise Kicked("succeeded")
 
     def _welcome(self, connection: Connection, hello: Hello, prekeys: int) -> None:
         connection.person, connection.device, connection.identity = hello.person, hello.device, hello.identity
@@ -186,7 +200,8 @@ class Node:
             self._refuse(connection, fetch.sequence, "rate", f"too many requests for keys of {fetch.person}; wait")
             return
         bundles = [await self._store.bundle(fetch.person, device) for device in wanted]
-        connection.tell(Bundles(fetch.sequence, tuple(bundle for bundle in bundles if bundle is not None)))
+        found = tuple(bundle for bundle in bundles if bundle is not None)
+        connection.tell(Bundles(fetch.sequence, found, await self._store.successions(fetch.person)))
         for device in wanted:
             await self._ask_for_prekeys(fetch.person, device)
 
@@ -226,6 +241,28 @@ class Node:
         else:
             connection.tell(self._keeping.reserve(sender, connection.device, reserve))
 
+    async def _succeed(self, connection: Connection, person: str, succeed: Succeed) -> None:
+        step, before = succeed.succession, await self._store.successions(person)
+        in_turn = step.number == (before[-1].number + 1 if before else 1)
+        ours = (step.old, step.by) == (connection.identity, connection.device)
+        if not in_turn or not ours or not is_genuine(person, step):
+            self._refuse(connection, succeed.sequence, "signature", "that does not follow from your key")
+            return
+        if not await self._store.allows(Limit.SUCCESSIONS, person, 1):
+            self._refuse(connection, succeed.sequence, "rate", "too many new keys; try again in an hour")
+            return
+        try:
+            gone = await self._store.succeed(person, step, succeed.sealed)
+        except NotYours as error:
+            self._refuse(connection, succeed.sequence, "taken", str(error))
+            return
+        connection.identity = step.new
+        if self._keeping is not None:
+            for device in gone:
+                self._keeping.clear(person, device)
+        connection.tell(Accepted(succeed.sequence))
+        self.succeeded(person, but=connection)
+
     def _took(self, person: str, device: str, letters: tuple[str, ...]) -> None:
         if self._keeping is not None:
             self._keeping.took(person, device, letters)
@@ -253,6 +290,14 @@ class Node:
         before = self._online.pop((person, device), None)
         if before is not None:
             self._say_replaced(before)
+
+    def succeeded(self, person: str, *, but: Connection | None = None) -> None:
+        """See `Listener.succeeded`; `but` has the new key."""
+        for key, connection in [*self._online.items()]:
+            if key[0] == person and connection is not but:
+                del self._online[key]
+                connection.person = None
+                self._tell(connection, Refusal("succeeded", "another device of yours has a new key; connect again"))
 
     def store_returned(self) -> None:
         """See `Listener.store_returned`."""

@@ -17,7 +17,8 @@ from redis.exceptions import RedisError
 from hullo.rendezvous import redis_scripts as scripts
 from hullo.rendezvous.mailbox import MAX_BYTES, MAX_WAITING
 from hullo.rendezvous.store import Limit, Listener, NotYours, StoreUnavailable
-from hullo.rendezvous.wire import MAX_DEVICES, Bundle, Envelope, PublishedKeys
+from hullo.rendezvous.succession import MAX_SUCCESSIONS
+from hullo.rendezvous.wire import MAX_DEVICES, Bundle, Envelope, PublishedKeys, Succession
 
 logger = logging.getLogger(__name__)
 
@@ -33,10 +34,10 @@ KEYS_LAST = 60 * 86_400
 LEAST_WAIT = 2.0
 """Seconds that an envelope is kept at least, which is on its way between two nodes."""
 
-Kept = TypeVar("Kept", Envelope, PublishedKeys)
+Kept = TypeVar("Kept", Envelope, PublishedKeys, Succession)
 
 _NEWS = "hullo:news"
-_MAIL, _JOINED = "mail", "joined"
+_MAIL, _JOINED, _SUCCEEDED = "mail", "joined", "succeeded"
 
 
 class RedisStore:
@@ -58,6 +59,7 @@ class RedisStore:
         self._redis = Redis(connection_pool=pool)
         self._token = secrets.token_hex(8)
         self._register = self._redis.register_script(scripts.REGISTER)
+        self._succeed = self._redis.register_script(scripts.SUCCEED)
         self._bundle = self._redis.register_script(scripts.BUNDLE)
         self._put = self._redis.register_script(scripts.PUT)
         self._take = self._redis.register_script(scripts.TAKE)
@@ -109,6 +111,43 @@ class RedisStore:
         with _named():
             found: Any = await self._redis.smembers(_key("devices", person))
         return tuple(sorted(each.decode() for each in found))
+
+    async def succeed(self, person: str, succession: Succession, sealed: dict[str, bytes]) -> tuple[str, ...]:
+        """See `Store.succeed`."""
+        devices = await self.devices(person)
+        gone = tuple(each for each in devices if each not in sealed and each != succession.by)
+        keys = [_key(kind, person) for kind in ("identity", "devices", "successions", "sealed")]
+        useless = [_key(kind, person, device) for device in devices for kind in ("keys", "prekeys")]
+        useless += [_key("mail", person, device) for device in gone]
+        step, news = msgspec.msgpack.encode(succession), f"{_SUCCEEDED} {person} {self._token}"
+        arguments: list[bytes | str | int] = [
+            succession.old,
+            succession.new,
+            step,
+            MAX_SUCCESSIONS,
+            _NEWS,
+            news,
+            len(gone),
+            *gone,
+        ]
+        arguments += [part for pair in sealed.items() for part in pair]
+        with _named():
+            if not await self._succeed([*keys, *useless], arguments):
+                raise NotYours(f"the name {person} belongs to another key")
+        return gone
+
+    async def successions(self, person: str) -> tuple[Succession, ...]:
+        """See `Store.successions`."""
+        with _named():
+            found: Any = await self._redis.lrange(_key("successions", person), 0, -1)
+        steps = [_decoded(each, Succession) for each in found]
+        return tuple(step for step in steps if step is not None)
+
+    async def sealed(self, person: str, device: str) -> bytes | None:
+        """See `Store.sealed`."""
+        with _named():
+            found: Any = await self._redis.hget(_key("sealed", person), device)
+        return None if found is None else bytes(found)
 
     async def publish(self, person: str, device: str, keys: PublishedKeys) -> None:
         """See `Store.publish`."""
@@ -187,6 +226,8 @@ class RedisStore:
         match news.decode(errors="replace").split(" "):
             case [kind, person, device] if kind == _MAIL:
                 listener.mail_waits(person, device)
+            case [kind, person, token] if kind == _SUCCEEDED and token != self._token:
+                listener.succeeded(person)
             case [kind, person, device, token] if kind == _JOINED and token != self._token:
                 listener.moved(person, device)
 

@@ -3,7 +3,7 @@
 from enum import Enum
 from typing import NamedTuple, Protocol
 
-from hullo.rendezvous.wire import Bundle, Envelope, PublishedKeys
+from hullo.rendezvous.wire import Bundle, Envelope, PublishedKeys, Succession
 
 
 class NotYours(Exception):
@@ -28,6 +28,8 @@ class Limit(Enum):
     """Envelopes, by sending device."""
     FETCHES = Rate(rate=0.5, burst=20.0)
     """Bundles of keys, by who asks and for whose."""
+    SUCCESSIONS = Rate(rate=5 / 3600, burst=5.0)
+    """New keys, by person."""
     RESERVATIONS = Rate(rate=0.5, burst=30.0)
     """Rooms for sealed files, by device."""
 
@@ -40,6 +42,9 @@ class Listener(Protocol):
 
     def moved(self, person: str, device: str) -> None:
         """This device has connected to another node."""
+
+    def succeeded(self, person: str) -> None:
+        """This person has another key: whoever is here with the one before has to be told."""
 
     def store_returned(self) -> None:
         """Something may have been missed: the store was away."""
@@ -62,6 +67,18 @@ class Store(Protocol):
 
     async def devices(self, person: str) -> tuple[str, ...]:
         """All devices of a person."""
+
+    async def succeed(self, person: str, succession: Succession, sealed: dict[str, bytes]) -> tuple[str, ...]:
+        """Bind the name to the new key, which is genuine, and keep nothing of devices but those in `sealed` and `by`.
+
+        Gives those that are no more. Nobody has prekeys then. Raises `NotYours` if the old key is not the one bound.
+        """
+
+    async def successions(self, person: str) -> tuple[Succession, ...]:
+        """The last `MAX_SUCCESSIONS`, in order."""
+
+    async def sealed(self, person: str, device: str) -> bytes | None:
+        """What the last of them brought for this device."""
 
     async def publish(self, person: str, device: str, keys: PublishedKeys) -> None:
         """Replace a device's prekeys."""

@@ -57,6 +57,25 @@ class Bundle(msgspec.Struct, frozen=True, array_like=True):
     prekey: Key | None
 
 
+class Succession(msgspec.Struct, frozen=True, array_like=True):
+    """A person's key `old` is followed by `new`, which the devices `removed` do not have; signed by both keys.
+
+    `number` counts them, `at` is Unix time in seconds by the clock of the device `by`.
+    """
+
+    number: Annotated[int, Meta(ge=1, le=2**31)]
+    at: Annotated[int, Meta(ge=0, le=2**53)]
+    by: DeviceName
+    removed: Annotated[tuple[DeviceName, ...], Meta(max_length=MAX_DEVICES)]
+    old: Key
+    new: Key
+    old_signature: Signature
+    new_signature: Signature
+
+
+Successions: TypeAlias = Annotated[tuple[Succession, ...], Meta(max_length=64)]
+
+
 class _Tagged(msgspec.Struct, frozen=True, tag_field="t"):
     pass
 
@@ -88,10 +107,11 @@ class Envelope(_Tagged, frozen=True, tag="envelope"):
 
 
 class Bundles(_Tagged, frozen=True, tag="bundles"):
-    """The keys of a person's devices: of those that were asked for."""
+    """The keys of a person's devices: of those that were asked for; and how their key came to follow earlier ones."""
 
     sequence: Sequence
     bundles: Annotated[tuple[Bundle, ...], Meta(max_length=MAX_DEVICES)]
+    successions: Successions = ()
 
 
 class Sent(_Tagged, frozen=True, tag="sent"):
@@ -112,6 +132,19 @@ class Reserved(_Tagged, frozen=True, tag="reserved"):
     seconds: float
 
 
+class Accepted(_Tagged, frozen=True, tag="accepted"):
+    """Your new key has the name now; publish prekeys that it signs."""
+
+    sequence: Sequence
+
+
+class Succeeded(_Tagged, frozen=True, tag="succeeded"):
+    """Your key has been followed by another one. `sealed` is for this device, if it is one that goes on."""
+
+    successions: Successions
+    sealed: Data | None
+
+
 class LowPrekeys(_Tagged, frozen=True, tag="low-prekeys"):
     """Publish new prekeys: only so many are left."""
 
@@ -126,7 +159,9 @@ class Refusal(_Tagged, frozen=True, tag="refusal"):
     sequence: Sequence | None = None
 
 
-ServerMessage: TypeAlias = Challenge | Welcome | Envelope | Bundles | Sent | Reserved | LowPrekeys | Refusal
+ServerMessage: TypeAlias = (
+    Challenge | Welcome | Envelope | Bundles | Sent | Reserved | Accepted | Succeeded | LowPrekeys | Refusal
+)
 
 
 # From the device
@@ -181,7 +216,15 @@ class Reserve(_Tagged, frozen=True, tag="reserve"):
     size: Annotated[int, Meta(ge=1, le=2**40)]
 
 
-ClientMessage: TypeAlias = Hello | Publish | Fetch | Post | Took | Reserve
+class Succeed(_Tagged, frozen=True, tag="succeed"):
+    """Bind our name to a new key, `sealed` for the devices that go on; all others but this are removed."""
+
+    sequence: Sequence
+    succession: Succession
+    sealed: Annotated[dict[DeviceName, Data], Meta(max_length=MAX_DEVICES)]
+
+
+ClientMessage: TypeAlias = Hello | Publish | Fetch | Post | Took | Reserve | Succeed
 
 _FROM_SERVER: msgspec.msgpack.Decoder[ServerMessage] = msgspec.msgpack.Decoder(ServerMessage)
 _FROM_CLIENT: msgspec.msgpack.Decoder[ClientMessage] = msgspec.msgpack.Decoder(ClientMessage)

@@ -136,7 +136,7 @@ async def _service(config: Config, stdio: bool, on_page: OnPage | None) -> Async
         private = stack.enter_context(open_private(config.direct)) if config.direct.enabled else None
         contacts = None
         if private is not None:
-            contacts = Contacts(private.desk, private.link, private.missed)
+            contacts = Contacts(private.desk, private.link, private.missed, private.devices, private.unlink)
             _add_direct(config, private, exchange, messages)
         history = CallHistory(config.calls.history, None if private is None else private.vault)
         await stack.enter_async_context(exchange)

@@ -29,6 +29,10 @@ class Contacts:
     link: Callable[[str], Awaitable[None]]
     """Hand our keys to the new device that shows this code. Raises `LinkError`."""
     missed: MissedCalls
+    devices: Callable[[], Awaitable[tuple[str, ...]]]
+    """Our devices. Raises `ChannelError`."""
+    unlink: Callable[[str], Awaitable[tuple[str, ...]]]
+    """Remove one of them; gives all that were removed with it. Raises `UnlinkError`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -15,8 +15,10 @@ from hullo.call.call import Call
 from hullo.call.errors import CannotHear, CannotSpeak, WrongState
 from hullo.call.report import CallReport
 from hullo.call.status import CallStatus
+from hullo.lines.direct.channel import ChannelError
 from hullo.lines.direct.private.desk import DeskError
 from hullo.lines.direct.private.linking import LinkError
+from hullo.lines.direct.private.unlinking import UnlinkError
 from hullo.lines.line import LineStatus
 from hullo.service import openrpc, rpc
 from hullo.service.audio_methods import AUDIO_METHODS
@@ -40,12 +42,14 @@ from hullo.service.params import (
     RecordParams,
     SpeakParams,
     StartParams,
+    UnlinkParams,
 )
 from hullo.service.paths import absolute
 from hullo.service.results import (
     BridgeResult,
     CallResult,
     ContactsResult,
+    DevicesResult,
     Health,
     HearingResult,
     InterruptibleResult,
@@ -54,6 +58,7 @@ from hullo.service.results import (
     PrepareResult,
     RecordResult,
     SpeakResult,
+    UnlinkResult,
     UtteranceResult,
 )
 from hullo.service.which_call import which_call as _call
@@ -280,6 +285,25 @@ async def link_device(service: Service, params: LinkParams) -> ContactsResult:
     return _contacts_result(contacts)
 
 
+async def list_devices(service: Service, params: Nothing) -> DevicesResult:
+    """Our own devices on the direct line."""
+    contacts = _contacts(service)
+    try:
+        found = await contacts.devices()
+    except ChannelError as error:
+        raise domain_error(ErrorCode.CONTACT_REFUSED, str(error), "line.list shows the direct line") from None
+    return DevicesResult(devices=found, here=contacts.desk.own.device)
+
+
+async def unlink_device(service: Service, params: UnlinkParams) -> UnlinkResult:
+    """Remove a device of ours, by a new key that it does not get; contacts are told (`device-removed`)."""
+    contacts = _contacts(service)
+    try:
+        return UnlinkResult(removed=await contacts.unlink(params.device))
+    except UnlinkError as error:
+        raise domain_error(ErrorCode.CONTACT_REFUSED, str(error), "contact.devices shows your devices") from None
+
+
 async def list_lines(service: Service, params: Nothing) -> list[LineStatus]:
     """The lines, and whether they can place and take calls."""
     return service.switchboard.line_statuses()
@@ -361,6 +385,20 @@ _TABLE: tuple[Method[Any], ...] = (
         LinkParams,
         ContactsResult,
         link_device,
+        (ErrorCode.NO_CONTACTS, ErrorCode.CONTACT_REFUSED),
+    ),
+    Method(
+        "contact.devices",
+        Nothing,
+        DevicesResult,
+        list_devices,
+        (ErrorCode.NO_CONTACTS, ErrorCode.CONTACT_REFUSED),
+    ),
+    Method(
+        "contact.unlink",
+        UnlinkParams,
+        UnlinkResult,
+        unlink_device,
         (ErrorCode.NO_CONTACTS, ErrorCode.CONTACT_REFUSED),
     ),
     Method("contact.clear_missed", Nothing, ContactsResult, clear_missed, (ErrorCode.NO_CONTACTS,)),

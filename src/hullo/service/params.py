@@ -149,6 +149,12 @@ class LinkParams(msgspec.Struct, frozen=True):
     code: Annotated[str, Meta(description="What `hullo contacts link` shows on the new device.", max_length=200)]
 
 
+class UnlinkParams(msgspec.Struct, frozen=True):
+    """Which device of ours."""
+
+    device: Annotated[str, Meta(description="Its name, as contact.devices shows it.", max_length=32)]
+
+
 class ListParams(msgspec.Struct, frozen=True):
     """Which calls to show."""
 

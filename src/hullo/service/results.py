@@ -97,6 +97,19 @@ class ContactsResult(msgspec.Struct, frozen=True, kw_only=True):
     missed: list[MissedCall]
 
 
+class DevicesResult(msgspec.Struct, frozen=True, kw_only=True):
+    """Our devices on the direct line, as far as the rendezvous tells, and which of them this is."""
+
+    devices: tuple[str, ...]
+    here: str
+
+
+class UnlinkResult(msgspec.Struct, frozen=True, kw_only=True):
+    """The devices that were removed: the one that was named, and those that have to be linked again."""
+
+    removed: tuple[str, ...]
+
+
 class Health(msgspec.Struct, frozen=True, kw_only=True):
     """Whether the daemon can do its work."""
 

@@ -34,7 +34,7 @@ _ENDINGS: Final = {
     "the callee declined the call": "they declined",
 }
 
-_URGENT_NOTICES: Final = {"key-changed", "forged", "commitment-broken"}
+_URGENT_NOTICES: Final = {"key-changed", "device-removed", "unlinked", "forged", "commitment-broken"}
 
 
 def told(state: PhoneState, name: str, fields: Fields, now: float) -> PhoneState:

@@ -33,6 +33,8 @@ class Notice(msgspec.Struct, frozen=True, kw_only=True):
     """Short and stable: `key-changed`, `replayed`, `forged` ..."""
     person: str | None
     detail: str
+    devices: tuple[str, ...] = ()
+    """With `device-removed`: those of the person that are no more."""
 
 
 OnMessage: TypeAlias = Callable[[Device, bytes], None]

@@ -16,6 +16,9 @@ CALLED_AGAIN = Ending(_FAILED, "the peer's app lost the call, and calls again")
 NOT_COMMITTED = Ending(
     _FAILED, "the caller revealed another value than it had committed to: somebody may be in between; don't call again"
 )
+DEVICE_REMOVED = Ending(
+    _FAILED, "the peer has removed the device that this call was with: somebody else may have it; don't call it back"
+)
 OTHER_DEVICE = Ending(_NO_ANSWER, "another device of yours answered first")
 
 _DECLINED: dict[str, Ending] = {

@@ -356,6 +356,8 @@ class DirectLine:
         logger.warning("the direct line noticed: %s", notice.kind)
         self.notices.append(notice)
         self._tell(notice)
+        if self._rules is not None and notice.person is not None and notice.devices:
+            self._do(self._rules.removed(notice.person, notice.devices))
 
 
 def _failed(detail: str) -> CallFailed:

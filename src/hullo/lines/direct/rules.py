@@ -11,7 +11,7 @@ Times are monotonic seconds, but for `wall`, which is Unix time and compared wit
 
 import math
 from collections import OrderedDict, deque
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from enum import Enum, auto
 
 from hullo.lines.direct import endings
@@ -137,6 +137,11 @@ class CallRules:
         if call is None:
             return []
         return [*self._goodbye(call, ending), self._over(call, ending)]
+
+    def removed(self, person: str, devices: Collection[str]) -> list[Action]:
+        """These devices of a person are not theirs any more: calls with them are over."""
+        calls = [call for call in self._calls.values() if call.person == person and call.device in devices]
+        return [self._over(call, endings.DEVICE_REMOVED) for call in calls]
 
     def tick(self, now: float, wall: float) -> list[Action]:
         """Give up what has rung too long."""

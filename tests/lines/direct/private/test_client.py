@@ -43,7 +43,13 @@ async def test_a_server_that_accepts_and_says_nothing_is_given_up(monkeypatch: p
     async with await asyncio.start_server(silent, "127.0.0.1", 0) as server:
         url = address(server.sockets[0].getsockname()[1])
         tried = RendezvousClient(
-            [url], ALICE, Identity.new(), on_envelope=nothing, on_low_prekeys=nothing, on_rubbish=lambda _: None
+            [url],
+            ALICE,
+            Identity.new(),
+            on_envelope=nothing,
+            on_low_prekeys=nothing,
+            on_rubbish=lambda _: None,
+            on_succeeded=lambda _: None,
         )
         running = asyncio.create_task(tried.run())
         try:

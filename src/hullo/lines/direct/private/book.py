@@ -1,12 +1,12 @@
 """The contact book: whom the user knows, the key of each, and whether it was compared."""
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 
 import msgspec
 
 from hullo.lines.direct.channel import Notice
 from hullo.lines.direct.private.vault import Vault, VaultError
-from hullo.rendezvous.wire import MAX_DEVICES
+from hullo.rendezvous.wire import MAX_DEVICES, Succession
 
 _FILE = "contacts"
 MAX_STRANGERS = 1000
@@ -24,6 +24,8 @@ class Entry(msgspec.Struct, kw_only=True):
     """A key that the person, or somebody in between, showed instead of `identity`."""
     devices: list[str] = []
     """Those that messages went to, or came from."""
+    withdrawn: list[bytes] = []
+    """Earlier keys, which the person has followed by others when a device was removed."""
 
 
 class ContactBook:
@@ -80,7 +82,34 @@ class ContactBook:
         entry = self._entries.get(person)
         return None if entry is None else entry.identity
 
+    def withdrew(self, person: str, identity: bytes) -> bool:
+        """Whether this was the person's key once, and a removed device may still have it."""
+        entry = self._entries.get(person)
+        return entry is not None and identity in entry.withdrawn
+
+    def succeed(self, person: str, steps: Sequence[Succession]) -> None:
+        """The person's key is followed by that of the last step; the others are never taken again."""
+        entry = self._entries[person]
+        removed = {device for step in steps for device in step.removed}
+        entry.withdrawn = [*entry.withdrawn, *(step.old for step in steps)]
+        entry.identity, entry.verified = steps[-1].new, False
+        entry.devices = []
+        if entry.offered in (entry.identity, *entry.withdrawn):
+            entry.offered = None
+        self._save()
+        names = ", ".join(sorted(removed)) or "none"
+        detail = (
+            f"{person} has removed a device ({names}) and has a new key since, signed by the one before: "
+            f"nothing is sent to that device any more; compare the safety number again: hullo contacts"
+        )
+        notice = Notice(kind="device-removed", person=person, detail=detail, devices=tuple(sorted(removed)))
+        self.on_notice(notice)
+
     def _refuse(self, person: str, entry: Entry, identity: bytes) -> None:
+        if identity in entry.withdrawn:
+            detail = f"a key came that {person} has withdrawn with a device that was removed; it was refused"
+            self.on_notice(Notice(kind="withdrawn-key", person=person, detail=detail))
+            return
         if entry.offered != identity:
             entry.offered = identity
             self._save()

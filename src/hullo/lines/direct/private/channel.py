@@ -3,7 +3,8 @@
 import asyncio
 import logging
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Coroutine, Iterable, Sequence
+from typing import Any
 
 from hullo.lines.direct.channel import ChannelError, ChannelRefused, Device, Notice, OnMessage, OnNotice, Place
 from hullo.lines.direct.private.book import ContactBook
@@ -12,8 +13,9 @@ from hullo.lines.direct.private.files import RendezvousFiles
 from hullo.lines.direct.private.joining import NEW
 from hullo.lines.direct.private.linking import Handover, LinkCode, LinkError, seal_handover
 from hullo.lines.direct.private.sessions import NoSession, Refused, Sessions
+from hullo.lines.direct.private.unlinking import UnlinkError, check_unlinking, unlinked_because
 from hullo.rendezvous.limits import Buckets
-from hullo.rendezvous.wire import Bundle, Envelope
+from hullo.rendezvous.wire import Bundle, Envelope, Succeeded, Succession, WireError
 
 logger = logging.getLogger(__name__)
 
@@ -33,8 +35,9 @@ _CONTROL, _MESSAGE = b"\0", b"\1"
 class PrivateChannel:
     """See `hullo.lines.direct.channel.PostalChannel`. Every attack and mishap is told to `on_notice` by its kind:
 
-    `forged`, `replayed`, `malformed`, `stranger`, `flood`, `key-changed`, `unknown-session`, `unknown-prekey`,
-    `prekeys-low`, `prekeys-spent`, `rendezvous-rubbish`. Of the same kind and person at most one a second.
+    `forged`, `replayed`, `malformed`, `stranger`, `flood`, `key-changed`, `withdrawn-key`, `device-removed`,
+    `unlinked`, `unknown-session`, `unknown-prekey`, `prekeys-low`, `prekeys-spent`, `rendezvous-rubbish`. Of the same
+    kind and person at most one a second.
     """
 
     def __init__(self, urls: Sequence[str], sessions: Sessions, book: ContactBook) -> None:
@@ -49,7 +52,9 @@ class PrivateChannel:
             on_envelope=self._arrived,
             on_low_prekeys=self._prekeys_low,
             on_rubbish=lambda error: self._notice("rendezvous-rubbish", None, error),
+            on_succeeded=self._key_followed,
         )
+        self._client.stop(sessions.unlinked)
         self.keeps_letters = False
         self.files = RendezvousFiles(lambda: self._client.node, self._reserve)
         self._turn = asyncio.Lock()
@@ -58,7 +63,10 @@ class PrivateChannel:
         self._told = Buckets(rate=1.0, burst=1.0)
         self._floods = Buckets(rate=20.0, burst=200.0)
         self._renewals = Buckets(rate=1 / RENEW_EVERY, burst=1.0)
-        self._renewing: set[asyncio.Task[None]] = set()
+        self._contacts_know = True
+        """Of our key, if it has followed another one."""
+        self._telling: set[asyncio.Task[None]] = set()
+        """What we send by ourselves, so that others know of a session or a key."""
 
     def problem(self) -> str | None:
         """Why the rendezvous can't be used at the moment; None while it can."""
@@ -68,14 +76,16 @@ class PrivateChannel:
         """Be there for others until cancelled."""
         self._on_message, self._on_notice = on_message, on_notice
         self._book.on_notice = self._tell
+        if self._sessions.unlinked is not None:
+            self._notice("unlinked", None, self._sessions.unlinked)
         try:
             async with self.files.open(), asyncio.TaskGroup() as tasks:
                 tasks.create_task(self._keep_keys_fresh(), name="fresh keys")
                 await self._client.run()
         finally:
-            for task in self._renewing:
+            for task in self._telling:
                 task.cancel()
-            await asyncio.gather(*self._renewing, return_exceptions=True)
+            await asyncio.gather(*self._telling, return_exceptions=True)
 
     async def send(self, person: str, data: bytes, *, device: str | None = None) -> None:
         """Send to one device of a contact, or to all of them. Raises `ChannelError`."""
@@ -91,12 +101,13 @@ class PrivateChannel:
         Raises `LinkError`.
         """
         try:
-            devices = {bundle.device for bundle in await self._client.fetch(self.own.person)} | {self.own.device}
+            devices = {*await self._client.devices(), self.own.device}
             handover = Handover(
                 person=self.own.person,
                 seed=self._sessions.identity.seed,
                 devices=tuple(sorted(devices)),
                 contacts=self._book.entries(),
+                successions=self._sessions.successions,
             )
             envelopes = {NEW: seal_handover(code, handover)}
             sent = await self._client.post(code.mailbox, envelopes, seconds=WAIT_SECONDS, everywhere=False)
@@ -104,6 +115,61 @@ class PrivateChannel:
             raise LinkError(f"no new device waits with that code at this rendezvous: {error}") from None
         if sent.gone or sent.full:
             raise LinkError("no new device waits with that code any more; begin again there")
+
+    async def devices(self) -> tuple[str, ...]:
+        """The devices of our person, as far as the rendezvous tells, and this one. Raises `ChannelError`."""
+        return tuple(sorted({*await self._client.devices(), self.own.device}))
+
+    async def unlink(self, device: str) -> tuple[str, ...]:
+        """Remove a device of our person, by a new key that it does not get; our contacts are told.
+
+        Gives all that were removed: those that have no way to get the key safely have to be linked again. Raises
+        `UnlinkError`.
+        """
+        try:
+            others = set(await self.devices()) - {self.own.device}
+            check_unlinking(device, self.own.device, others)
+            async with self._turn:
+                step = self._sessions.propose(tuple(sorted(others)), int(time.time()))
+            await self._client.succeed(step, {})
+            async with self._turn:
+                self._adopt((step,))
+        except (ChannelError, OSError) as error:
+            why = getattr(error, "strerror", None) or error
+            advice = "look again with: hullo contacts devices"
+            raise UnlinkError(f"{device} is not unlinked (yet): {why}; {advice}") from None
+        await self._publish()
+        return step.removed
+
+    async def contacts_told(self) -> None:
+        """Return when what we send by ourselves is on its way; a new key that others should know of, for instance."""
+        while self._telling:
+            await asyncio.wait(self._telling)
+
+    def _key_followed(self, succeeded: Succeeded) -> str | None:
+        """Our key was followed by another one: ours, if we have asked for it and did not hear that it was taken."""
+        steps = self._sessions.own_steps(succeeded.successions)
+        if not steps:
+            raise WireError("it shows a new key of ours that our own has not signed")
+        if self._adopt(steps):
+            return None
+        why = unlinked_because(self.own, steps[0])
+        self._sessions.unlink(why)
+        self._notice("unlinked", None, why)
+        return why
+
+    def _adopt(self, steps: tuple[Succession, ...]) -> bool:
+        """Go on with the key of the last step, if we have it; contacts are told once it has prekeys."""
+        if not self._sessions.adopt(steps):
+            return False
+        self._client.identity, self._contacts_know = self._sessions.identity, False
+        return True
+
+    async def _tell_contacts(self) -> None:
+        """An empty message in a new session shows them the new key; who can't be told now will see it later."""
+        for person, entry in self._book.entries().items():
+            if entry.contact and not entry.blocked and entry.identity is not None:
+                await self._begin_anew(person, (), KEEP_SECONDS)
 
     async def _reserve(self, size: int) -> Place:
         room = await self._client.reserve(size)
@@ -169,16 +235,15 @@ class PrivateChannel:
 
         Keys that are not theirs are noticed; if there are no others and one is `needed`, that is raised as `Refused`.
         """
-        bundles = await self._client.fetch(person, devices)
+        fetched = await self._client.fetch(person, devices)
         envelopes: dict[str, bytes] = {}
         refused: Refused | None = None
         async with self._turn:
-            for bundle in bundles:
+            for bundle in fetched.bundles:
                 self._warn_if_spent(person, bundle)
+                peer = Device(person, bundle.device)
                 try:
-                    envelopes[bundle.device] = await self._sessions.encrypt(
-                        Device(person, bundle.device), message, bundle
-                    )
+                    envelopes[bundle.device] = await self._sessions.encrypt(peer, message, bundle, fetched.successions)
                 except Refused as error:
                     refused = error
                 else:
@@ -212,9 +277,10 @@ class PrivateChannel:
 
     async def _read(self, envelope: Envelope) -> bool:
         """Whether it need not come again: it was read, or will never be readable."""
-        if envelope.letter is not None and not self.keeps_letters:
-            return False
         sender, now = Device(envelope.person, envelope.device), time.monotonic()
+        if envelope.letter is not None and not self.keeps_letters:
+            self._sessions.hear_of_successor(sender, envelope.data)
+            return False
         if not self._floods.take(sender.person, now):
             self._notice("flood", sender.person, f"more messages in the name of {sender.person} than can be read")
             return False
@@ -231,23 +297,34 @@ class PrivateChannel:
                 self._renew(sender)
             return True
         self._book.remember_device(sender.person, sender.device)
+        if self._sessions.current(sender) is None and self._renewals.take(sender, now):
+            self._renew(sender)
         if message[:1] == _MESSAGE:
             self._on_message(sender, message[1:])
         return True
 
     def _renew(self, peer: Device) -> None:
-        """The peer uses a session or prekey that is lost here; an empty message in a new session lets it know."""
-        task = asyncio.create_task(self._begin_anew(peer), name="new session")
-        self._renewing.add(task)
-        task.add_done_callback(self._renewing.discard)
+        """The peer uses a session or prekey that is lost here, or older than our key; an empty message tells it."""
+        self._by_ourselves(self._begin_anew(peer.person, (peer.device,), WAIT_SECONDS), "new session")
 
-    async def _begin_anew(self, peer: Device) -> None:
+    def _by_ourselves(self, work: Coroutine[Any, Any, None], name: str) -> None:
+        task = asyncio.create_task(work, name=name)
+        self._telling.add(task)
+        task.add_done_callback(self._telling.discard)
+
+    async def _begin_anew(self, person: str, devices: tuple[str, ...], seconds: float) -> None:
         try:
-            envelopes = await self._begun(peer.person, _CONTROL, (peer.device,))
+            envelopes = await self._begun(person, _CONTROL, devices)
             if envelopes:
-                await self._client.post(peer.person, envelopes, seconds=WAIT_SECONDS, everywhere=False)
+                await self._post_control(person, envelopes, seconds)
         except (ChannelError, Refused, OSError) as error:
             logger.info("a session could not be renewed: %s", type(error).__name__)
+
+    async def _post_control(self, person: str, envelopes: dict[str, bytes], seconds: float) -> None:
+        try:
+            await self._client.post(person, envelopes, seconds=seconds, everywhere=False)
+        except ChannelRefused:  # a rendezvous that keeps no letters
+            await self._client.post(person, envelopes, seconds=WAIT_SECONDS, everywhere=False)
 
     async def _prekeys_low(self, left: int) -> None:
         """The rendezvous tells how many prekeys of ours it has left; when we are new there, none."""
@@ -271,6 +348,10 @@ class PrivateChannel:
             await self._client.publish(keys)
         except (ChannelError, OSError) as error:
             logger.warning("prekeys could not be published: %s", error)
+            return
+        if not self._contacts_know:
+            self._contacts_know = True
+            self._by_ourselves(self._tell_contacts(), "new key")
 
     def _notice(self, kind: str, person: str | None, detail: str) -> None:
         self._tell(Notice(kind=kind, person=person, detail=detail))

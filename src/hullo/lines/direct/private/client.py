@@ -17,7 +17,7 @@ from hullo.lines.direct.private.liveness import Liveness, abandon, stranded
 from hullo.rendezvous.wire import (
     MAX_FRAME,
     VERSION,
-    Bundle,
+    Accepted,
     Bundles,
     Challenge,
     ClientMessage,
@@ -33,6 +33,9 @@ from hullo.rendezvous.wire import (
     Reserved,
     Sent,
     ServerMessage,
+    Succeed,
+    Succeeded,
+    Succession,
     Took,
     Welcome,
     WireError,
@@ -59,7 +62,10 @@ _MOST_DOUBLINGS = 10  # a day offline makes numbers that no float holds
 _FINAL = ("unknown-person", "no-storage", "quota", "full", "too-big")
 """Codes of refusals that make no sense to be asked again at once."""
 
-Answer = TypeVar("Answer", Sent, Bundles, Reserved)
+_AT_ONCE = ("unavailable", "succeeded")
+"""Codes of refusals of the connection after which it is tried again as if it had broken."""
+
+Answer = TypeVar("Answer", Sent, Bundles, Reserved, Accepted)
 
 
 class _Refused(Exception):
@@ -70,10 +76,16 @@ class _Refused(Exception):
         self.code = code
 
 
+class _KeyFollowed(Exception):
+    """The server shows that our key was followed by another one."""
+
+
 class RendezvousClient:
     """Keeps a connection to one of `urls`, the nodes of one rendezvous; when it is lost, to the next.
 
-    What the server sends unasked goes to `on_envelope` and, as a count, to `on_low_prekeys`.
+    What the server sends unasked goes to `on_envelope` and, as a count, to `on_low_prekeys`. `on_succeeded` is told
+    when it shows that our key was followed by another one, and may set `identity`; what it returns is why this device
+    is not to connect any more. It raises `WireError` for what our key has not signed.
     """
 
     def __init__(
@@ -85,21 +97,29 @@ class RendezvousClient:
         on_envelope: Callable[[Envelope], Coroutine[Any, Any, None]],
         on_low_prekeys: Callable[[int], Coroutine[Any, Any, None]],
         on_rubbish: Callable[[str], None],
+        on_succeeded: Callable[[Succeeded], str | None],
     ) -> None:
         self.node: URL | None = None
         """The node that we are connected to, or were last."""
         self._urls = [URL(url) for url in urls]
         random.shuffle(self._urls)  # so that devices spread over the nodes
         self._own = own
-        self._identity = identity
+        self.identity = identity
         self._on_envelope = on_envelope
         self._on_low_prekeys = on_low_prekeys
         self._on_rubbish = on_rubbish
+        self._on_succeeded = on_succeeded
         self._socket: aiohttp.ClientWebSocketResponse | None = None
         self._problem: str | None = "not connected to the rendezvous yet"
         self._sequences = itertools.count(1)
         self._pending: dict[int, asyncio.Future[ServerMessage]] = {}
         self._liveness = Liveness(time.monotonic())
+        self._stopped: str | None = None
+
+    def stop(self, why: str | None) -> None:
+        """Connect no more, for that reason, if there is one."""
+        self._stopped = why
+        self._problem = why or self._problem
 
     def problem(self) -> str | None:
         """Why there is no connection; None while there is one."""
@@ -112,6 +132,9 @@ class RendezvousClient:
         async with aiohttp.ClientSession(timeout=timeout) as session, asyncio.TaskGroup() as tasks:
             tasks.create_task(self._leave_dead_connections(), name="rendezvous liveness")
             for url in itertools.cycle(self._urls):
+                if self._stopped is not None:
+                    self._problem = self._stopped
+                    await asyncio.Event().wait()
                 failures = 0 if await self._connected(session, url) else failures + 1
                 await asyncio.sleep(pause(failures, len(self._urls)) * random.uniform(0.5, 1.5))
 
@@ -119,9 +142,17 @@ class RendezvousClient:
         """Publish prekeys. Raises `ChannelError`."""
         await self._send(Publish(keys))
 
-    async def fetch(self, person: str, devices: tuple[str, ...] = ()) -> tuple[Bundle, ...]:
+    async def fetch(self, person: str, devices: tuple[str, ...] = ()) -> Bundles:
         """The keys of a person's devices, of all or those named. Raises `ChannelError`."""
-        return (await self._ask(Fetch(next(self._sequences), person, devices), Bundles)).bundles
+        return await self._ask(Fetch(next(self._sequences), person, devices), Bundles)
+
+    async def devices(self) -> tuple[str, ...]:
+        """All devices of our person that the rendezvous knows. Raises `ChannelError`."""
+        return (await self.post(self._own.person, {}, seconds=0.0, everywhere=True)).missing
+
+    async def succeed(self, succession: Succession, sealed: dict[str, bytes]) -> None:
+        """Bind our name to a new key, which is `sealed` for the devices that go on. Raises `ChannelError`."""
+        await self._ask(Succeed(next(self._sequences), succession, sealed), Accepted)
 
     async def post(self, person: str, envelopes: dict[str, bytes], *, seconds: float, everywhere: bool) -> Sent:
         """Send envelopes to devices of a person, by name. Raises `ChannelError`."""
@@ -159,9 +190,11 @@ class RendezvousClient:
         except WireError as error:
             self._on_rubbish(str(error))
             self._problem = "the rendezvous does not speak as one; check its address"
+        except _KeyFollowed:
+            self._problem = self._stopped or "another device of yours has a new key; connecting again"
         except _Refused as refused:
             self._problem = str(refused)
-            if refused.code != "unavailable":
+            if refused.code not in _AT_ONCE:
                 await asyncio.sleep(REFUSED_RETRY)
         finally:
             was_up, self._socket = self._socket is not None, None
@@ -173,11 +206,14 @@ class RendezvousClient:
         if not isinstance(challenge, Challenge) or challenge.version != VERSION:
             raise WireError(f"no challenge of version {VERSION}")
         person, device = self._own.person, self._own.device
-        signature = self._identity.sign(signed_by_hello(challenge.nonce, host, person, device))
-        await socket.send_bytes(encode(Hello(person, device, self._identity.public, signature)))
+        signature = self.identity.sign(signed_by_hello(challenge.nonce, host, person, device))
+        await socket.send_bytes(encode(Hello(person, device, self.identity.public, signature)))
         answer = await _next(socket)
         if isinstance(answer, Refusal):
             raise _Refused(answer.code, f"the rendezvous refuses this device: {answer.detail}")
+        if isinstance(answer, Succeeded):
+            self.stop(self._on_succeeded(answer))
+            raise _KeyFollowed
         if not isinstance(answer, Welcome):
             raise WireError("no welcome")
         return answer
@@ -196,7 +232,7 @@ class RendezvousClient:
                 await self._on_envelope(message)
             case LowPrekeys(left):
                 await self._on_low_prekeys(left)
-            case Sent() | Bundles() | Reserved() | Refusal(sequence=int()):
+            case Sent() | Bundles() | Reserved() | Accepted() | Refusal(sequence=int()):
                 future = self._pending.get(message.sequence or 0)
                 if future is not None and not future.done():
                     future.set_result(message)
@@ -205,7 +241,7 @@ class RendezvousClient:
             case _:
                 raise WireError("a message out of turn")
 
-    async def _ask(self, message: Post | Fetch | Reserve, kind: type[Answer]) -> Answer:
+    async def _ask(self, message: Post | Fetch | Reserve | Succeed, kind: type[Answer]) -> Answer:
         if len(self._pending) >= MAX_PENDING:
             raise ChannelError("too many messages wait for the rendezvous")
         future = self._pending[message.sequence] = asyncio.get_running_loop().create_future()

@@ -1,5 +1,6 @@
 """The contacts as a user sees and changes them, from the shell or over JSON-RPC."""
 
+from collections.abc import Callable
 from enum import StrEnum
 
 import msgspec
@@ -53,12 +54,21 @@ class ContactStatus(msgspec.Struct, frozen=True, kw_only=True):
 class Desk:
     """Works on one device's contact book."""
 
-    def __init__(self, own: Device, identity: bytes, book: ContactBook, rendezvous: tuple[str, ...] = ()) -> None:
-        """`identity` is our public key."""
+    def __init__(
+        self, own: Device, identity: Callable[[], bytes], book: ContactBook, rendezvous: tuple[str, ...] = ()
+    ) -> None:
+        """`identity` gives our public key, which changes when a device of ours is unlinked."""
+        self._own = own
         self._book = book
         self._identity = identity
-        invite = str(Invite(own.person, identity, rendezvous)) if rendezvous else None
-        self.own = OwnKeys(person=own.person, device=own.device, key=identity.hex(), invite=invite)
+        self._rendezvous = rendezvous
+
+    @property
+    def own(self) -> OwnKeys:
+        """Who we are."""
+        own, key = self._own, self._identity()
+        invite = str(Invite(own.person, key, self._rendezvous)) if self._rendezvous else None
+        return OwnKeys(person=own.person, device=own.device, key=key.hex(), invite=invite)
 
     def contacts(self) -> list[ContactStatus]:
         """Everybody who is known, by name."""
@@ -68,7 +78,7 @@ class Desk:
         """Change a contact, and return all. Raises `DeskError`."""
         if key is not None and change is not Change.ADD:
             raise DeskError("a key is only given to add somebody")
-        if person == self.own.person:
+        if person == self._own.person:
             raise DeskError(f"{person} is you")
         try:
             self._apply(person, change, key)
@@ -95,7 +105,7 @@ class Desk:
     def _status(self, person: str, entry: Entry) -> ContactStatus:
         number = None
         if entry.identity is not None:
-            number = safety_number((self.own.person, self._identity), (person, entry.identity))
+            number = safety_number((self._own.person, self._identity()), (person, entry.identity))
         return ContactStatus(
             person=person,
             contact=entry.contact,

@@ -5,6 +5,8 @@ from typing import Annotated, TypeAlias
 import msgspec
 from msgspec import Meta
 
+from hullo.rendezvous.wire import Successions
+
 VERSION = 1
 
 SIZES = (4096, 8192, 32_768)
@@ -13,7 +15,7 @@ SIZES = (4096, 8192, 32_768)
 MAX_CHAIN = 1000
 """Messages of one sending chain (and so keys of messages that may be missing); then a new session begins."""
 
-MAX_ENVELOPE = SIZES[-1] + 1024
+MAX_ENVELOPE = SIZES[-1] + 8192
 
 Key: TypeAlias = Annotated[bytes, Meta(min_length=32, max_length=32)]
 Count: TypeAlias = Annotated[int, Meta(ge=0, le=MAX_CHAIN)]
@@ -30,6 +32,8 @@ class Agreement(msgspec.Struct, frozen=True, array_like=True):
     ephemeral: Key
     signed_prekey: Key
     prekey: Key | None
+    successions: Successions = ()
+    """How `identity` came to follow earlier ones, for who has not heard of it."""
 
 
 class Envelope(msgspec.Struct, frozen=True, array_like=True, kw_only=True):

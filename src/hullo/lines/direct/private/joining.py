@@ -8,7 +8,7 @@ from hullo.lines.direct.channel import Device
 from hullo.lines.direct.private.client import RendezvousClient
 from hullo.lines.direct.private.identity import Identity
 from hullo.lines.direct.private.linking import LIFETIME, Handover, LinkError, NewDevice
-from hullo.rendezvous.wire import Envelope
+from hullo.rendezvous.wire import Envelope, Succeeded, WireError
 
 NEW = "new"
 """What the device is called while it waits."""
@@ -34,7 +34,13 @@ async def receive_handover(
 
     own = Device(new.code.mailbox, NEW)
     client = RendezvousClient(
-        urls, own, Identity.new(), on_envelope=arrived, on_low_prekeys=_publish_none, on_rubbish=on_refused
+        urls,
+        own,
+        Identity.new(),
+        on_envelope=arrived,
+        on_low_prekeys=_publish_none,
+        on_rubbish=on_refused,
+        on_succeeded=_no_succession,
     )
     running = asyncio.create_task(client.run(), name="new device")
     try:
@@ -51,3 +57,7 @@ async def receive_handover(
 
 
 async def _publish_none(left: int) -> None: ...
+
+
+def _no_succession(succeeded: Succeeded) -> str | None:
+    raise WireError("a key that was made just now can't have been followed by another one")

@@ -21,6 +21,7 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from hullo.lines.direct.private.book import Entry
 from hullo.lines.direct.private.envelope import EnvelopeError, pad, unpad
 from hullo.lines.direct.private.identity import KEY_BYTES
+from hullo.rendezvous.wire import Succession
 
 LIFETIME = 300.0
 """Seconds for which the new device waits; then its code is good for nothing."""
@@ -71,6 +72,8 @@ class Handover(msgspec.Struct, frozen=True, kw_only=True):
     seed: bytes
     devices: tuple[str, ...]
     contacts: dict[str, Entry]
+    successions: tuple[Succession, ...] = ()
+    """How the identity came to follow earlier ones."""
 
     def __repr__(self) -> str:
         return f"Handover({self.person!r}, with keys)"

@@ -48,6 +48,14 @@ class Private:
         """See `PrivateChannel.hand_over`; `code` as the new device shows it. Raises `LinkError`."""
         await self.channel.hand_over(parse_link_code(code))
 
+    async def devices(self) -> tuple[str, ...]:
+        """See `PrivateChannel.devices`. Raises `ChannelError`."""
+        return await self.channel.devices()
+
+    async def unlink(self, device: str) -> tuple[str, ...]:
+        """See `PrivateChannel.unlink`. Raises `UnlinkError`."""
+        return await self.channel.unlink(device)
+
 
 @contextmanager
 def open_private(config: DirectConfig) -> Iterator[Private]:
@@ -56,7 +64,7 @@ def open_private(config: DirectConfig) -> Iterator[Private]:
     with _vault(config) as vault:
         book = ContactBook(vault, strangers=config.strangers)
         sessions = Sessions(vault, book)
-        desk = Desk(sessions.own, sessions.identity.public, book, config.rendezvous)
+        desk = Desk(sessions.own, lambda: sessions.identity.public, book, config.rendezvous)
         yield Private(PrivateChannel(config.rendezvous, sessions, book), book, desk, MissedCalls(vault), vault)
 
 
@@ -72,8 +80,7 @@ def create_keys(config: DirectConfig, person: str, device: str) -> None:
     except msgspec.ValidationError:
         raise ValueError("names have 1 to 32 letters (small ones), digits, dots, hyphens and underscores") from None
     with _vault(config) as vault:
-        if vault.read(_DEVICE) is not None:
-            raise PrivateUnavailable(f"{config.directory} has keys already: hullo contacts me shows them")
+        _check_free(vault, config)
         Sessions.create(vault, Device(person, device))
 
 
@@ -81,10 +88,9 @@ def create_linked(config: DirectConfig, handover: Handover, wanted: str) -> Devi
     """Make this a further device of a person. Raises as `create_keys`."""
     _check_protocols()
     with _vault(config) as vault:
-        if vault.read(_DEVICE) is not None:
-            raise PrivateUnavailable(f"{config.directory} has keys already: hullo contacts me shows them")
+        _check_free(vault, config)
         own = Device(handover.person, handover.free_name(wanted))
-        Sessions.create(vault, own, Identity(handover.seed))
+        Sessions.create(vault, own, Identity(handover.seed), handover.successions)
         ContactBook(vault).adopt(handover.contacts)
     return own
 
@@ -97,6 +103,20 @@ def machine_name() -> str:
 def has_keys(config: DirectConfig) -> bool:
     """Whether `create_keys` was done."""
     return (config.directory / _DEVICE).exists()
+
+
+def may_join(config: DirectConfig) -> bool:
+    """Whether this can become a device of a person: it is none, or was unlinked. Raises as `create_keys`."""
+    if not has_keys(config):
+        return True
+    _check_protocols()
+    with _vault(config) as vault:
+        return Sessions.why_unlinked(vault) is not None
+
+
+def _check_free(vault: Vault, config: DirectConfig) -> None:
+    if vault.read(_DEVICE) is not None and Sessions.why_unlinked(vault) is None:
+        raise PrivateUnavailable(f"{config.directory} has keys already: hullo contacts me shows them")
 
 
 def _vault(config: DirectConfig) -> Vault:

@@ -3,6 +3,7 @@
 import hashlib
 import logging
 from collections import OrderedDict
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import doubleratchet
@@ -10,6 +11,7 @@ import msgspec
 import x3dh
 import xeddsa
 from x3dh.identity_key_pair import IdentityKeyPairSeed
+from x3dh.signed_pre_key_pair import SignedPreKeyPair
 
 from hullo.lines.direct.channel import Device
 from hullo.lines.direct.private.book import ContactBook
@@ -26,7 +28,8 @@ from hullo.lines.direct.private.envelope import (
 from hullo.lines.direct.private.identity import Identity
 from hullo.lines.direct.private.ratchet import AGREEMENT, RATCHET, Prekeys, Ratchet
 from hullo.lines.direct.private.vault import Vault, VaultError, file_name
-from hullo.rendezvous.wire import Bundle, PublishedKeys
+from hullo.rendezvous.succession import MAX_SUCCESSIONS, follow, signed_by_succession
+from hullo.rendezvous.wire import Bundle, PublishedKeys, Succession
 
 logger = logging.getLogger(__name__)
 
@@ -66,6 +69,7 @@ class _Session:
         associated: bytes,
         agreement: Agreement | None,
         epoch: bytes,
+        ours: bytes,
     ) -> None:
         self.id = session_id
         self.identity = identity
@@ -75,6 +79,8 @@ class _Session:
         """Sent along until the peer has answered."""
         self.epoch = epoch
         """In which it began. In another one nothing is sent in it: keys that were used already may have come back."""
+        self.ours = ours
+        """Our key when it began; once that has been followed by another one, nothing is sent in it."""
 
 
 class _StoredSession(msgspec.Struct):
@@ -84,6 +90,7 @@ class _StoredSession(msgspec.Struct):
     associated: bytes
     agreement: Agreement | None
     epoch: bytes = b""
+    ours: bytes = b""
 
 
 class _StoredDevice(msgspec.Struct):
@@ -97,6 +104,14 @@ class _StoredDevice(msgspec.Struct):
     """Ephemeral keys of sessions that others began with the prekeys there are, so that none begins twice."""
     epoch: bytes = b""
     """In which prekeys were published the last time."""
+    former: Any = None
+    """The prekeys of our key before this one: others may have used them before they heard of it."""
+    successions: tuple[Succession, ...] = ()
+    """How our key came to follow earlier ones."""
+    next_seed: bytes = b""
+    """Of the key that is to follow, before it is known whether the rendezvous took it."""
+    unlinked: str | None = None
+    """Why this is no device of its person any more."""
 
     def __repr__(self) -> str:
         """Without the keys."""
@@ -112,23 +127,89 @@ class Sessions:
         self._book = book
         stored = _load(vault)
         self.own = Device(stored.person, stored.device)
-        self.identity = Identity(stored.seed)
         self._take(stored)
         self._sessions: dict[Device, list[_Session]] = {}
         self._seen: OrderedDict[bytes, None] = OrderedDict()
 
+    def _take(self, stored: _StoredDevice) -> None:
+        self.identity = Identity(stored.seed)
+        self.successions: tuple[Succession, ...] = stored.successions
+        """How our key came to follow earlier ones."""
+        self.unlinked: str | None = stored.unlinked
+        """Why this is no device of its person any more; None as long as it is."""
+        self._next_seed = stored.next_seed
+        self._prekeys: Prekeys = Prekeys.from_json(stored.prekeys, **AGREEMENT)[0]
+        self._former: Prekeys | None = None
+        if stored.former is not None:
+            self._former = Prekeys.from_json(stored.former, **AGREEMENT)[0]
+        self._batches: list[list[bytes]] = stored.batches
+        self._agreed = stored.agreed
+        self._published_in = stored.epoch
+
     @staticmethod
-    def create(vault: Vault, own: Device, identity: Identity | None = None) -> None:
+    def create(
+        vault: Vault, own: Device, identity: Identity | None = None, successions: tuple[Succession, ...] = ()
+    ) -> None:
         """Make the keys of a new device; with `identity` it is one more device of the same person."""
         seed = (identity or Identity.new()).seed
         prekeys = Prekeys.create(**AGREEMENT, identity_key_pair=IdentityKeyPairSeed(seed))
-        _store(vault, _StoredDevice(own.person, own.device, seed, prekeys.json, [], []))
+        _store(vault, _StoredDevice(own.person, own.device, seed, prekeys.json, [], [], successions=successions))
 
-    def _take(self, stored: _StoredDevice) -> None:
-        self._prekeys = Prekeys.from_json(stored.prekeys, **AGREEMENT)[0]
-        self._batches = stored.batches
-        self._agreed = stored.agreed
-        self._published_in = stored.epoch
+    @staticmethod
+    def why_unlinked(vault: Vault) -> str | None:
+        """Why the device whose keys are there is none of its person any more. Raises `VaultError`."""
+        return _load(vault).unlinked
+
+    # Our key, and what follows it
+
+    def propose(self, removed: tuple[str, ...], at: int) -> Succession:
+        """A new key that those devices will not have; `adopt` it once the rendezvous has taken it.
+
+        Its secret is on disk before anybody can hear of it, and it is the same until one was taken.
+        """
+        if not self._next_seed:
+            self._next_seed = Identity.new().seed
+            self._save_device()
+        following = Identity(self._next_seed)
+        number = self.successions[-1].number + 1 if self.successions else 1
+        signed = signed_by_succession(
+            self.own.person, number, at, self.own.device, removed, self.identity.public, following.public
+        )
+        return Succession(
+            number=number,
+            at=at,
+            by=self.own.device,
+            removed=removed,
+            old=self.identity.public,
+            new=following.public,
+            old_signature=self.identity.sign(signed),
+            new_signature=following.sign(signed),
+        )
+
+    def own_steps(self, successions: Iterable[Succession]) -> tuple[Succession, ...]:
+        """Those that lead on from our key; none if it has signed none of them."""
+        return follow(self.own.person, self.identity.public, successions)
+
+    def adopt(self, steps: Sequence[Succession], seed: bytes | None = None) -> bool:
+        """Go on with the key of the last step: the one that was proposed, or the one made from `seed`.
+
+        False if that is another key.
+        """
+        following = Identity(seed or self._next_seed or self.identity.seed)
+        if following.public != steps[-1].new:
+            return False
+        self.identity, self._next_seed = following, b""
+        self.successions = (*self.successions, *steps)[-MAX_SUCCESSIONS:]
+        self._former = self._prekeys
+        self._prekeys = Prekeys.create(**AGREEMENT, identity_key_pair=IdentityKeyPairSeed(following.seed))
+        self._batches = []
+        self._save_device()
+        return True
+
+    def unlink(self, why: str) -> None:
+        """This is no device of its person any more."""
+        self.unlinked, self._next_seed = why, b""
+        self._save_device()
 
     # Our prekeys
 
@@ -160,8 +241,10 @@ class Sessions:
 
     # Out
 
-    async def encrypt(self, peer: Device, message: bytes, bundle: Bundle | None = None) -> bytes:
-        """An envelope with the message, in a new session if `bundle` is given.
+    async def encrypt(
+        self, peer: Device, message: bytes, bundle: Bundle | None = None, successions: Sequence[Succession] = ()
+    ) -> bytes:
+        """An envelope with the message, in a new session if `bundle` is given; `successions` may explain its key.
 
         Raises `NoSession`, `Refused` for a bundle that is not the peer's, `ValueError` for a message that is too long,
         `OSError` when the disk does not take the keys; nothing has changed then.
@@ -174,6 +257,7 @@ class Sessions:
                 raise NoSession
             sealed = await session.ratchet.encrypt_message(padded, _bound(session.associated, session.agreement))
         else:
+            self._follow(peer.person, bundle.identity, successions)
             session, sealed = await self._begin(peer, padded, bundle)
             sessions = [session, *sessions]
         self._save(peer, sessions)
@@ -184,21 +268,25 @@ class Sessions:
         return next((session.id for session in self._with(peer) if self._usable(peer, session)), None)
 
     def _usable(self, peer: Device, session: _Session) -> bool:
-        current = self._book.identity(peer.person) == session.identity and session.epoch == self._vault.epoch
+        if session.epoch != self._vault.epoch or session.ours != self.identity.public:
+            return False
+        current = self._book.identity(peer.person) == session.identity
         return current and session.ratchet.sending_chain_length < MAX_CHAIN
 
     async def _begin(
         self, peer: Device, padded: bytes, bundle: Bundle
     ) -> tuple[_Session, doubleratchet.EncryptedMessage]:
         if not self._book.accepts(peer.person, bundle.identity):
-            raise Refused("key-changed", f"the rendezvous shows a key of {peer.person} that is not theirs")
+            raise self._strange(peer.person, bundle.identity, f"the rendezvous shows a key of {peer.person} that is")
         prekeys = frozenset() if bundle.prekey is None else frozenset({bundle.prekey})
         theirs = x3dh.Bundle(bundle.identity, bundle.keys.signed_prekey, bundle.keys.signature, prekeys)
         try:
             secret, associated, header = await self._prekeys.get_shared_secret_active(
                 theirs, _names(self.own, peer), require_pre_key=False
             )
-            agreement = Agreement(self.identity.public, header.ephemeral_key, header.signed_pre_key, header.pre_key)
+            agreement = Agreement(
+                self.identity.public, header.ephemeral_key, header.signed_pre_key, header.pre_key, self.successions
+            )
             ratchet, sealed = await Ratchet.encrypt_initial_message(
                 **RATCHET,
                 shared_secret=secret,
@@ -209,9 +297,27 @@ class Sessions:
         except (x3dh.KeyAgreementException, xeddsa.XEdDSAException, ValueError):
             raise Refused("forged", f"the rendezvous gave keys of {peer} that are not signed by them") from None
         session_id = _session_id(header.ephemeral_key)
-        return _Session(session_id, bundle.identity, ratchet, associated, agreement, self._vault.epoch), sealed
+        return self._session(session_id, bundle.identity, ratchet, associated, agreement), sealed
 
     # In
+
+    def hear_of_successor(self, sender: Device, data: bytes) -> None:
+        """Follow a new key of the sender's, which an envelope shows beside what it says; the envelope stays unread."""
+        try:
+            agreement = parse_envelope(data).agreement
+        except EnvelopeError:
+            return
+        if agreement is not None:
+            self._follow(sender.person, agreement.identity, agreement.successions)
+
+    def _follow(self, person: str, identity: bytes, successions: Iterable[Succession]) -> None:
+        """Take another key of a person, if there are signed steps from the one we know."""
+        known = self._book.identity(person)
+        if known is None or known == identity:
+            return
+        steps = follow(person, known, successions)
+        if steps and steps[-1].new == identity:
+            self._book.succeed(person, steps)
 
     async def decrypt(self, sender: Device, data: bytes) -> bytes:
         """The message in an envelope. Raises `Refused`, and `OSError` as `encrypt` does; nothing has changed then."""
@@ -242,7 +348,7 @@ class Sessions:
                     sealed, _bound(session.associated, envelope.agreement)
                 )
             if session is not None:
-                raise Refused("key-changed", f"a session of {sender} belongs to another key than theirs")
+                raise self._strange(sender.person, session.identity, f"a session of {sender} belongs to a key that is")
             if envelope.agreement is None:
                 raise Refused("unknown-session", f"{sender} uses a session that is not known here (any more)")
             return await self._begun(sender, envelope.agreement, sealed)
@@ -264,17 +370,12 @@ class Sessions:
         """A session that the sender has begun."""
         if agreement.ephemeral in self._agreed:
             raise Refused("replayed", f"the beginning of a session of {sender} came again")
+        self._follow(sender.person, agreement.identity, agreement.successions)
         pinned = self._book.identity(sender.person)
         if pinned is not None and pinned != agreement.identity:
             self._book.accepts(sender.person, agreement.identity)
-            raise Refused("key-changed", f"{sender} shows another key than before")
-        header = x3dh.Header(*msgspec.structs.astuple(agreement))
-        try:
-            secret, associated, signed_prekey = await self._prekeys.get_shared_secret_passive(
-                header, _names(sender, self.own), require_pre_key=False
-            )
-        except x3dh.KeyAgreementException as error:
-            raise Refused("unknown-prekey", f"{sender} begins a session with keys that are spent: {error}") from None
+            raise self._strange(sender.person, agreement.identity, f"{sender} shows a key that is")
+        prekeys, (secret, associated, signed_prekey) = await self._agree(sender, agreement)
         ratchet, padded = await Ratchet.decrypt_initial_message(
             **RATCHET,
             shared_secret=secret,
@@ -285,11 +386,39 @@ class Sessions:
         if not self._book.accepts(sender.person, agreement.identity):
             raise Refused("stranger", f"{sender.person} is not among the contacts")
         if agreement.prekey is not None:
-            self._prekeys.delete_pre_key(agreement.prekey)
+            prekeys.delete_pre_key(agreement.prekey)
         self._agreed = [*self._agreed, agreement.ephemeral][-MAX_SEEN:]
         self._save_device()
         session_id = _session_id(agreement.ephemeral)
-        return _Session(session_id, agreement.identity, ratchet, associated, None, self._vault.epoch), padded
+        return self._session(session_id, agreement.identity, ratchet, associated, None), padded
+
+    async def _agree(
+        self, sender: Device, agreement: Agreement
+    ) -> tuple[Prekeys, tuple[bytes, bytes, SignedPreKeyPair]]:
+        """What X3DH gives with the prekeys that the sender has used: ours, or those of our key before this one."""
+        header = x3dh.Header(agreement.identity, agreement.ephemeral, agreement.signed_prekey, agreement.prekey)
+        names = _names(sender, self.own)
+        problem = ""
+        for prekeys in (self._former, self._prekeys):
+            try:
+                if prekeys is not None:
+                    return prekeys, await prekeys.get_shared_secret_passive(header, names, require_pre_key=False)
+            except x3dh.KeyAgreementException as error:
+                problem = str(error)
+        raise Refused("unknown-prekey", f"{sender} begins a session with keys that are spent: {problem}")
+
+    def _strange(self, person: str, identity: bytes, what: str) -> Refused:
+        """Why a key is refused that is not the person's."""
+        if self._book.withdrew(person, identity):
+            return Refused("withdrawn-key", f"{what} not theirs any more: a device that they have removed")
+        return Refused("key-changed", f"{what} not theirs")
+
+    def _session(
+        self, session_id: bytes, identity: bytes, ratchet: Ratchet, associated: bytes, agreement: Agreement | None
+    ) -> _Session:
+        """A session that begins."""
+        epoch, ours = self._vault.epoch, self.identity.public
+        return _Session(session_id, identity, ratchet, associated, agreement, epoch, ours)
 
     # On disk
 
@@ -309,7 +438,7 @@ class Sessions:
     def _save(self, peer: Device, sessions: list[_Session]) -> None:
         self._sessions[peer] = sessions[:MAX_SESSIONS]
         stored = [
-            _StoredSession(s.id, s.identity, s.ratchet.json, s.associated, s.agreement, s.epoch)
+            _StoredSession(s.id, s.identity, s.ratchet.json, s.associated, s.agreement, s.epoch, s.ours)
             for s in self._sessions[peer]
         ]
         try:
@@ -321,7 +450,17 @@ class Sessions:
     def _save_device(self) -> None:
         own, seed = self.own, self.identity.seed
         device = _StoredDevice(
-            own.person, own.device, seed, self._prekeys.json, self._batches, self._agreed, self._published_in
+            own.person,
+            own.device,
+            seed,
+            self._prekeys.json,
+            self._batches,
+            self._agreed,
+            self._published_in,
+            former=None if self._former is None else self._former.json,
+            successions=self.successions,
+            next_seed=self._next_seed,
+            unlinked=self.unlinked,
         )
         try:
             _store(self._vault, device)
@@ -332,7 +471,7 @@ class Sessions:
 
 def _restored(stored: _StoredSession) -> _Session:
     ratchet = Ratchet.from_json(stored.ratchet, **RATCHET)
-    return _Session(stored.id, stored.identity, ratchet, stored.associated, stored.agreement, stored.epoch)
+    return _Session(stored.id, stored.identity, ratchet, stored.associated, stored.agreement, stored.epoch, stored.ours)
 
 
 def _envelope(session: _Session, sealed: doubleratchet.EncryptedMessage) -> Envelope:
