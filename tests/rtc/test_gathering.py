@@ -10,6 +10,8 @@ from typing import Any, cast
 import pytest
 from aioice import stun
 
+from hullo.rtc.adapter import gathering
+from hullo.rtc.adapter.ice import MAX_REMOTE_CANDIDATES
 from hullo.rtc.candidate import IceCandidate
 from hullo.rtc.connection import SERVER_WAIT, RtcConnection
 from hullo.rtc.parameters import IceOptions, IceServer, IceServerError, Login, Setup
@@ -176,3 +178,13 @@ def test_logins_of_limited_time_are_made_of_a_shared_secret() -> None:
     assert login == Login("1700003600:anne", "AvDAK5gvwnRwSzCY5LQA/SRBtN4=")
     assert login.credential not in repr(login)
     assert IceServer("turn:example.org", "user", "always the same").login(0.0) == Login("user", "always the same")
+
+
+async def test_a_host_with_an_address_for_each_container_offers_what_a_peer_takes(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(gathering, "local_addresses", lambda: [f"127.0.0.{number}" for number in range(1, 101)])
+    async with gathered() as connection:
+        offered = [candidate.address for candidate in connection.local_description().candidates]
+    assert offered == [f"127.0.0.{number}" for number in range(1, gathering.MAX_HOSTS + 1)]
+    assert 2 * gathering.MAX_HOSTS < MAX_REMOTE_CANDIDATES, "each may be found by a server, too"

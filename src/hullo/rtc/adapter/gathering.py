@@ -25,6 +25,10 @@ logger = logging.getLogger(__name__)
 SERVER_DEADLINE = 5.0
 """Seconds after which a server that has not answered is given up."""
 
+MAX_HOSTS = 16
+"""Addresses of this host that a call uses, of a machine that has more for its containers: each is a socket, an address
+for each server to find, and a line of what peers take 64 of at most."""
+
 LOOPBACK = ["127.0.0.1"]
 
 HIDDEN = ("0.0.0.0", 9)
@@ -50,10 +54,16 @@ class Gatherer:
         self._hosts: list[StunSocket] = []
 
     def open_host_sockets(self) -> None:
-        """Bind a socket on every address of this host; on its loopback when it has no other. Does not wait."""
+        """Bind a socket on each address of this host, `MAX_HOSTS` of them; on its loopback when it has no other.
+
+        Does not wait.
+        """
         if self._relay_only:
             return
         for address in local_addresses():
+            if len(self._hosts) == MAX_HOSTS:
+                logger.info("this host has more than the %d addresses that a call uses", MAX_HOSTS)
+                return
             try:
                 self._open_host_socket(address)
             except OSError as error:
