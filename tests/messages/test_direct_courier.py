@@ -9,6 +9,7 @@ from hullo.messages.events import Came, NotReceived, Received
 from hullo.messages.metadata import Delivery, Direction
 from tests.lines.direct.samples import ALICE, BOB
 from tests.messages.posting import Desk, breaking_way, office, some_sound
+from tests.messages.test_envelope import NESTED
 from tests.rtc.test_connection import until
 
 
@@ -118,12 +119,15 @@ async def test_letters_that_make_no_sense_are_one_notice_each(tmp_path: Path) ->
         lost = await bob.event(NotReceived)
         assert isinstance(lost, NotReceived)
         assert "no voice message" in lost.detail
+        nested = VoiceMessage(message_id="ef" * 8, file="x" * 43, envelope=NESTED, sent_at=0)
+        await channel.post("bob", encode_letter(nested))
+        await bob.event(NotReceived, 2)
         await channel.post("bob", encode_letter(Receipt(message_id="cd" * 8, kind="heard")))
         await channel.post("bob", b'{"v":2,"type":"voice-message"}')
         await bob.member.notice("unknown-version")
         await channel.post("bob", b'{"v":1,"type":"voice-message"}')
         await bob.member.notice("malformed")
-        assert len(bob.events) == 1
+        assert len(bob.events) == 2
 
 
 async def test_only_who_a_message_was_sent_to_can_say_that_it_came(tmp_path: Path) -> None:

@@ -39,6 +39,10 @@ def test_a_chunk_is_known_by_its_place_and_content() -> None:
     assert not ENVELOPE.is_chunk(2, b"")
 
 
+NESTED = b"\x82\xa7version\x01\xa7unknown" + b"\x91" * 10_000 + b"\x01"
+"""A map with the right version, and a member of which nothing is known but that it holds lists within lists."""
+
+
 @pytest.mark.parametrize(
     ("change", "says"),
     [
@@ -67,3 +71,8 @@ def test_any_bytes_are_an_envelope_or_a_clear_error(data: bytes) -> None:
         assert VoiceMessageEnvelope.decode(data) == ENVELOPE
     except MessageError as error:
         assert "voice message" in str(error)  # noqa: PT017
+
+
+def test_what_is_nested_without_end_is_a_clear_error_too() -> None:
+    with pytest.raises(EnvelopeError, match="no voice message"):
+        VoiceMessageEnvelope.decode(NESTED)

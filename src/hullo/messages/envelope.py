@@ -78,7 +78,7 @@ class VoiceMessageEnvelope(msgspec.Struct, frozen=True, kw_only=True):
             if version != VERSION:
                 raise EnvelopeError(f"the voice message has version {version}, which this program does not know")
             envelope = msgspec.msgpack.decode(data, type=cls)
-        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
             raise EnvelopeError(f"this is no voice message: {error}") from None
         envelope._check()
         return envelope

@@ -247,7 +247,7 @@ def _decoded(data: bytes, kind: type[Kept]) -> Kept | None:
     """What a node has put there; None if somebody else did."""
     try:
         return msgspec.msgpack.decode(data, type=kind)
-    except (msgspec.ValidationError, msgspec.DecodeError):
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         logger.warning("Redis holds something that is no %s; it is ignored", kind.__name__)
         return None
 

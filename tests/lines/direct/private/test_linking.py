@@ -5,11 +5,14 @@ from pathlib import Path
 
 import msgspec
 import pytest
+from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X25519PublicKey
+from cryptography.hazmat.primitives.ciphers.aead import ChaCha20Poly1305
 from hypothesis import given
 from hypothesis import strategies as st
 
 from hullo.lines.direct.channel import Device
 from hullo.lines.direct.private.book import ContactBook, Entry
+from hullo.lines.direct.private.envelope import pad
 from hullo.lines.direct.private.identity import Identity
 from hullo.lines.direct.private.joining import NEW, receive_handover
 from hullo.lines.direct.private.linking import (
@@ -17,6 +20,7 @@ from hullo.lines.direct.private.linking import (
     LinkCode,
     LinkError,
     NewDevice,
+    _derived,
     parse_link_code,
     seal_handover,
 )
@@ -69,6 +73,17 @@ def test_only_the_device_that_showed_the_code_can_open_and_only_who_knew_it_can_
 def test_rubbish_is_refused(rubbish: bytes) -> None:
     with pytest.raises(LinkError):
         NewDevice().open(rubbish)
+
+
+def test_what_is_nested_without_end_is_refused() -> None:
+    new = NewDevice()
+    ours = X25519PrivateKey.generate()
+    public = ours.public_key().public_bytes_raw()
+    key = _derived(ours.exchange(X25519PublicKey.from_public_bytes(new.code.key)), public, new.code.key)
+    padded = pad(b"\x81\xa7unknown" + b"\x91" * 10_000 + b"\x01")
+    sealed = ChaCha20Poly1305(key).encrypt(bytes(12), padded, b"hullo link mailbox 1")
+    with pytest.raises(LinkError):
+        new.open(public + sealed)
 
 
 @given(st.integers(32, 4000), st.integers(1, 255))

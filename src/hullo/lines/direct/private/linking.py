@@ -114,7 +114,7 @@ class NewDevice:
             key = _derived(shared, public, self.code.key)
             padded = ChaCha20Poly1305(key).decrypt(_NONCE, sealed[KEY_BYTES:], _MAILBOX)
             handover = msgspec.msgpack.decode(unpad(padded), type=Handover)
-        except (ValueError, InvalidTag, EnvelopeError, msgspec.ValidationError, msgspec.DecodeError):
+        except (ValueError, InvalidTag, EnvelopeError, msgspec.DecodeError, RecursionError):
             raise LinkError("somebody who does not know the code sent keys; they were refused") from None
         if handover.version != 1 or len(handover.seed) != KEY_BYTES:
             raise LinkError("the other device has another version of this program; update both")
