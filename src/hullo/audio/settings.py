@@ -2,17 +2,18 @@
 
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, Field
 
 from hullo.audio.devices.devices import Devices
 from hullo.audio.devices.memory import MOST_VOLUME, Choice, Choices, default_choices_path
 from hullo.audio.processing import ProcessingSettings
+from hullo.section import SECTION
 
 
 class AudioConfig(BaseModel):
     """Microphone and speaker of this machine, for people who call with it. Opened only while a call has them."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True, str_strip_whitespace=True)
+    model_config = SECTION
 
     enabled: bool = True
     """False: this daemon never touches them."""

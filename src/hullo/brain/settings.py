@@ -2,17 +2,16 @@
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self, TypeAlias
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, model_validator
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, model_validator
 
 from hullo.brain.attendant import AttendantSettings
 from hullo.brain.brain import BrainMaker
 from hullo.brain.chat import ChatSettings, chat_brain
 from hullo.brain.command import AnswerEnds, CommandSettings, command_brain
 from hullo.brain.echo import echo_brain
-
-HomePath: TypeAlias = Annotated[Path, AfterValidator(Path.expanduser)]
+from hullo.section import SECTION, HomePath
 
 _COMMAND = ("command", "answer_ends")
 _CHAT = ("url", "model", "api_key", "api_key_file", "prompt", "options")
@@ -21,14 +20,7 @@ _CHAT = ("url", "model", "api_key", "api_key_file", "prompt", "options")
 class BrainConfig(BaseModel):
     """Answers without a gateway. Gateways may be connected beside it, and hear everything."""
 
-    model_config = ConfigDict(
-        extra="forbid",
-        frozen=True,
-        use_attribute_docstrings=True,
-        hide_input_in_errors=True,
-        str_strip_whitespace=True,
-        protected_namespaces=(),
-    )
+    model_config = ConfigDict(**SECTION, protected_namespaces=())
 
     kind: Literal["echo", "command", "openai"] | None = None
     """`echo` says what it hears; `command` asks a program of yours, a line in, lines out; `openai` asks a chat endpoint

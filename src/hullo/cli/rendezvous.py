@@ -21,6 +21,7 @@ from hullo.rendezvous.node import Node
 from hullo.rendezvous.server import PATH, RendezvousServer
 from hullo.rendezvous.storage import DAY, MIB, StorageLimits
 from hullo.rendezvous.store import Store, StoreUnavailable
+from hullo.service.tls import CertificateError, server_tls
 
 if TYPE_CHECKING:
     from hullo.rendezvous.redis_store import RedisStore
@@ -65,26 +66,17 @@ def rendezvous(
     if certificate is None and not behind_proxy and host not in _LOOPBACK:
         fail(f"{host} can be reached from elsewhere, and there is no TLS", "give --certificate and --key")
     try:
-        tls = _tls(certificate, key)
+        tls = server_tls(certificate, key)
         limits = StorageLimits(device=files_per_device * MIB, total=files_total * MIB, keep=files_days * DAY)
         folder = data.with_suffix(".files") if files is None and redis is None else files  # nodes must share it
         opening = _opening(data, redis)
         asyncio.run(_serve(host, port, opening, folder, limits, tls, max_connections, behind_proxy))
+    except CertificateError as error:
+        fail(str(error))
     except StoreUnavailable:
         fail("the Redis of --redis can't be reached", "start it, or check its address and password")
     except OSError as error:
         fail(f"the rendezvous can't run: {in_words(error)}")
-
-
-def _tls(certificate: Path | None, key: Path | None) -> ssl.SSLContext | None:
-    if certificate is None:
-        return None
-    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-    try:
-        context.load_cert_chain(certificate, key)
-    except OSError as error:  # ssl.SSLError is one
-        fail(f"{certificate} and {key} can't be used: {error.strerror or error}")
-    return context
 
 
 def _opening(data: Path, redis: str | None) -> AbstractAsyncContextManager[Store]:

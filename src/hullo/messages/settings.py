@@ -1,30 +1,24 @@
 """The sections `[messages]` and `[voicemail]` of the configuration."""
 
-from pathlib import Path
 from typing import Annotated, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, Field, model_validator
 
 from hullo.messages.recorder import MAX_SECONDS, RecorderOptions
 from hullo.messages.store import default_folder
-
-_Path = Annotated[Path, AfterValidator(Path.expanduser)]
-_Seconds = Annotated[float, Field(gt=0, le=86_400, allow_inf_nan=False)]
-_SECTION = ConfigDict(
-    extra="forbid", frozen=True, use_attribute_docstrings=True, hide_input_in_errors=True, str_strip_whitespace=True
-)
+from hullo.section import SECTION, HomePath, Seconds
 
 
 class MessagesConfig(BaseModel):
     """Voice messages: kept, sent and received, over the lines that are enabled."""
 
-    model_config = _SECTION
+    model_config = SECTION
 
     enabled: bool = True
     """Whether messages are received and can be sent."""
-    folder: _Path = Field(default_factory=default_folder)
+    folder: HomePath = Field(default_factory=default_folder)
     """Where they are, readable by their owner only."""
-    max_seconds: _Seconds = MAX_SECONDS
+    max_seconds: Seconds = MAX_SECONDS
     """Longest message that is recorded or sent."""
     transcripts: bool = True
     """Whether what is received is recognised, by `[speech]`."""
@@ -41,19 +35,19 @@ class MessagesConfig(BaseModel):
 class VoicemailConfig(BaseModel):
     """An answering machine for calls on any line that nobody takes."""
 
-    model_config = _SECTION
+    model_config = SECTION
 
     enabled: bool = False
     """Whether it answers."""
-    after_seconds: _Seconds = 20.0
+    after_seconds: Seconds = 20.0
     """How long it lets a call ring; must be less than `[calls] ring_seconds`."""
     greeting: Annotated[str, Field(max_length=1000)] = "Nobody can take your call now. Please leave a message."
     """What it says before the beep; empty: nothing."""
-    greeting_file: _Path | None = None
+    greeting_file: HomePath | None = None
     """A sound file that it plays instead."""
-    max_seconds: _Seconds = 120.0
+    max_seconds: Seconds = 120.0
     """Longest message."""
-    silence_seconds: _Seconds = 8.0
+    silence_seconds: Seconds = 8.0
     """It hangs up when the caller has been silent for so long."""
 
     @model_validator(mode="after")

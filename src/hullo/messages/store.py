@@ -12,6 +12,7 @@ from typing import Any, Final
 
 import msgspec
 
+from hullo.folders import data_path
 from hullo.media.ogg import OggError
 from hullo.media.pcm import SAMPLE_RATE
 from hullo.messages import metadata
@@ -29,8 +30,7 @@ def default_folder() -> Path:
     """`$HULLO_MESSAGES`, else `$XDG_DATA_HOME/hullo/messages`, or `~/.local/share/hullo/messages`."""
     if named := os.environ.get("HULLO_MESSAGES"):
         return Path(named)
-    home = os.environ.get("XDG_DATA_HOME")
-    return (Path(home) if home else Path.home() / ".local" / "share") / "hullo" / "messages"
+    return data_path("messages")
 
 
 class Condition(StrEnum):

@@ -10,16 +10,18 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self, TypeAlias
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, ValidationError, model_validator
+from pydantic import BaseModel, Field, SecretStr, ValidationError, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, SettingsError
 
 from hullo.audio.settings import AudioConfig
 from hullo.brain.settings import BrainConfig
 from hullo.call.limits import Limits
+from hullo.folders import config_path
 from hullo.lines.direct.private.settings import DirectConfig
 from hullo.lines.telegram.account.settings import TelegramConfig
 from hullo.messages.settings import MessagesConfig, VoicemailConfig
 from hullo.rtc.parameters import IceOptions, IceServer, IceServerError
+from hullo.section import SECTION, HomePath, Seconds
 from hullo.service.config_errors import ENV_PREFIX, ConfigError, Source, explain, unknown_variables
 from hullo.service.unix_socket import default_socket_path
 from hullo.speech.endpointing.choice import ADAPTIVE
@@ -31,17 +33,13 @@ from hullo.speech.settings import SpeechSettings
 from hullo.speech.speaking.phrases import default_phrase_folder
 from hullo.web.settings import Origin, WebConfig
 
-Seconds: TypeAlias = Annotated[float, Field(gt=0, le=86_400, allow_inf_nan=False)]
-HomePath: TypeAlias = Annotated[Path, AfterValidator(Path.expanduser)]
 Port: TypeAlias = Annotated[int, Field(ge=0, le=65_535)]
 
 
 class Section(BaseModel):
-    """One section of the file: unknown keys are refused, and no value is changed later."""
+    """One section of the file."""
 
-    model_config = ConfigDict(
-        extra="forbid", frozen=True, use_attribute_docstrings=True, hide_input_in_errors=True, str_strip_whitespace=True
-    )
+    model_config = SECTION
 
 
 class CallsConfig(Section):
@@ -403,8 +401,7 @@ class Config(BaseSettings):
 
 def default_config_path() -> Path:
     """`$XDG_CONFIG_HOME/hullo/hullo.toml`, or `~/.config/hullo/hullo.toml`."""
-    home = os.environ.get("XDG_CONFIG_HOME")
-    return (Path(home) if home else Path.home() / ".config") / "hullo" / "hullo.toml"
+    return config_path("hullo.toml")
 
 
 def load_config(path: Path | None = None) -> Config:

@@ -4,12 +4,10 @@ import asyncio
 import contextlib
 import logging
 import signal
-import ssl
 import sys
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from contextlib import AsyncExitStack
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 from hullo.audio.settings import AudioConfig
@@ -46,6 +44,7 @@ from hullo.service.page import serving_page
 from hullo.service.secret_file import SecretError, read_key, read_secret
 from hullo.service.server import RpcServer
 from hullo.service.stdio import StdioError, open_stdio, until_stdin_ends
+from hullo.service.tls import CertificateError, server_tls
 from hullo.service.unix_socket import SocketError, listening
 from hullo.speech.errors import SpeechError
 from hullo.speech.settings import SpeechSettings
@@ -58,6 +57,7 @@ STOP_SECONDS = 10.0
 _LINES_SECONDS = 5.0
 
 _EXPECTED = (
+    CertificateError,
     LibraryMissing,
     MessageError,
     OpenToEverybody,
@@ -160,7 +160,7 @@ async def _service(config: Config, stdio: bool, on_page: OnPage | None) -> Async
         )
         page = None
         if config.web.enabled:
-            tls = _tls(config.web.certificate, config.web.key)
+            tls = server_tls(config.web.certificate, config.web.key)
             page = await stack.enter_async_context(serving_page(config.web, board, browser, server, tls))
         await stack.enter_async_context(history.keeping(board))
         if messages is not None:
@@ -265,7 +265,7 @@ def _browser_line(config: Config, clock: MediaClock) -> BrowserLine:
         origins=browser.allowed_origins,
         ice=config.ice.options(),
         page_servers=config.ice.page_servers(),
-        tls=_tls(browser.certificate, browser.key) if browser.enabled else None,
+        tls=server_tls(browser.certificate, browser.key) if browser.enabled else None,
         dial_tokens={origin: token.get_secret_value() for origin, token in browser.dial_tokens.items()},
     )
 
@@ -274,17 +274,6 @@ def _token(config: BrowserConfig) -> str | None:
     if config.token_file is not None:
         return read_secret(config.token_file)
     return None if config.token is None else config.token.get_secret_value()
-
-
-def _tls(certificate: Path | None, key: Path | None) -> ssl.SSLContext | None:
-    if certificate is None:
-        return None
-    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-    try:
-        context.load_cert_chain(certificate, key)
-    except OSError as error:  # ssl.SSLError is one
-        raise SecretError(f"{certificate} and {key} can't be used: {error.strerror or error}") from None
-    return context
 
 
 @contextlib.asynccontextmanager

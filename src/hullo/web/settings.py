@@ -1,29 +1,26 @@
 """The section `[web]` of the configuration."""
 
-import os
 from pathlib import Path
 from typing import Annotated, Self, TypeAlias
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, Field, model_validator
 
+from hullo.folders import state_path
 from hullo.lines.browser.guard import origin_of
+from hullo.section import SECTION, HomePath
 
 Origin: TypeAlias = Annotated[str, AfterValidator(origin_of)]
-HomePath: TypeAlias = Annotated[Path, AfterValidator(Path.expanduser)]
 
 
 def default_token_file() -> Path:
     """`$XDG_STATE_HOME/hullo/web-token`, or `~/.local/state/hullo/web-token`."""
-    home = os.environ.get("XDG_STATE_HOME")
-    return (Path(home) if home else Path.home() / ".local" / "state") / "hullo" / "web-token"
+    return state_path("web-token")
 
 
 class WebConfig(BaseModel):
     """The phone in the browser: a page to call and be called with. `hullo web` prints its address."""
 
-    model_config = ConfigDict(
-        extra="forbid", frozen=True, use_attribute_docstrings=True, hide_input_in_errors=True, str_strip_whitespace=True
-    )
+    model_config = SECTION
 
     enabled: bool = False
     """Whether the daemon serves it; `hullo web` does in any case when no daemon runs."""

@@ -10,6 +10,7 @@ import msgspec
 from msgspec import Meta
 
 from hullo.audio.devices.device import DeviceKind
+from hullo.folders import state_path
 
 logger = logging.getLogger(__name__)
 
@@ -46,8 +47,7 @@ class Choices(msgspec.Struct, frozen=True, kw_only=True):
 
 def default_choices_path() -> Path:
     """`$XDG_STATE_HOME/hullo/audio.json`, or `~/.local/state/hullo/audio.json`."""
-    home = os.environ.get("XDG_STATE_HOME")
-    return (Path(home) if home else Path.home() / ".local" / "state") / "hullo" / "audio.json"
+    return state_path("audio.json")
 
 
 def load_choices(path: Path) -> Choices | None:

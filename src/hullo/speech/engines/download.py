@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TypeAlias
 from urllib.error import HTTPError
 
+from hullo.folders import cache_path
 from hullo.speech.errors import SpeechError
 
 Report: TypeAlias = Callable[[str, int, int], None]
@@ -20,8 +21,7 @@ _SILENT_SECONDS = 30.0
 
 def models_directory() -> Path:
     """`$XDG_CACHE_HOME/hullo/models`, or `~/.cache/hullo/models`."""
-    cache = os.environ.get("XDG_CACHE_HOME")
-    return (Path(cache) if cache else Path.home() / ".cache") / "hullo" / "models"
+    return cache_path("models")
 
 
 def repository_files(repository: str, what: str) -> list[str]:

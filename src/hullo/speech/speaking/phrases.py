@@ -14,6 +14,7 @@ from typing import Any
 import msgspec
 import numpy as np
 
+from hullo.folders import cache_path
 from hullo.media.pcm import SAMPLE_RATE, Pcm
 from hullo.speech.ports import OnWords, Voice, WordTiming, unheard
 from hullo.speech.speaking.sentences import sentences
@@ -36,8 +37,7 @@ class Phrase(msgspec.Struct, frozen=True):
 
 def default_phrase_folder() -> Path:
     """`$XDG_CACHE_HOME/hullo/phrases`, or `~/.cache/hullo/phrases`."""
-    home = os.environ.get("XDG_CACHE_HOME")
-    return (Path(home) if home else Path.home() / ".cache") / "hullo" / "phrases"
+    return cache_path("phrases")
 
 
 def phrase_key(engine: str, options: Mapping[str, Any], text: str) -> str:

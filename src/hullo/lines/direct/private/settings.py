@@ -1,20 +1,19 @@
 """The section `[direct]` of the configuration."""
 
-import os
 from ipaddress import ip_address
 from pathlib import Path
-from typing import Annotated, Self, TypeAlias
+from typing import Annotated, Self
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, model_validator
+from pydantic import BaseModel, BeforeValidator, Field, SecretStr, model_validator
 from yarl import URL
 
-HomePath: TypeAlias = Annotated[Path, AfterValidator(Path.expanduser)]
+from hullo.folders import state_path
+from hullo.section import SECTION, HomePath
 
 
 def default_directory() -> Path:
     """`$XDG_STATE_HOME/hullo/direct`, or `~/.local/state/hullo/direct`."""
-    home = os.environ.get("XDG_STATE_HOME")
-    return (Path(home) if home else Path.home() / ".local" / "state") / "hullo" / "direct"
+    return state_path("direct")
 
 
 def _listed(value: object) -> object:
@@ -24,9 +23,7 @@ def _listed(value: object) -> object:
 class DirectConfig(BaseModel):
     """Private calls between people. `hullo contacts init NAME` makes the keys; docs/privacy.md tells who sees what."""
 
-    model_config = ConfigDict(
-        extra="forbid", frozen=True, use_attribute_docstrings=True, hide_input_in_errors=True, str_strip_whitespace=True
-    )
+    model_config = SECTION
 
     enabled: bool = False
     """Whether the line is there."""

@@ -1,29 +1,25 @@
 """The section `[telegram]` of the configuration."""
 
-import os
 from pathlib import Path
-from typing import Annotated, Literal, Self, TypeAlias
+from typing import Annotated, Literal, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, model_validator
+from pydantic import BaseModel, Field, SecretStr, model_validator
 
+from hullo.folders import state_path
 from hullo.lines.telegram.account.client import PRODUCTION, TEST, Server
 from hullo.lines.telegram.account.safety import Incoming, SafetyRules
-
-HomePath: TypeAlias = Annotated[Path, AfterValidator(Path.expanduser)]
+from hullo.section import SECTION, HomePath
 
 
 def default_session_path() -> Path:
     """`$XDG_STATE_HOME/hullo/telegram.session`, or `~/.local/state/hullo/telegram.session`."""
-    home = os.environ.get("XDG_STATE_HOME")
-    return (Path(home) if home else Path.home() / ".local" / "state") / "hullo" / "telegram.session"
+    return state_path("telegram.session")
 
 
 class TelegramConfig(BaseModel):
     """The line for Telegram calls, as a user account. docs/telegram.md tells how to get one ready."""
 
-    model_config = ConfigDict(
-        extra="forbid", frozen=True, use_attribute_docstrings=True, hide_input_in_errors=True, str_strip_whitespace=True
-    )
+    model_config = SECTION
 
     enabled: bool = False
     """Whether the line is there."""
