@@ -1,6 +1,7 @@
 """The path of a browser call is lost, and what its caller says of the call over HTTP."""
 
 import asyncio
+import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -36,9 +37,11 @@ class Called:
 
 
 @asynccontextmanager
-async def called() -> AsyncIterator[Called]:
-    """Somebody called, and was answered; the two never get a path."""
+async def called(trickles: bool = False) -> AsyncIterator[Called]:
+    """Somebody called, with all candidates or none yet, and was answered; the two never get a path."""
     async with local_line() as line, an_offer() as sdp, aiohttp.ClientSession() as http:
+        if trickles:
+            sdp = re.sub(r"a=(candidate:.*|end-of-candidates)\r\n", "", sdp) + "a=ice-options:trickle\r\n"
         posting = asyncio.create_task(http.post(line.url, data=sdp, headers=SDP))
         leg = await (await line.offer()).accept()
         assert isinstance(leg, CalledLeg)
@@ -98,7 +101,6 @@ async def test_a_restart_that_leads_nowhere_leaves_the_call_where_it_is(monkeypa
         ("a=ice-ufrag:abcd\r\na=ice-pwd:short\r\n", PATCH, 400, "bad-sdp"),
         (build_fragment(FRAGMENT, "0"), {**PATCH, "If-Match": '"7"'}, 412, "other-session"),
         (build_fragment(FRAGMENT, "0"), {**PATCH, "If-Match": "W/x"}, 412, "other-session"),
-        (build_fragment(FRAGMENT, "0"), {**PATCH, "If-Match": '"0"'}, 409, "complete"),
         (build_fragment(FRAGMENT, "0"), PATCH, 409, "not-connected"),
     ],
 )
@@ -109,6 +111,21 @@ async def test_a_restart_that_can_not_be_is_refused_with_advice(
         told, _, problem = await ask("PATCH", call.url, data=body, headers=headers)
         assert (told, problem["error"]) == (status, error)
         assert problem["remedy"]
+
+
+async def test_candidates_that_follow_an_offer_are_tried() -> None:
+    async with called(trickles=True) as call:
+        assert call.leg.report().pairs == []
+        body = build_fragment(SdpFragment(ufrag="abcd", pwd="p" * 22, candidates=(CANDIDATE,)), "0")
+        status, _, _ = await ask("PATCH", call.url, data=body, headers={**PATCH, "If-Match": '"0"'})
+        assert status == 204
+        await until(lambda: bool(call.leg.report().pairs))
+
+
+async def test_candidates_are_waited_for_so_long(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("hullo.lines.browser.leg.TRICKLE_SECONDS", 0.05)
+    async with called(trickles=True) as call:
+        await until(lambda: call.leg._connection._agent._remote_complete)
 
 
 async def test_a_caller_says_that_it_is_muted() -> None:

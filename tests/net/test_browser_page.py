@@ -38,6 +38,8 @@ RELAY = """
 [ice]
 relay_only = true
 [[ice.servers]]
+url = "stun:203.0.113.1:3478"  # where nobody answers
+[[ice.servers]]
 url = "{url}"
 secret = "{secret}"
 """
@@ -121,20 +123,35 @@ async def only_call(client: SocketClient) -> dict[str, Any]:
     return call
 
 
+async def packets_of_daemon(phone: PhonePage) -> int:
+    """How many the page has got, as the browser counts them."""
+    return int(
+        await phone.page.evaluate("""async () => {
+            const stats = [...(await hulloPhone.session.leg.stats()).values()];
+            return stats.find(one => one.type === "inbound-rtp").packetsReceived;
+        }""")
+    )
+
+
 async def sound_comes_through(phone: PhonePage, client: SocketClient) -> None:
     """Return once the daemon gets packets of the page, and the page packets of the daemon."""
 
     async def received() -> tuple[int, int]:
-        near = await phone.page.evaluate("""async () => {
-            const stats = [...(await hulloPhone.session.leg.stats()).values()];
-            return stats.find(one => one.type === "inbound-rtp").packetsReceived;
-        }""")
-        return (await only_call(client))["stats"]["packets_received"], near
+        return (await only_call(client))["stats"]["packets_received"], await packets_of_daemon(phone)
 
     before = await received()
     async with asyncio.timeout(10):
         while not all(then + 20 < now for then, now in zip(before, await received(), strict=True)):
             await asyncio.sleep(0.1)
+
+
+async def goes(phone: PhonePage, here: Away, start: str, end: str) -> None:
+    """The phone goes from one network to another, and its call is there again."""
+    here.leave(start)
+    await phone.sees("#state", "Reconnecting…")
+    here.join(end)
+    await phone.sees("#state", "0:")
+    await phone.sees("#link", "Ready")
 
 
 def run(command: str) -> None:
@@ -162,7 +179,10 @@ async def test_behind_a_firewall_the_page_calls_through_the_turn_server_that_its
                 assert phone.errors == []
 
 
-async def test_a_call_goes_on_when_the_phone_goes_from_wifi_to_mobile(tmp_path: Path) -> None:
+async def test_calls_go_on_when_the_phone_goes_from_one_network_to_another(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HULLO__BROWSER__ENABLED", "true")
     with away() as here:
         async with (
             daemon(here, tmp_path) as address,
@@ -171,15 +191,42 @@ async def test_a_call_goes_on_when_the_phone_goes_from_wifi_to_mobile(tmp_path: 
         ):
             await phone.page.click("#call-agent")
             await phone.sees("#state", "0:0")
-            await sound_comes_through(phone, client)
-            here.leave("wifi")
-            await phone.sees("#state", "Reconnecting…")
-            here.join("lte")
+            await goes(phone, here, "wifi", "lte")
             lost, back = await client.until("call.reconnecting"), await client.until("call.reconnected")
-            await phone.sees("#state", "0:")
-            await phone.sees("#link", "Ready")
             await sound_comes_through(phone, client)
             now = await only_call(client)
             assert (now["call_id"], now["status"]) == (lost["call_id"], "active")
             assert "moved" in now["leg"]["stages"]
             print(f"gone for {back['gap_ms']} ms")  # noqa: T201
+            await phone.page.click("#hangup")
+            await phone.page.click("#done")
+
+            await phone.page.fill("#address", "http://127.0.0.1:8765/call")  # the daemon calls itself, for the page
+            await phone.page.press("#address", "Enter")
+            await phone.sees("#state", "0:0")
+            await phone.page.evaluate("() => { window.firstLeg = hulloPhone.session.leg; }")
+            await goes(phone, here, "lte", "wifi")
+            before = await packets_of_daemon(phone)
+            async with asyncio.timeout(10):
+                while await packets_of_daemon(phone) < before + 20:
+                    await asyncio.sleep(0.1)
+            assert await phone.page.evaluate("hulloPhone.session.leg === window.firstLeg"), "it was called anew"
+
+
+async def test_a_phone_that_stays_away_is_told_why_the_call_ended(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HULLO__CALLS__LOST_SECONDS", "5")
+    with away() as here:
+        async with (
+            daemon(here, tmp_path) as address,
+            await SocketClient.connect(tmp_path / "s") as client,
+            page(tmp_path, address) as phone,
+        ):
+            await phone.page.click("#call-agent")
+            await phone.sees("#state", "0:0")
+            here.leave("wifi")
+            ended = await client.until("call.ended")
+            assert (ended["reason"], "for 5 s" in ended["detail"]) == ("failed", True)
+            here.join("wifi")
+            await phone.sees("#ended-detail", "nothing came from the peer for 5 s")

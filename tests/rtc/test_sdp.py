@@ -248,3 +248,14 @@ def test_random_text_raises_nothing_but_candidate_error(text: str) -> None:
 def test_candidates_are_written_as_they_are_read(text: str) -> None:
     candidate = parse_candidate(text)
     assert parse_candidate(str(candidate)) == candidate
+
+
+@pytest.mark.parametrize(
+    ("lines", "complete"),
+    [("", False), ("a=end-of-candidates\r\n", True)],
+    ids=["may have more to follow", "has them all"],
+)
+def test_an_offer_says_whether_candidates_will_follow(lines: str, complete: bool) -> None:
+    offer = build_offer(LOCAL, StreamIdentity(1, "c"), session_id=1).replace("a=end-of-candidates\r\n", "")
+    assert parse_offer(offer + lines).audio.transport.candidates_complete, "no option, no trickle"
+    assert parse_offer(f"{offer}a=ice-options:ice2 trickle\r\n{lines}").audio.transport.candidates_complete is complete

@@ -114,6 +114,7 @@ def test_a_call_with_the_agent_is_transcribed_muted_and_reported(tmp_path: Path)
             await page.sees("#plot-delay canvas")
             await page.page.keyboard.press("m")
             await page.sees("#state", "you are muted")
+            await page.until("hulloPhone.call.peerMuted")  # as the daemon was told
             await page.page.wait_for_timeout(300)
             sent = await packets_of_agent(page)
             await page.page.wait_for_timeout(700)

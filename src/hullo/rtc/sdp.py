@@ -67,12 +67,15 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def parse_offer(text: str) -> Offer:
-    """Read an offer of WebRTC audio. Raises `SdpError`."""
+    """Read an offer of WebRTC audio. Raises `SdpError`.
+
+    Its candidates are complete unless it says that more may come, and not that there are no more (RFC 8840 4.1.1, 4.2).
+    """
     session = parse_session(text)
     index = next((i for i, section in enumerate(session.media) if _is_usable(section)), None)
     if index is None:
         raise SdpError("the offer has no audio section over DTLS-SRTP; a voice call needs one")
-    audio = _audio(session, index)
+    audio = _audio(session, index, complete=not _may_trickle(session, session.media[index]))
     bundle = _bundle(session)
     return Offer(audio=audio, sections=session.media, bundled=audio.mid is not None and audio.mid in bundle)
 
@@ -84,7 +87,7 @@ def parse_answer(text: str) -> Answer:
         raise SdpError("the answer does not have the one audio section that was offered")
     if session.media[0].port == 0:
         raise SdpError("the peer rejected the audio")
-    audio = _audio(session, 0)
+    audio = _audio(session, 0, complete=True)
     if audio.transport.setup is Setup.ACTPASS:
         raise SdpError("an answer must choose setup:active or setup:passive")
     return Answer(audio=audio)
@@ -123,7 +126,14 @@ def _is_usable(section: MediaSection) -> bool:
     return section.kind == "audio" and live and section.protocol in _PROFILES
 
 
-def _audio(session: SessionText, index: int) -> AudioSection:
+def _may_trickle(session: SessionText, section: MediaSection) -> bool:
+    parts = (session.attributes, section.attributes)
+    options = " ".join(value for part in parts for value in part.all("ice-options")).split()
+    ended = any(part.get("end-of-candidates") is not None for part in parts)
+    return "trickle" in options and not ended
+
+
+def _audio(session: SessionText, index: int, *, complete: bool) -> AudioSection:
     section = session.media[index]
     attributes = section.attributes
     if attributes.get("rtcp-mux") is None:
@@ -136,7 +146,7 @@ def _audio(session: SessionText, index: int) -> AudioSection:
         mid=mid,
         payload_type=_opus(section),
         direction=_direction(attributes, session.attributes),
-        transport=_transport(session, section),
+        transport=_transport(session, section, complete),
     )
 
 
@@ -156,7 +166,7 @@ def _direction(section: Attributes, session: Attributes) -> Direction:
     return Direction.SENDRECV
 
 
-def _transport(session: SessionText, section: MediaSection) -> TransportDescription:
+def _transport(session: SessionText, section: MediaSection, complete: bool) -> TransportDescription:
     def one(name: str) -> str:
         value = section.attributes.get(name)
         if value is None:
@@ -177,7 +187,7 @@ def _transport(session: SessionText, section: MediaSection) -> TransportDescript
         fingerprints=_fingerprints(section.attributes) or _fingerprints(session.attributes) or _no_fingerprint(),
         setup=setup,
         candidates=_candidates(session, section),
-        candidates_complete=True,
+        candidates_complete=complete,
         ice_lite=session.attributes.get("ice-lite") is not None,
     )
 

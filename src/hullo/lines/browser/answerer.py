@@ -75,14 +75,16 @@ class RestartAnswerer:
         )
 
     def add_candidates(self, session: int, fragment: SdpFragment) -> None:
-        """The caller has found more for that session. Raises `Problem` if it is not the one that is being set up."""
+        """The caller has found more for that session, 0 that of its offer. Raises `Problem` if it is an older one."""
         if session != self.session:
             raise Problem(412, "other-session", "these candidates are of an older ICE session", "send the latest ones")
-        if session == 0:
-            detail = "the candidates of an offer are taken as all that there are"
-            raise Problem(409, "complete", detail, "gather before you call, or restart ICE")
         if self._move is not None:
             self._move.path.add_remote(*fragment.candidates, complete=fragment.complete)
+            return
+        for candidate in fragment.candidates:
+            self._connection.add_remote_candidate(candidate)
+        if fragment.complete:
+            self._connection.add_remote_candidate(None)
 
     def _found(self, number: int) -> None:
         self._in_use, self._move = number, None

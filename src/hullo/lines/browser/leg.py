@@ -1,12 +1,19 @@
 """The leg of a call that came in by HTTP: what its caller may still say about it."""
 
+import asyncio
 from collections.abc import Awaitable, Callable
+
+from typing_extensions import override
 
 from hullo.lines.browser.answerer import RestartAnswerer
 from hullo.lines.leg import RtcLeg
+from hullo.lines.line import Ending
 from hullo.rtc.channel import AudioChannel
 from hullo.rtc.connection import RtcConnection
 from hullo.rtc.sdp_fragment import SdpFragment, build_fragment
+
+TRICKLE_SECONDS = 5.0
+"""After the answer, candidates of the offer are waited for as long; not all callers say which is their last."""
 
 
 class CalledLeg(RtcLeg):
@@ -18,10 +25,15 @@ class CalledLeg(RtcLeg):
         channel: AudioChannel,
         *,
         mid: str | None,
+        trickles: bool,
         farewell: Callable[[], Awaitable[None]],
     ) -> None:
-        """`mid` is that of the audio section in the offer."""
+        """`mid` is that of the audio section in the offer; `trickles` if candidates may follow that."""
         self._mid = mid
+        self._last_candidate: asyncio.TimerHandle | None = None
+        if trickles:
+            loop = asyncio.get_running_loop()
+            self._last_candidate = loop.call_later(TRICKLE_SECONDS, connection.add_remote_candidate, None)
         self._answerer = RestartAnswerer(connection)
         super().__init__(connection, channel, farewell=farewell, keeper=self._answerer)
 
@@ -43,3 +55,10 @@ class CalledLeg(RtcLeg):
         if muted != bool(self.peer_muted):
             self.on_peer_muted(muted)
         self.peer_muted = muted
+
+    @override
+    async def close(self, ending: Ending) -> None:
+        """Say goodbye and free everything; idempotent, bounded in time, never raises."""
+        if self._last_candidate is not None:
+            self._last_candidate.cancel()
+        await super().close(ending)

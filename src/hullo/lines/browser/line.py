@@ -163,7 +163,8 @@ class BrowserLine:
             await connection.gather()
             sdp = build_answer(offer, connection.local_description(), identity, session_id=secrets.randbits(62))
             channel = self._channel(connection, offer.audio, identity)
-            leg = CalledLeg(connection, channel, mid=offer.audio.mid, farewell=forget)
+            trickles = not offer.audio.transport.candidates_complete
+            leg = CalledLeg(connection, channel, mid=offer.audio.mid, trickles=trickles, farewell=forget)
         except BaseException:
             await connection.close()
             raise

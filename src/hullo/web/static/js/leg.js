@@ -2,10 +2,9 @@
 
 import { ask, Refused } from "./daemon.js";
 import { heard } from "./quality.js";
-import { answerOf, fragmentOf } from "./sdp.js";
+import { answerOf, fragmentOf, offerOf, Told } from "./sdp.js";
 
-const GATHER_MS = 2_000;
-const RESTART_GATHER_MS = 300; // what is found later follows
+const GATHER_MS = 300; // what is found later follows
 const LOOK_MS = 500;
 const QUIET_MS = 2_500; // the daemon asks at least every 1.2 s
 const ATTEMPT_MS = 5_000;
@@ -45,14 +44,16 @@ export class Leg {
   async offer(path) {
     await this.#learnServers();
     await this.#pc.setLocalDescription();
-    await this.#gathered(GATHER_MS);
+    await this.#gathered();
+    const told = new Told();
     const { headers, body } = await this.#ask("POST", path, {
       headers: { "Content-Type": "application/sdp" },
-      body: this.#pc.localDescription.sdp,
+      body: offerOf(this.#pc.localDescription.sdp, told, this.#complete),
       wait: null,
     });
     this.#location = headers.get("Location");
     await this.#pc.setRemoteDescription({ type: "answer", sdp: body });
+    this.#follow(headers.get("ETag"), told);
     const dtls = this.#sender.transport;
     dtls.addEventListener("statechange", () => dtls.state === "closed" && this.#lost());
     this.#tellMuted();
@@ -125,23 +126,28 @@ export class Leg {
     this.#pc.restartIce();
     await this.#pc.setLocalDescription();
     try {
-      await this.#gathered(RESTART_GATHER_MS);
-      const told = new Set();
+      await this.#gathered();
+      const told = new Told();
       const { headers, body } = await this.#patch("*", told);
       await this.#pc.setRemoteDescription({ type: "answer", sdp: answerOf(agreed, body) });
-      this.#pc.onicecandidate = () => this.#patch(headers.get("ETag"), told).catch(() => {}); // tried again as a whole
-      if (this.#pc.iceGatheringState !== "complete") this.#pc.onicecandidate();
+      this.#follow(headers.get("ETag"), told);
     } catch (error) {
       if (this.#pc.signalingState === "have-local-offer") await this.#pc.setLocalDescription({ type: "rollback" });
       throw error;
     }
   }
 
+  /** Tell the candidates that were found since, and those that will be. */
+  #follow(session, told) {
+    const tell = () => told.complete || this.#patch(session, told).catch(() => {}); // the session may be over by now
+    this.#pc.onicecandidate = tell;
+    tell();
+  }
+
   #patch(session, told) {
-    const complete = this.#pc.iceGatheringState === "complete";
     return this.#ask("PATCH", this.#location, {
       headers: { "Content-Type": "application/trickle-ice-sdpfrag", "If-Match": session },
-      body: fragmentOf(this.#pc.localDescription.sdp, told, complete),
+      body: fragmentOf(this.#pc.localDescription.sdp, told, this.#complete),
     });
   }
 
@@ -161,11 +167,15 @@ export class Leg {
     return ask(method, path, this.#token, { signal: this.#abort.signal, ...options });
   }
 
-  #gathered(wait) {
+  get #complete() {
+    return this.#pc.iceGatheringState === "complete";
+  }
+
+  #gathered() {
     return new Promise((resolve) => {
-      const check = () => this.#pc.iceGatheringState === "complete" && resolve();
+      const check = () => this.#complete && resolve();
       this.#pc.onicegatheringstatechange = check;
-      setTimeout(resolve, wait);
+      setTimeout(resolve, GATHER_MS);
       check();
     });
   }

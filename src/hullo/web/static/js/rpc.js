@@ -26,7 +26,7 @@ export class Rpc {
     this.onState = onState;
     this.onEvent = onEvent;
     setInterval(() => this.check(), CHECK_MS);
-    addEventListener("online", () => this.#socket?.close());
+    addEventListener("online", () => this.#leave(this.#socket));
   }
 
   connect() {
@@ -35,7 +35,7 @@ export class Rpc {
     url.protocol = url.protocol.replace("http", "ws");
     const socket = new WebSocket(url, ["hullo", `token.${this.#token}`]);
     this.#socket = socket;
-    const timer = setTimeout(() => socket.close(), CONNECT_MS);
+    const timer = setTimeout(() => this.#leave(socket), CONNECT_MS);
     socket.onopen = () => {
       clearTimeout(timer);
       this.#failures = 0;
@@ -71,7 +71,7 @@ export class Rpc {
     try {
       await this.request("health", {}, CHECK_ANSWER_MS);
     } catch {
-      asked.close();
+      this.#leave(asked);
     }
   }
 
@@ -89,7 +89,16 @@ export class Rpc {
     else waiting.resolve(result);
   }
 
+  /** Have done with a socket: on a dead network its `close` would be told only after a long wait for the other side. */
+  #leave(socket) {
+    if (socket === null || socket !== this.#socket) return;
+    socket.onopen = socket.onmessage = socket.onclose = null;
+    socket.close();
+    this.#lost();
+  }
+
   #lost() {
+    this.#socket = null;
     for (const id of [...this.#waiting.keys()]) {
       this.#settle(id, { error: { message: "The connection to the daemon was lost." } });
     }

@@ -3,15 +3,32 @@
 const lines = (sdp) => sdp.split(/\r?\n/).filter(Boolean);
 const text = (found) => `${found.join("\r\n")}\r\n`;
 
-/** Our side as a fragment: credentials, and the candidates that are not in `known` yet, which takes them. */
-export function fragmentOf(sdp, known, complete) {
+/** Which candidates of ours the daemon was told, and whether that there are no more. */
+export class Told {
+  #candidates = new Set();
+  complete = false;
+
+  /** The candidates of a description that it was not told yet, as lines: it is told now. */
+  fresh(sdp, complete) {
+    const found = lines(sdp).filter((line) => line.startsWith("a=candidate:") && !this.#candidates.has(line));
+    for (const line of found) this.#candidates.add(line);
+    this.complete = complete;
+    return complete ? [...found, "a=end-of-candidates"] : found;
+  }
+}
+
+/** Our offer; `complete` if it has all candidates. It has one media section, which is the last thing in it. */
+export function offerOf(sdp, told, complete) {
+  told.fresh(sdp, complete);
+  return complete ? text([...lines(sdp), "a=end-of-candidates"]) : sdp;
+}
+
+/** Our side as a fragment: credentials, and the candidates that were not told yet. */
+export function fragmentOf(sdp, told, complete) {
   const all = lines(sdp);
   const media = all.findIndex((line) => line.startsWith("m="));
   const one = (name) => all.find((line) => line.startsWith(`a=${name}:`));
-  const fresh = all.filter((line) => line.startsWith("a=candidate:") && !known.has(line));
-  for (const line of fresh) known.add(line);
-  const found = [one("ice-ufrag"), one("ice-pwd"), all[media], one("mid"), ...fresh];
-  return text(complete ? [...found, "a=end-of-candidates"] : found);
+  return text([one("ice-ufrag"), one("ice-pwd"), all[media], one("mid"), ...told.fresh(sdp, complete)]);
 }
 
 /** The answer that was agreed on, with the credentials and candidates of a fragment in place of its own. */
