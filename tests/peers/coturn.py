@@ -4,7 +4,6 @@ import asyncio
 import datetime
 import ipaddress
 import shutil
-import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -15,6 +14,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from hullo.rtc.parameters import IceServer
+from tests.ports import free_port
 
 DEADLINE = 30.0
 HOST = "127.0.0.1"
@@ -45,7 +45,7 @@ async def coturn(directory: Path, host: str = HOST, secret: str | None = None) -
     program = shutil.which("turnserver")
     if program is None:
         pytest.skip("needs coturn (apt-get install coturn)")
-    port, tls_port = _free_port(host), _free_port(host)
+    port, tls_port = free_port(host), free_port(host)
     certificate, key = certificate_for(directory, host)
     logins = ["--user=user:secret"] if secret is None else ["--use-auth-secret", f"--static-auth-secret={secret}"]
     process = await asyncio.create_subprocess_exec(
@@ -75,13 +75,6 @@ async def _until_listening(host: str, port: int) -> None:
             writer.close()
             await writer.wait_closed()
             return
-
-
-def _free_port(host: str) -> int:
-    with socket.socket() as listener:
-        listener.bind((host, 0))
-        port: int = listener.getsockname()[1]
-        return port
 
 
 def certificate_for(directory: Path, host: str) -> tuple[Path, Path]:

@@ -1,6 +1,5 @@
 """The phone agent of examples/, whole: a chat server, a daemon with one configuration file, and somebody who calls."""
 
-import json
 import shutil
 import signal
 import subprocess
@@ -11,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.docs.test_readme import free_port, wait_for_port
+from tests.docs.test_readme import heard_until, wait_for_port
+from tests.ports import free_port
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "phone_agent"
 HULLO = [sys.executable, "-W", "ignore", "-m", "hullo"]
@@ -30,10 +30,7 @@ def program(*command: str) -> Iterator[subprocess.Popen[str]]:
 
 
 def call(folder: Path, *expected: str, with_server: bool) -> list[str]:
-    """What the caller hears of the agent, until one of the words that are expected is in it, or for a minute.
-
-    However long that takes: on a busy machine a recogniser needs many seconds for one of speech.
-    """
+    """What the caller hears of the agent, until one of the words that are expected is in it, or for a minute."""
     folder.chmod(0o700)
     chat, browser = free_port(), free_port()
     text = (EXAMPLE / "hullo.toml").read_text().replace("127.0.0.1:8080", f"127.0.0.1:{chat}")
@@ -48,21 +45,7 @@ def call(folder: Path, *expected: str, with_server: bool) -> list[str]:
         assert any(line.rstrip().endswith("ready") for line in daemon.stderr)
         address = f"http://127.0.0.1:{browser}/call"
         command = [*HULLO, "call", address, "--say", "Are you open on Sunday?", "--stay", "60", "--json"]
-        return list(_heard(command, expected))
-
-
-def _heard(command: list[str], expected: tuple[str, ...]) -> Iterator[str]:
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as caller:
-        assert caller.stdout is not None
-        for line in caller.stdout:
-            event = json.loads(line)
-            if event.get("type") != "call.speech":
-                continue
-            yield event["text"]
-            if any(word in event["text"] for word in expected):
-                caller.send_signal(signal.SIGINT)
-                break
-        caller.stdout.read()
+        return list(heard_until(command, *expected))
 
 
 @pytest.fixture

@@ -19,6 +19,7 @@ import pytest
 
 import hullo
 from hullo.service.framing import Framing, frame
+from tests.ports import free_port
 from tests.service.socket_client import SocketClient, short_directory
 
 PROGRAM = """
@@ -185,8 +186,7 @@ async def test_open_to_everybody_is_refused(directory: Path) -> None:
 
 
 async def test_metrics_are_served(directory: Path) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        port = probe.getsockname()[1]
+    port = free_port()
     config = configuration(directory, f"[metrics]\nenabled = true\nport = {port}")
     async with daemon(config) as process, await connect(directory, process) as client:
         await client.result("health")

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 TROUBLES = ("crash", "hang", "raise", "rate")
+"""Beside them there is `work`, in which nothing else of its process runs for 2 s of work."""
 
 _CODE = """
 import os
@@ -46,6 +47,8 @@ def _fail(trouble):
         os._exit(7)
     if trouble == "hang":
         time.sleep(3600)
+    if trouble == "work":
+        sum(range(100_000_000))
     if trouble == "raise":
         raise RuntimeError("out of luck")
 """

@@ -1,7 +1,6 @@
 """The phone in the browser, in real Chromium, with real daemons: calls with the agent and between people."""
 
 import asyncio
-import socket
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from pathlib import Path
@@ -12,6 +11,7 @@ import pytest
 from hullo.lines.direct.private.desk import Change
 from hullo.lines.direct.private.opening import create_keys, open_private
 from hullo.service.config import load_config
+from tests.ports import free_port
 from tests.rtc.networks import with_an_address
 from tests.web.phone_page import PhonePage, chromium, program, speech_file, tone_file
 
@@ -244,8 +244,7 @@ def test_a_voice_message_is_recorded_sent_and_heard(tmp_path: Path) -> None:
 
 def test_a_daemon_that_goes_and_comes_back(tmp_path: Path) -> None:
     async def scenario() -> None:
-        with socket.create_server(("127.0.0.1", 0)) as probe:
-            port = probe.getsockname()[1]
+        port = free_port()
         async with chromium(tone_file(tmp_path / "tone.wav", 440)) as context:
             page = PhonePage(await context.new_page())
             async with daemon(tmp_path, port=port) as address:

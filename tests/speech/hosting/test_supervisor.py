@@ -19,6 +19,7 @@ from hullo.speech.errors import SpeechError
 from hullo.speech.events import HostDown, HostEvent, HostUp
 from hullo.speech.hosting.supervisor import EngineChoice, HostSupervisor, Patience
 from hullo.speech.servers.client import VoiceClient
+from tests.situations.trouble import put_trouble
 from tests.speech.support import eventually, spoken
 
 QUICK = Patience(start=60, ping_every=0.2, ping=60, restart=60)
@@ -113,6 +114,20 @@ async def test_a_hung_host_is_replaced() -> None:
         assert len(await spoken(VoiceClient(host, timeout=60), "hello"))
     assert isinstance(events[1], HostDown)
     assert events[1].detail == "it did not answer for 1 s"
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere it is not known that it is at work")
+async def test_a_host_that_does_not_answer_because_it_is_at_work_is_left_alone(
+    directory: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = os.pathsep.join([str(put_trouble(directory / "package")), os.environ.get("PYTHONPATH", "")])
+    monkeypatch.setenv("PYTHONPATH", path)
+    events: list[HostEvent] = []
+    host = HostSupervisor("voice", EngineChoice("trouble", {"voice": "work"}), events.append, IMPATIENT)
+    async with supervised(host):
+        await host.started()
+        assert len(await spoken(VoiceClient(host, timeout=60), "No trouble, only work."))
+    assert events == [HostUp(role="voice", restarts=0)]
 
 
 @pytest.mark.usefixtures("directory")

@@ -1,7 +1,6 @@
 """Servers that somebody else runs: those of Home Assistant, and one that comes and goes."""
 
 import asyncio
-import socket
 from collections.abc import AsyncIterator
 from contextlib import aclosing, asynccontextmanager
 from functools import partial
@@ -24,15 +23,10 @@ from hullo.speech.servers.client import FixedEndpoint, VoiceClient
 from hullo.speech.servers.remote import Wanted
 from hullo.speech.service import SpeechService
 from hullo.speech.settings import SpeechSettings
+from tests.ports import free_port
 from tests.speech.models.whisper import SENTENCE
 from tests.speech.support import eventually, spoken
 from tests.speech.wyoming_servers import wyoming_faster_whisper, wyoming_piper
-
-
-def free_port() -> int:
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        return int(taken.getsockname()[1])
 
 
 async def in_words(text: str) -> AsyncIterator[str]:

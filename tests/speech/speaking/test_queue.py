@@ -295,7 +295,7 @@ async def test_a_host_that_dies_or_hangs_in_mid_sentence_is_replaced_and_the_sen
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     events: list[HostEvent] = []
     host = HostSupervisor(
-        "voice", EngineChoice("espeak"), events.append, Patience(ping_every=0.2, ping=1.0, restart=30)
+        "voice", EngineChoice("espeak"), events.append, Patience(ping_every=0.2, ping=2.0, restart=60)
     )
     supervision = asyncio.create_task(host.run())
     await host.started()

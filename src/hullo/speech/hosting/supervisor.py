@@ -27,17 +27,19 @@ log = logging.getLogger(__name__)
 _FIRST_DELAY, _LONGEST_DELAY = 0.1, 10.0
 _HEALTHY_SECONDS = 30.0
 _LAST_BREATH = 0.2
+_AT_WORK = 0.01
+"""The share of a processor that a host uses which is silent because it works, rather than hangs."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Patience:
     """How long a supervisor waits for a host, seconds."""
 
-    start: float = 30.0
+    start: float = 60.0
     """From its start, or the last news of a download, until it listens."""
     ping_every: float = 2.0
     ping: float = 10.0
-    """For a pong; the default recogniser holds its process up for 1 to 2 s at a time, more on a slow machine."""
+    """For a pong, unless the host is at work: the default recogniser holds its process up for 1 to 2 s at a time."""
     restart: float = 10.0
     """How long a request waits for a host that is down."""
 
@@ -184,13 +186,24 @@ class HostSupervisor:
                     async with asyncio.timeout(self._patience.ping_every):
                         await self._look.wait()
                 self._look.clear()
-                if not await self._answers():
+                if not await self._lives(process.pid):
                     await asyncio.wait([ended], timeout=_LAST_BREATH)  # silent, or dead?
                     silent = f"it did not answer for {self._patience.ping:g} s"
                     return _how_it_ended(ended.result()) if ended.done() else silent
                 self._up.set()
         finally:
             ended.cancel()
+
+    async def _lives(self, pid: int) -> bool:
+        """Whether it answers; who is at work is given the time of a job, and on a full machine needs it."""
+        began = time.monotonic()
+        while True:
+            asked_at, worked = time.monotonic(), _processor_seconds(pid)
+            if await self._answers():
+                return True
+            now = time.monotonic()
+            if _processor_seconds(pid) - worked < _AT_WORK * (now - asked_at) or now - began > self._engine.job_seconds:
+                return False
 
     async def _answers(self) -> bool:
         try:
@@ -206,6 +219,15 @@ def _private_file(path: Path, content: bytes) -> Path:
     with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
         file.write(content)
     return path
+
+
+def _processor_seconds(pid: int) -> float:
+    """What a process has used so far; always 0 where there is no /proc."""
+    try:
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    except OSError:
+        return 0.0
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def _how_it_ended(status: int) -> str:
