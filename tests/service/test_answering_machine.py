@@ -1,6 +1,8 @@
 """Voicemail on a line of the process: greeting, beep, message, and who gets the call if somebody comes."""
 
 import contextlib
+import os
+import resource
 import time
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
@@ -38,23 +40,25 @@ class Home:
 
 
 @contextlib.asynccontextmanager
-async def home(folder: Path, after_seconds: float = 0.2, silence_seconds: float = 1.0) -> AsyncIterator[Home]:
+async def home(
+    folder: Path, after_seconds: float = 0.2, silence_seconds: float = 1.0, messages: Path | None = None
+) -> AsyncIterator[Home]:
     """It answers after 0.2 s, says a fifth of a second, and hangs up after a second of silence."""
     greeting = tone(folder / "greeting.wav", 0.2)
     config = VoicemailConfig(
         enabled=True, greeting_file=greeting, after_seconds=after_seconds, silence_seconds=silence_seconds
     )
     boards: list[Switchboard] = []
-    store = MessageStore(folder / "messages")
+    store = MessageStore(messages or folder / "messages")
     messenger = Messenger(store, lambda event: tell(boards[0], event))
 
-    def messages(board: Switchboard) -> Messenger:
+    def messenger_for(board: Switchboard) -> Messenger:
         boards.append(board)
         return messenger
 
     async with (
         SpeechService(SpeechSettings(recogniser=None, voice=None)) as speech,  # only plays files
-        running(speech=speech, messages=messages) as server,
+        running(speech=speech, messages=messenger_for) as server,
         posting.running(AnsweringMachine(server.board, messenger, config).run()),
         await SocketClient.connect(server.path) as client,
     ):
@@ -99,9 +103,51 @@ async def test_who_hangs_up_early_leaves_what_was_said_and_who_says_nothing_leav
         assert came["message"]["duration"] > 0.6
     async with home(tmp_path) as here:
         here.server.line.ring("bob")
-        await here.client.until("call.ended")
+        assert (await here.client.until("call.ended"))["detail"] == "nothing was said to the answering machine"
         await until(lambda: len(here.store.messages()) == 1)  # the one of before
         assert "message.received" not in [one["method"] for one in here.client.notifications]
+
+
+async def test_without_room_for_a_message_nobody_is_asked_for_one(tmp_path: Path) -> None:
+    folder = tmp_path / "messages"
+    folder.mkdir(mode=0o500)
+    folder = folder if os.getuid() else Path("/sys/kernel")  # where root can't write either
+    async with home(tmp_path, messages=folder) as here:
+        offer = here.server.line.ring("bob")
+        error = await here.client.until("call.error")
+        assert error["component"] == "voicemail"
+        assert f"{folder}/" in error["error"]
+        assert "can't be made" in error["error"]
+        call = here.server.board.call(error["call_id"])
+        assert call.state is CallState.INCOMING  # it rings on: somebody may still come
+        call.accept()
+        await here.client.until("call.connected")
+        offer.leg.hang_up()
+
+
+async def test_a_disk_that_gets_full_costs_the_rest_of_the_message(tmp_path: Path) -> None:
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    async with home(tmp_path, silence_seconds=5.0) as here:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (8_000, hard))
+        try:
+            offer = here.server.line.ring("bob")
+            offer.leg.peer_says = frames(sweep(20.0))
+            came = await here.client.until("message.received")
+            ended = await here.client.until("call.ended")
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert came["message"]["duration"] > 0.6
+    assert "could not be recorded to its end: file too large" in came["message"]["problem"]
+    assert (ended["reason"], ended["detail"]) == ("error", "the answering machine could not keep the message")
+
+
+async def test_a_greeting_that_can_not_be_played_is_left_out(tmp_path: Path) -> None:
+    async with home(tmp_path) as here:
+        (tmp_path / "greeting.wav").write_text("a letter")
+        offer = here.server.line.ring("bob")
+        assert "greeting.wav" in (await here.client.until("call.error"))["error"]
+        offer.leg.peer_says = frames(np.concatenate([quiet(0.5), sweep(1.0)]))
+        assert (await here.client.until("message.received"))["message"]["duration"] > 0.6
 
 
 async def test_a_call_that_is_answered_or_given_up_is_left_alone(tmp_path: Path) -> None:

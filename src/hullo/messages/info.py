@@ -24,7 +24,7 @@ class MessageInfo(msgspec.Struct, frozen=True, kw_only=True):
     waveform: Annotated[tuple[int, ...], Meta(description="100 levels of 0 to 31.")]
     heard: bool
     delivery: Annotated[Delivery | None, Meta(description="Of a sent one: how far it has come.")] = None
-    problem: Annotated[str | None, Meta(description="Why it could not be sent.")] = None
+    problem: Annotated[str | None, Meta(description="Why it could not be sent, or recorded to its end.")] = None
     transcript: Annotated[str | None, Meta(description="What is said in it; null if it was not recognised.")] = None
     left_in_call: Annotated[str | None, Meta(description="The call whose answering machine took it.")] = None
 

@@ -2,11 +2,9 @@
 
 import asyncio
 import contextlib
-import logging
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Final
 
 from hullo.audio.tone import tone_frames
@@ -20,13 +18,11 @@ from hullo.call.switchboard import Switchboard
 from hullo.lines.line import Ending, EndReason
 from hullo.media.pcm import Pcm, level_dbfs
 from hullo.messages.errors import MessageError
-from hullo.messages.events import Received
+from hullo.messages.events import NotReceived, Received
 from hullo.messages.messenger import Messenger
 from hullo.messages.metadata import Direction
 from hullo.messages.recorder import RecorderOptions, RecorderState, VoiceMessageRecorder
 from hullo.messages.settings import VoicemailConfig
-
-logger = logging.getLogger(__name__)
 
 VOICEMAIL: Final = "voicemail"
 """What `call.bridged` says such a call is joined to."""
@@ -37,7 +33,9 @@ _VOICE_DBFS: Final = -45.0
 """What is louder is taken for the caller."""
 _SHORTEST: Final = 0.6
 """Seconds; what is shorter is a click, and no message."""
-_DONE: Final = Ending(EndReason.COMPLETED, "the answering machine has taken a message")
+_TAKEN: Final = Ending(EndReason.COMPLETED, "the answering machine has taken a message")
+_NOTHING: Final = Ending(EndReason.COMPLETED, "nothing was said to the answering machine")
+_FAILED: Final = Ending(EndReason.ERROR, "the answering machine could not keep the message")
 
 
 class AnsweringMachine:
@@ -69,8 +67,7 @@ class AnsweringMachine:
             try:
                 await Visit(call, self._messenger, self._settings).run()
             except (CallError, MessageError) as error:
-                call.note_error(VOICEMAIL, str(error), retryable=False)
-                call.hangup()
+                call.note_error(VOICEMAIL, str(error), retryable=False)  # it rings on: somebody may still come
 
 
 class Visit:
@@ -83,38 +80,54 @@ class Visit:
         self._recorder: VoiceMessageRecorder | None = None
         self._beep: Iterator[Pcm] = iter(())
         self._heard_at = 0.0
-        self._gone = False
-        """Whether the call has ended, or somebody has taken it over."""
+        self._ours = False
+        """Until the call has ended, or somebody has taken it over."""
         self._over = asyncio.Event()
 
     async def run(self) -> None:
-        """Until the caller has gone, or somebody takes the call over. Raises `CallError`, `MessageError`."""
-        call = self._call
-        stream = call.events()
-        call.connect(Patch(to=VOICEMAIL, ear=self._hear, mouth=self._say, released=lambda ended: self._stop()))
-        call.accept()
+        """Until the caller has gone, or somebody takes the call over.
+
+        Raises `MessageError` if no message can be recorded, and `CallError`; the call is not answered then.
+        """
+        now = datetime.now(UTC)
+        path = self._messenger.store.new_path(now)
+        options = RecorderOptions(max_seconds=self._settings.max_seconds, trim_silence=True)
+        recorder = await asyncio.to_thread(VoiceMessageRecorder, path, options, now=now)
         try:
+            await self._listen(recorder)
+        finally:
+            ending = await asyncio.shield(self._kept(recorder))
+            if self._ours:
+                self._call.end(ending)
+
+    async def _listen(self, recorder: VoiceMessageRecorder) -> None:
+        call = self._call
+        if call.state is not CallState.INCOMING:  # any more
+            return
+        stream = call.events()
+        try:
+            call.accept()
+            self._ours = True
+            call.connect(Patch(to=VOICEMAIL, ear=self._hear, mouth=self._say, released=lambda ended: self._stop()))
             if await self._greeted(stream):
                 self._beep = tone_frames(BEEP_SECONDS, _BEEP_HERTZ)
                 await asyncio.sleep(BEEP_SECONDS)
-                await self._record()
+                self._heard_at = time.monotonic()
+                self._recorder = recorder
+                await self._until_over()
         finally:
+            self._recorder = None
             stream.close()
-            if not self._gone:
-                call.end(_DONE)
 
     async def _greeted(self, stream: EventStream) -> bool:
         """Whether the caller is still there after the greeting."""
-        call, settings = self._call, self._settings
+        call = self._call
         utterance: str | None = None
         async for event in stream:
             match event:
                 case events.Connected():
-                    if settings.greeting_file is not None:
-                        utterance = await call.play(str(settings.greeting_file), interruptible=False)
-                    elif settings.greeting:
-                        utterance = call.speak(settings.greeting, interruptible=False)
-                    else:
+                    utterance = await self._greet()
+                    if utterance is None:
                         return True
                 case events.Spoken(utterance_id=said) if said == utterance:
                     return True
@@ -124,18 +137,16 @@ class Visit:
                     return False
         return False
 
-    async def _record(self) -> None:
-        now = datetime.now(UTC)
-        path = self._messenger.store.new_path(now)
-        options = RecorderOptions(max_seconds=self._settings.max_seconds, trim_silence=True)
-        recorder = await asyncio.to_thread(VoiceMessageRecorder, path, options, now=now)
-        self._heard_at = time.monotonic()
-        self._recorder = recorder
+    async def _greet(self) -> str | None:
+        """Begin the greeting; its id, or None if there is none."""
+        call, settings = self._call, self._settings
         try:
-            await self._until_over()
-        finally:
-            self._recorder = None
-            await asyncio.shield(self._keep(recorder, path))
+            if settings.greeting_file is not None:
+                return await call.play(str(settings.greeting_file), interruptible=False)
+            return call.speak(settings.greeting, interruptible=False) if settings.greeting else None
+        except CallError as error:
+            call.note_error(VOICEMAIL, str(error), retryable=False)
+            return None
 
     async def _until_over(self) -> None:
         """Until the caller has gone or is silent for long, or the message is full."""
@@ -145,17 +156,28 @@ class Visit:
                 async with asyncio.timeout(left):
                     await self._over.wait()
 
-    async def _keep(self, recorder: VoiceMessageRecorder, path: Path) -> None:
-        described = await asyncio.to_thread(recorder.stop)
-        store, call = self._messenger.store, self._call
-        if described.duration < _SHORTEST:
-            store.delete(store.find(path.name))
-            return
-        message = store.update(path, direction=Direction.RECEIVED, line=call.line, peer=call.peer, call_id=call.call_id)
-        self._messenger.tell(Received(message))
+    async def _kept(self, recorder: VoiceMessageRecorder) -> Ending:
+        """Make a message of what was said; how the call ends then."""
+        call, messenger, path = self._call, self._messenger, recorder.path
+        problem: str | None = None
+        try:
+            described = await asyncio.to_thread(recorder.stop)
+            if described.duration < _SHORTEST:
+                messenger.store.delete(messenger.store.find(path.name))
+                return _NOTHING
+        except MessageError as error:
+            problem = str(error)
+        about = {"line": call.line, "peer": call.peer, "call_id": call.call_id, "problem": problem}
+        try:
+            message = messenger.store.update(path, direction=Direction.RECEIVED, **about)
+        except MessageError as error:
+            messenger.tell(NotReceived(call.line, call.peer, call.call_id, problem or str(error)))
+            return _FAILED
+        messenger.tell(Received(message))
+        return _TAKEN if problem is None else _FAILED
 
     def _stop(self) -> None:
-        self._gone = True
+        self._ours = False
         self._over.set()
 
     # In the media tick
