@@ -4,6 +4,7 @@ import json
 import os
 import signal
 import subprocess
+import sys
 import wave
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -49,7 +50,7 @@ def process(*arguments: str, stream: str, until: str, ends: bool = False) -> Ite
         finally:
             if not ends:
                 running.send_signal(signal.SIGINT)
-            running.communicate(timeout=QUICK)
+            sys.stderr.writelines(running.communicate(timeout=QUICK))  # for whoever looks at a failure
             assert running.returncode == 0
 
 

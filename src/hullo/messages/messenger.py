@@ -147,11 +147,20 @@ class Messenger:
     async def _transcribed(self, message: StoredMessage) -> StoredMessage:
         try:
             async with asyncio.timeout(TRANSCRIPT_SECONDS):
-                words = await transcribe(message.path, self._recogniser)
+                words = await self._words(message.path)
             return self.store.update(message.path, transcript=words)
         except (MessageError, SpeechError, TimeoutError) as error:
             logger.warning("a message has no transcript: %s", error)
             return message
+
+    async def _words(self, path: Path) -> str:
+        """Asked for once more where the recogniser has failed, most likely of one that was started again."""
+        try:
+            return await transcribe(path, self._recogniser)
+        except SpeechError as error:
+            if not error.transient:
+                raise
+            return await transcribe(path, self._recogniser)
 
 
 def _now() -> datetime:
