@@ -8,6 +8,7 @@ import pytest
 from textual.pilot import Pilot
 from textual.widgets import Input, OptionList, Static
 
+from hullo.daemon_client import DaemonClient
 from hullo.lines.direct import endings
 from hullo.service.history import CallHistory
 from hullo.terminal.app import PhoneApp
@@ -120,6 +121,23 @@ async def test_ctrl_c_leaves_at_once_whatever_is_open() -> None:
     async with phone() as screen:
         await screen.press("c", "x", "ctrl+c")
         await screen.until(lambda: not screen.app.is_running)
+
+
+async def test_a_daemon_that_does_not_answer_does_not_hold_the_screen(monkeypatch: pytest.MonkeyPatch) -> None:
+    request = DaemonClient.request
+
+    async def answered(client: DaemonClient, method: str, **params: object) -> object:
+        return await (asyncio.Event().wait() if method == "call.mute" else request(client, method, **params))
+
+    async with phone() as screen:
+        await screen.answers("c", "loop:bob")
+        await screen.says("call", "talking")
+        monkeypatch.setattr(DaemonClient, "request", answered)
+        async with asyncio.timeout(10):
+            await screen.press("m", "question_mark")
+            await screen.until(lambda: len(screen.app.screen_stack) == 2)
+            await screen.press("ctrl+c")
+            await screen.until(lambda: not screen.app.is_running)
 
 
 async def test_text_of_others_moves_no_cursor_and_is_no_markup() -> None:

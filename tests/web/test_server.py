@@ -111,6 +111,8 @@ async def test_the_page_is_for_everybody_and_lets_nothing_else_in() -> None:
         etag = {"If-None-Match": response.headers["ETag"]}
         assert await page.status_of("GET", "/", headers=etag) == 304
         assert await page.status_of("GET", "/js/../../server.py") == 404
+        async with page.http.get(f"{page.url}/call") as elsewhere:
+            assert (elsewhere.status, "open /" in (await elsewhere.json())["remedy"]) == (404, True)
         assert await page.status_of("GET", "/uplot/uPlot.esm.js") == 200
 
 

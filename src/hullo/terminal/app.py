@@ -1,5 +1,6 @@
 """The screen of the phone: shows what a session knows, and turns keys into what it does. It decides nothing itself."""
 
+import asyncio
 import time
 from collections.abc import Callable, Coroutine, Iterable, Sequence
 from typing import Any, ClassVar, Final
@@ -59,6 +60,7 @@ class PhoneApp(App[str]):
         super().__init__(ansi_color=True)
         self._session = session
         self._shown: dict[str, str] = {}
+        self._turn = asyncio.Lock()
         self._lists = {"contacts": ShownList(), "history": ShownList()}
 
     @property
@@ -150,36 +152,36 @@ class PhoneApp(App[str]):
         if key is not None:
             self._call(key if name == "contacts" else key.rpartition(" ")[0])
 
-    async def action_answer(self) -> None:
+    def action_answer(self) -> None:
         """Answer whoever rings; another call must be over first."""
         if self._state.ringing is not None and self._state.ringing is not self._state.shown:
             self._session.say("hang up first: h")
             return
-        await self._session.answer()
+        self._do(self._session.answer())
 
-    async def action_decline(self) -> None:
+    def action_decline(self) -> None:
         """Decline whoever rings."""
-        await self._session.decline()
+        self._do(self._session.decline())
 
-    async def action_hang_up(self) -> None:
+    def action_hang_up(self) -> None:
         """Hang up, or decline."""
-        await self._session.hang_up()
+        self._do(self._session.hang_up())
 
-    async def action_mute(self) -> None:
+    def action_mute(self) -> None:
         """Mute, or unmute."""
-        await self._session.mute()
+        self._do(self._session.mute())
 
-    async def action_caption(self) -> None:
+    def action_caption(self) -> None:
         """Captions on or off."""
-        await self._session.caption()
+        self._do(self._session.caption())
 
-    async def action_push_to_talk(self) -> None:
+    def action_push_to_talk(self) -> None:
         """Push-to-talk on or off."""
-        await self._session.push_to_talk()
+        self._do(self._session.push_to_talk())
 
-    async def action_talk(self) -> None:
+    def action_talk(self) -> None:
         """Hold to talk."""
-        await self._session.talk()
+        self._do(self._session.talk())
 
     def action_redial(self) -> None:
         """Call whom we talked to last."""
@@ -267,12 +269,12 @@ class PhoneApp(App[str]):
         if self._state.shown is not None:
             self._session.say("you are in a call already: h hangs up")
             return
-        self.run_worker(self._session.call(to))
+        self._do(self._session.call(to))
 
     def _add(self, text: str) -> None:
         if not is_invite(text):
             if text:
-                self.run_worker(self._session.change_contact(text, "add"))
+                self._do(self._session.change_contact(text, "add"))
             return
         try:
             invite = parse_invite(text)
@@ -289,7 +291,7 @@ class PhoneApp(App[str]):
 
     def _add_invited(self, person: str, key: str, how: str) -> None:
         if how:
-            self.run_worker(self._session.add_invited(person, key, verified=how == "verified"))
+            self._do(self._session.add_invited(person, key, verified=how == "verified"))
 
     async def _record(self, person: str) -> None:
         if await self._session.record():
@@ -304,8 +306,17 @@ class PhoneApp(App[str]):
         session = self._session
         self._do(session.send_recording(person) if action == "send" else session.discard_recording())
 
-    def _do(self, work: Coroutine[Any, Any, None]) -> None:
-        self.run_worker(work)
+    def _do(self, work: Coroutine[Any, Any, object]) -> None:
+        """Have it done after what was asked before. Meanwhile the screen lives: a daemon may be slow to answer."""
+
+        async def in_turn() -> None:
+            try:
+                async with self._turn:
+                    await work
+            finally:
+                work.close()  # where its turn never came
+
+        self.run_worker(in_turn())
 
     def _change(self, person: str, action: str) -> None:
         if action == "call":
@@ -313,7 +324,7 @@ class PhoneApp(App[str]):
         elif action == "record":
             self._do(self._record(person))
         elif action:
-            self.run_worker(self._session.change_contact(person, action))
+            self._do(self._session.change_contact(person, action))
 
     def _sound_text(self) -> str:
         sound = self._state.sound
@@ -326,11 +337,11 @@ class PhoneApp(App[str]):
     def _sound_chosen(self, action: str) -> None:
         kind, _, device_id = action.partition(":")
         if kind == "take":
-            self.run_worker(self._session.take_sound())
+            self._do(self._session.take_sound())
         elif kind == "test":
-            self.run_worker(self._session.test(device_id))
+            self._do(self._session.test(device_id))
         else:
-            self.run_worker(self._session.choose(kind, device_id or None))
+            self._do(self._session.choose(kind, device_id or None))
 
     def _copy(self, action: str | None, text: str) -> None:
         if action == "copy":
@@ -339,7 +350,7 @@ class PhoneApp(App[str]):
 
     def _forget(self, action: str | None) -> None:
         if action == "forget":
-            self.run_worker(self._session.forget_history())
+            self._do(self._session.forget_history())
 
     def _leave(self, action: str | None) -> None:
         if action == "quit":

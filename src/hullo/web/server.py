@@ -23,6 +23,8 @@ from hullo.web.calls import LEGS, PageCalls
 from hullo.web.messages import PageMessages
 from hullo.web.socket import HEARTBEAT, MOST_BYTES, PROTOCOL, Answer, Encode, serve_page
 
+_USAGE = "open / in a browser; docs/web.md tells what else is there"
+
 
 @dataclass(frozen=True, kw_only=True)
 class Address:
@@ -82,7 +84,7 @@ class PageServer:
     def _application(self, address: Address, tasks: asyncio.TaskGroup) -> web.Application:
         guard = Guard(address.host, self._token, address.origins)
         calls = PageCalls(self._board, self._line, tasks)
-        app = web.Application(client_max_size=MAX_BODY, middlewares=[answering_problems(guard)])
+        app = web.Application(client_max_size=MAX_BODY, middlewares=[answering_problems(guard, _USAGE)])
         app.on_response_prepare.append(_harden)
         for path in self._assets:
             app.router.add_get(path, self._file)

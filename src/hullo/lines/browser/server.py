@@ -33,6 +33,8 @@ MAX_RINGING = 32
 
 MAX_NAME = 64
 
+_WHIP = "POST an offer to /call, DELETE /call/<id> to hang up"
+
 LegName = str
 OnPosted = Callable[[LegName, Offer, str], Awaitable[str]]
 """Takes an offer and its caller's name; returns the SDP answer or raises `Problem`. Cancelled when it is withdrawn."""
@@ -59,7 +61,7 @@ class WhipServer:
     @asynccontextmanager
     async def serve(self, host: str, port: int, tls: ssl.SSLContext | None) -> AsyncIterator[int]:
         """Listen, and give the port. Raises `OSError` when the address is taken. Requests are cancelled at the end."""
-        app = web.Application(client_max_size=MAX_BODY, middlewares=[answering_problems(self._guard)])
+        app = web.Application(client_max_size=MAX_BODY, middlewares=[answering_problems(self._guard, _WHIP)])
         app.router.add_post("/call", self._post)
         app.router.add_route(hdrs.METH_OPTIONS, "/call", self._options)
         add_leg_routes(app, "/call", self._resources, self._guard)
@@ -104,8 +106,11 @@ class WhipServer:
         return {hdrs.LINK: links, hdrs.CACHE_CONTROL: "no-store"} if links else {}
 
 
-def answering_problems(guard: Guard) -> Middleware:
-    """The middleware that answers refusals as `Problem`s, and lets the pages that `guard` knows read the answers."""
+def answering_problems(guard: Guard, usage: str) -> Middleware:
+    """The middleware that answers refusals as `Problem`s, and lets the pages that `guard` knows read the answers.
+
+    `usage` says to whoever asks for something else what can be asked for.
+    """
 
     @web.middleware
     async def middleware(request: web.Request, handler: Handler) -> web.StreamResponse:
@@ -114,7 +119,7 @@ def answering_problems(guard: Guard) -> Middleware:
         except Problem as problem:
             response = _problem_response(problem)
         except web.HTTPException as refused:
-            response = _problem_response(_from_aiohttp(refused))
+            response = _problem_response(_from_aiohttp(refused, usage))
         if not response.prepared:
             response.headers.update(guard.cors_headers(request))
         return response
@@ -170,14 +175,12 @@ def _caller_name(request: web.Request) -> str:
     return name or "browser"
 
 
-def _from_aiohttp(refused: web.HTTPException) -> Problem:
+def _from_aiohttp(refused: web.HTTPException, usage: str) -> Problem:
     if isinstance(refused, web.HTTPRequestEntityTooLarge):
         return Problem(413, "too-large", f"the body is longer than {MAX_BODY} bytes", "send only the SDP offer")
     if isinstance(refused, web.HTTPMethodNotAllowed):
-        return Problem(
-            405, "wrong-method", "this is not done here", "POST an offer to /call, DELETE /call/<id> to hang up"
-        )
-    return Problem(refused.status, "not-here", refused.reason, "POST an offer to /call, DELETE /call/<id> to hang up")
+        return Problem(405, "wrong-method", "this is not done here", usage)
+    return Problem(refused.status, "not-here", refused.reason, usage)
 
 
 def _problem_response(problem: Problem) -> web.Response:
