@@ -98,7 +98,7 @@ async def test_a_call_with_a_muted_peer_is_connected_all_the_same() -> None:
         caller.open(Listener(), Tone(440))
         callee.open(Listener(), Tone(1000))
         await connect(caller, callee)
-        assert callee.peer_muted
+        await until(lambda: callee.peer_muted is True)
         assert callee.stats().packets_received == 0
         await hang_up(caller, callee)
 
