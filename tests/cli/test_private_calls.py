@@ -13,8 +13,12 @@ from pathlib import Path
 import pytest
 
 from hullo.lines.direct.actions import MissedCall
+from hullo.lines.direct.private.book import ContactBook
 from hullo.lines.direct.private.desk import Change
-from hullo.lines.direct.private.opening import create_keys, open_private
+from hullo.lines.direct.private.linking import Handover
+from hullo.lines.direct.private.opening import create_keys, create_linked, open_private
+from hullo.lines.direct.private.sessions import Sessions
+from hullo.lines.direct.private.vault import Vault
 from hullo.service.config import Config, load_config
 from tests.cli.test_commands import HULLO, QUICK, run
 
@@ -159,23 +163,28 @@ def test_a_second_device_is_linked_by_the_code_that_it_shows(tmp_path: Path, dae
             assert (private.desk.own.person, private.desk.own.device) == ("alice", "laptop-2")
             assert private.desk.own.key == hers.desk.own.key
             assert [contact.person for contact in private.desk.contacts()] == ["bob"]
-            key = private.desk.own.key
-        theirs = str(home / "hullo.toml")
-        assert "laptop-2  (this one)" in run("contacts", "devices", "--config", theirs).stdout
-        with ExitStack() as stack:
-            if daemon:
-                stack.enter_context(process("serve", "--config", alice, stream="stderr", until="ready"))
-            assert "laptop-2" in run("contacts", "devices", "--config", alice).stdout
-            unlinked = run("contacts", "unlink", "laptop-2", "--yes", "--config", alice)
+
+
+@pytest.mark.peer  # for its time only
+def test_a_device_is_unlinked_and_says_so(tmp_path: Path) -> None:
+    rendezvous = ("rendezvous", "--port", "0", "--data", str(tmp_path / "rendezvous.db"))
+    with process(*rendezvous, stream="stdout", until="ws://") as url:
+        alice, alices = person(tmp_path, "alice", url)
+        with Vault(alices.direct.directory) as vault:
+            identity = Sessions(vault, ContactBook(vault)).identity
+        home = tmp_path / "stolen"
+        home.mkdir(mode=0o700)
+        (home / "hullo.toml").write_text(CONFIG.format(folder=home, url=url))
+        stolen = load_config(home / "hullo.toml").direct
+        handover = Handover(person="alice", seed=identity.seed, devices=("laptop",), contacts={})
+        create_linked(stolen, handover, "stolen")
+        asked = ("contacts", "devices", "--config", str(home / "hullo.toml"))
+        assert "stolen  (this one)" in run(*asked).stdout
+        with process("serve", "--config", alice, stream="stderr", until="ready"):
+            unlinked = run("contacts", "unlink", "stolen", "--yes", "--config", alice)
             assert unlinked.returncode == 0, unlinked.stderr
-            assert run("contacts", "devices", "--config", alice).stdout == "laptop  (this one)\n"
-            assert "no device of yours" in run("contacts", "unlink", "phone", "--yes", "--config", alice).stderr
-        with open_private(alices.direct) as hers:
-            assert hers.desk.own.key != key
-        told = run("contacts", "devices", "--config", theirs)
+        told = run(*asked)
         assert (told.returncode, "was unlinked" in told.stderr) == (1, True), told.stderr
-        with process(*joining, stream="stdout", until="hullo-link:", ends=True) as shown:  # and back
-            linked = run("contacts", "link", shown.split()[-1], "--yes", "--config", alice)
-            assert linked.returncode == 0, linked.stderr
-        with open_private(second.direct) as private, open_private(alices.direct) as hers:
-            assert private.desk.own.key == hers.desk.own.key
+        with open_private(alices.direct) as private:
+            assert private.desk.own.key != identity.public.hex()
+        create_linked(stolen, handover, "back")  # it may be linked again

@@ -136,6 +136,7 @@ def devices(config: ConfigOption = None, as_json: JsonOption = False) -> None:
 @contacts.command()
 def unlink(
     device: Annotated[str, typer.Argument(help="its name: hullo contacts devices")],
+    unlisted: Annotated[bool, typer.Option("--unlisted", help="also when it is not listed there")] = False,
     yes: Annotated[bool, typer.Option("--yes", help="do not ask")] = False,
     config: ConfigOption = None,
 ) -> None:
@@ -149,9 +150,11 @@ def unlink(
         fail("not unlinked")
     try:
         with open_private(settings.direct) as private:
-            removed = asyncio.run(_connected(private, lambda: _unlink(private, device)))
+            removed = asyncio.run(_connected(private, lambda: _unlink(private, device, unlisted)))
     except VaultInUse:
-        removed = _ask_daemon(settings.rpc.socket, "contact.unlink", {"device": device})["removed"]
+        removed = _ask_daemon(settings.rpc.socket, "contact.unlink", {"device": device, "unlisted": unlisted})[
+            "removed"
+        ]
     except (PrivateUnavailable, VaultError, ChannelError, UnlinkError, OSError) as error:
         give_up(error)
     out.print(f"{plain(device)} is unlinked; your contacts are told. You have a new invite: hullo contacts me")
@@ -161,8 +164,8 @@ def unlink(
         )
 
 
-async def _unlink(private: Private, device: str) -> tuple[str, ...]:
-    removed = await private.unlink(device)
+async def _unlink(private: Private, device: str, unlisted: bool) -> tuple[str, ...]:
+    removed = await private.unlink(device, unlisted)
     with suppress(TimeoutError):
         async with asyncio.timeout(_TELL_SECONDS):
             await private.channel.contacts_told()

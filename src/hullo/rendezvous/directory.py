@@ -27,9 +27,6 @@ CREATE TABLE IF NOT EXISTS prekeys (
 CREATE TABLE IF NOT EXISTS successions (
     person TEXT NOT NULL, number INTEGER NOT NULL, step BLOB NOT NULL, PRIMARY KEY (person, number)
 ) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS sealed (
-    person TEXT NOT NULL, device TEXT NOT NULL, data BLOB NOT NULL, PRIMARY KEY (person, device)
-) WITHOUT ROWID;
 """
 
 
@@ -70,22 +67,19 @@ class Directory:
         with self._step() as step:
             return _devices(step, person)
 
-    def succeed(self, person: str, succession: Succession, sealed: dict[str, bytes]) -> tuple[str, ...]:
+    def succeed(self, person: str, succession: Succession) -> tuple[str, ...]:
         """See `hullo.rendezvous.store.Store.succeed`."""
         number, encoded = succession.number, msgspec.msgpack.encode(succession)
-        rows = [(person, device, data) for device, data in sealed.items()]
         with self._step() as step:
             if _identity(step, person) != succession.old:
                 raise NotYours(f"the name {person} belongs to another key")
-            gone = tuple(each for each in _devices(step, person) if each not in sealed and each != succession.by)
+            gone = tuple(each for each in _devices(step, person) if each != succession.by)
             step.execute("UPDATE people SET identity = ? WHERE person = ?", (succession.new, person))
             step.execute("UPDATE devices SET keys = NULL WHERE person = ?", (person,))
             step.execute("DELETE FROM prekeys WHERE person = ?", (person,))
-            step.execute("DELETE FROM sealed WHERE person = ?", (person,))
+            step.executemany("DELETE FROM devices WHERE person = ? AND device = ?", [(person, each) for each in gone])
             step.execute("DELETE FROM successions WHERE person = ? AND number <= ?", (person, number - MAX_SUCCESSIONS))
             step.execute("INSERT INTO successions VALUES (?, ?, ?)", (person, number, encoded))
-            step.executemany("DELETE FROM devices WHERE person = ? AND device = ?", [(person, each) for each in gone])
-            step.executemany("INSERT INTO sealed VALUES (?, ?, ?)", rows)
         return gone
 
     def successions(self, person: str) -> tuple[Succession, ...]:
@@ -94,13 +88,6 @@ class Directory:
         with self._step() as step:
             rows = step.execute(query, (person,)).fetchall()
         return tuple(msgspec.msgpack.decode(row[0], type=Succession) for row in rows)
-
-    def sealed(self, person: str, device: str) -> bytes | None:
-        """What the last succession brought for this device."""
-        query = "SELECT data FROM sealed WHERE person = ? AND device = ?"
-        with self._step() as step:
-            row = step.execute(query, (person, device)).fetchone()
-        return None if row is None else bytes(row[0])
 
     def publish(self, person: str, device: str, keys: PublishedKeys) -> None:
         """Replace a device's prekeys."""

@@ -43,9 +43,9 @@ class LocalStore:
         """See `Store.devices`."""
         return self._directory.devices(person)
 
-    async def succeed(self, person: str, succession: Succession, sealed: dict[str, bytes]) -> tuple[str, ...]:
+    async def succeed(self, person: str, succession: Succession) -> tuple[str, ...]:
         """See `Store.succeed`."""
-        gone = self._directory.succeed(person, succession, sealed)
+        gone = self._directory.succeed(person, succession)
         for device in gone:
             self._mailboxes.take(person, device, self._clock())
         return gone
@@ -53,10 +53,6 @@ class LocalStore:
     async def successions(self, person: str) -> tuple[Succession, ...]:
         """See `Store.successions`."""
         return self._directory.successions(person)
-
-    async def sealed(self, person: str, device: str) -> bytes | None:
-        """See `Store.sealed`."""
-        return self._directory.sealed(person, device)
 
     async def publish(self, person: str, device: str, keys: PublishedKeys) -> None:
         """See `Store.publish`."""

@@ -179,7 +179,7 @@ class Node:
         """A device comes with a key that was good once: it is shown why not any more. Raises `Kicked`."""
         successions = await self._store.successions(hello.person)
         if hello.identity in [step.old for step in successions]:
-            connection.tell(Succeeded(successions, await self._store.sealed(hello.person, hello.device)))
+            connection.tell(Succeeded(successions))
             raise Kicked("succeeded")
 
     def _welcome(self, connection: Connection, hello: Hello, prekeys: int) -> None:
@@ -252,7 +252,7 @@ class Node:
             self._refuse(connection, succeed.sequence, "rate", "too many new keys; try again in an hour")
             return
         try:
-            gone = await self._store.succeed(person, step, succeed.sealed)
+            gone = await self._store.succeed(person, step)
         except NotYours as error:
             self._refuse(connection, succeed.sequence, "taken", str(error))
             return

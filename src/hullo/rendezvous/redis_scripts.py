@@ -27,21 +27,18 @@ ARGV: identity, device, most devices, seconds that the keys are kept, channel, n
 SUCCEED = """
 if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end
 redis.call('SET', KEYS[1], ARGV[2])
-redis.call('RPUSH', KEYS[3], ARGV[3])
-redis.call('LTRIM', KEYS[3], -tonumber(ARGV[4]), -1)
-redis.call('DEL', KEYS[4])
-local removed = tonumber(ARGV[7])
-for at = 8, 7 + removed do redis.call('SREM', KEYS[2], ARGV[at]) end
-for at = 8 + removed, #ARGV, 2 do redis.call('HSET', KEYS[4], ARGV[at], ARGV[at + 1]) end
-for at = 5, #KEYS do redis.call('DEL', KEYS[at]) end
-redis.call('PUBLISH', ARGV[5], ARGV[6])
+redis.call('DEL', KEYS[2])
+redis.call('SADD', KEYS[2], ARGV[3])
+redis.call('RPUSH', KEYS[3], ARGV[4])
+redis.call('LTRIM', KEYS[3], -tonumber(ARGV[5]), -1)
+for at = 4, #KEYS do redis.call('DEL', KEYS[at]) end
+redis.call('PUBLISH', ARGV[6], ARGV[7])
 return 1
 """
 """Gives 0 if the name is bound to another key.
 
-KEYS: the identity of a name, its devices, its successions, what is sealed for its devices, and what else is to go.
-ARGV: old identity, new one, the succession, most of them, channel, news, how many devices are removed, these, and then
-device and what is sealed for it, in turn.
+KEYS: the identity of a name, its devices, its successions, and what else is to go.
+ARGV: old identity, new one, the device that goes on, the succession, most of them, channel, news.
 """
 
 BUNDLE = """

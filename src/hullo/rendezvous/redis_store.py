@@ -112,25 +112,23 @@ class RedisStore:
             found: Any = await self._redis.smembers(_key("devices", person))
         return tuple(sorted(each.decode() for each in found))
 
-    async def succeed(self, person: str, succession: Succession, sealed: dict[str, bytes]) -> tuple[str, ...]:
+    async def succeed(self, person: str, succession: Succession) -> tuple[str, ...]:
         """See `Store.succeed`."""
         devices = await self.devices(person)
-        gone = tuple(each for each in devices if each not in sealed and each != succession.by)
-        keys = [_key(kind, person) for kind in ("identity", "devices", "successions", "sealed")]
+        gone = tuple(each for each in devices if each != succession.by)
+        keys = [_key(kind, person) for kind in ("identity", "devices", "successions")]
         useless = [_key(kind, person, device) for device in devices for kind in ("keys", "prekeys")]
         useless += [_key("mail", person, device) for device in gone]
         step, news = msgspec.msgpack.encode(succession), f"{_SUCCEEDED} {person} {self._token}"
         arguments: list[bytes | str | int] = [
             succession.old,
             succession.new,
+            succession.by,
             step,
             MAX_SUCCESSIONS,
             _NEWS,
             news,
-            len(gone),
-            *gone,
         ]
-        arguments += [part for pair in sealed.items() for part in pair]
         with _named():
             if not await self._succeed([*keys, *useless], arguments):
                 raise NotYours(f"the name {person} belongs to another key")
@@ -142,12 +140,6 @@ class RedisStore:
             found: Any = await self._redis.lrange(_key("successions", person), 0, -1)
         steps = [_decoded(each, Succession) for each in found]
         return tuple(step for step in steps if step is not None)
-
-    async def sealed(self, person: str, device: str) -> bytes | None:
-        """See `Store.sealed`."""
-        with _named():
-            found: Any = await self._redis.hget(_key("sealed", person), device)
-        return None if found is None else bytes(found)
 
     async def publish(self, person: str, device: str, keys: PublishedKeys) -> None:
         """See `Store.publish`."""

@@ -68,17 +68,14 @@ class Store(Protocol):
     async def devices(self, person: str) -> tuple[str, ...]:
         """All devices of a person."""
 
-    async def succeed(self, person: str, succession: Succession, sealed: dict[str, bytes]) -> tuple[str, ...]:
-        """Bind the name to the new key, which is genuine, and keep nothing of devices but those in `sealed` and `by`.
+    async def succeed(self, person: str, succession: Succession) -> tuple[str, ...]:
+        """Bind the name to the new key, which is genuine, and forget all devices but the one that asks.
 
-        Gives those that are no more. Nobody has prekeys then. Raises `NotYours` if the old key is not the one bound.
+        Gives those that are no more. That one has no prekeys then. Raises `NotYours` if the old key is not bound.
         """
 
     async def successions(self, person: str) -> tuple[Succession, ...]:
         """The last `MAX_SUCCESSIONS`, in order."""
-
-    async def sealed(self, person: str, device: str) -> bytes | None:
-        """What the last of them brought for this device."""
 
     async def publish(self, person: str, device: str, keys: PublishedKeys) -> None:
         """Replace a device's prekeys."""

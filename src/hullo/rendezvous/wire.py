@@ -139,10 +139,9 @@ class Accepted(_Tagged, frozen=True, tag="accepted"):
 
 
 class Succeeded(_Tagged, frozen=True, tag="succeeded"):
-    """Your key has been followed by another one. `sealed` is for this device, if it is one that goes on."""
+    """Your key has been followed by another one; the connection ends."""
 
     successions: Successions
-    sealed: Data | None
 
 
 class LowPrekeys(_Tagged, frozen=True, tag="low-prekeys"):
@@ -217,11 +216,10 @@ class Reserve(_Tagged, frozen=True, tag="reserve"):
 
 
 class Succeed(_Tagged, frozen=True, tag="succeed"):
-    """Bind our name to a new key, `sealed` for the devices that go on; all others but this are removed."""
+    """Bind our name to a new key. This device has it; all others of our person are removed."""
 
     sequence: Sequence
     succession: Succession
-    sealed: Annotated[dict[DeviceName, Data], Meta(max_length=MAX_DEVICES)]
 
 
 ClientMessage: TypeAlias = Hello | Publish | Fetch | Post | Took | Reserve | Succeed

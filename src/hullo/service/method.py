@@ -31,8 +31,8 @@ class Contacts:
     missed: MissedCalls
     devices: Callable[[], Awaitable[tuple[str, ...]]]
     """Our devices. Raises `ChannelError`."""
-    unlink: Callable[[str], Awaitable[tuple[str, ...]]]
-    """Remove one of them; gives all that were removed with it. Raises `UnlinkError`."""
+    unlink: Callable[[str, bool], Awaitable[tuple[str, ...]]]
+    """Remove one of them, also one that is not listed; gives all that were removed with it. Raises `UnlinkError`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

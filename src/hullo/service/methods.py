@@ -299,7 +299,7 @@ async def unlink_device(service: Service, params: UnlinkParams) -> UnlinkResult:
     """Remove a device of ours, by a new key that it does not get; contacts are told (`device-removed`)."""
     contacts = _contacts(service)
     try:
-        return UnlinkResult(removed=await contacts.unlink(params.device))
+        return UnlinkResult(removed=await contacts.unlink(params.device, params.unlisted))
     except UnlinkError as error:
         raise domain_error(ErrorCode.CONTACT_REFUSED, str(error), "contact.devices shows your devices") from None
 

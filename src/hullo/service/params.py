@@ -153,6 +153,7 @@ class UnlinkParams(msgspec.Struct, frozen=True):
     """Which device of ours."""
 
     device: Annotated[str, Meta(description="Its name, as contact.devices shows it.", max_length=32)]
+    unlisted: Annotated[bool, Meta(description="Also when contact.devices does not show it.")] = False
 
 
 class ListParams(msgspec.Struct, frozen=True):

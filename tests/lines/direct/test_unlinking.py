@@ -187,7 +187,7 @@ async def test_a_rendezvous_that_makes_up_a_removal_removes_nothing(tmp_path: Pa
         forged = msgspec.structs.replace(
             alice.sessions.propose(("phone",), 1_700_000_000), new=its_own.public, new_signature=bytes(64)
         )
-        node.inject_bytes("alice", "phone", encode(Succeeded((forged,), None)))
+        node.inject_bytes("alice", "phone", encode(Succeeded((forged,))))
         await alice.notice("rendezvous-rubbish")
         assert alice.sessions.own_steps((forged,)) == ()
         assert alice.sessions.unlinked is None
@@ -201,15 +201,17 @@ async def test_a_rendezvous_that_makes_up_a_removal_removes_nothing(tmp_path: Pa
 async def test_an_answer_that_is_lost_is_made_up_for(tmp_path: Path) -> None:
     """The rendezvous took the new key, and the device that asked for it did not hear so, and died."""
     async with town(tmp_path) as here:
-        async with here.visiting(ALICE, "bob") as alice:
-            step = alice.sessions.propose((), 1_700_000_000)
-            await alice.channel._client.succeed(step, {})
         bob = await here.join(BOB, "alice")
+        async with here.visiting(ALICE, "bob") as alice:
+            await call(alice, bob)
+            step = alice.sessions.propose((), 1_700_000_000)
+            await alice.channel._client.succeed(step)
         async with here.visiting(ALICE) as alice:
             await until(lambda: alice.channel.problem() is None)
             assert alice.sessions.identity.public == step.new
-            await call(alice, bob)
+            await bob.notice("device-removed")
             assert bob.book.identity("alice") == step.new
+            await until(lambda: alice.sessions.told)
 
 
 async def test_what_cannot_be_unlinked_is_said(tmp_path: Path) -> None:
@@ -219,6 +221,9 @@ async def test_what_cannot_be_unlinked_is_said(tmp_path: Path) -> None:
             await alice.channel.unlink("phone")
         with pytest.raises(UnlinkError, match="called tablet; there is no other"):
             await alice.channel.unlink("tablet")
+        with pytest.raises(UnlinkError, match="no name"):
+            await alice.channel.unlink("a tablet", unlisted=True)
+        assert await alice.channel.unlink("tablet", unlisted=True) == ("tablet",)
 
 
 async def test_whom_a_rendezvous_keeps_in_the_dark_learns_it_from_the_first_message(tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Coroutine, Iterable, Sequence
+from contextlib import suppress
 from typing import Any
 
 from hullo.lines.direct.channel import ChannelError, ChannelRefused, Device, Notice, OnMessage, OnNotice, Place
@@ -63,8 +64,7 @@ class PrivateChannel:
         self._told = Buckets(rate=1.0, burst=1.0)
         self._floods = Buckets(rate=20.0, burst=200.0)
         self._renewals = Buckets(rate=1 / RENEW_EVERY, burst=1.0)
-        self._contacts_know = True
-        """Of our key, if it has followed another one."""
+        self._announcing = False
         self._telling: set[asyncio.Task[None]] = set()
         """What we send by ourselves, so that others know of a session or a key."""
 
@@ -120,18 +120,18 @@ class PrivateChannel:
         """The devices of our person, as far as the rendezvous tells, and this one. Raises `ChannelError`."""
         return tuple(sorted({*await self._client.devices(), self.own.device}))
 
-    async def unlink(self, device: str) -> tuple[str, ...]:
+    async def unlink(self, device: str, *, unlisted: bool = False) -> tuple[str, ...]:
         """Remove a device of our person, by a new key that it does not get; our contacts are told.
 
-        Gives all that were removed: those that have no way to get the key safely have to be linked again. Raises
-        `UnlinkError`.
+        Gives all that were removed: the others do not get the key either, and have to be linked again. With `unlisted`
+        it may be one of which the rendezvous does not tell. Raises `UnlinkError`.
         """
         try:
             others = set(await self.devices()) - {self.own.device}
-            check_unlinking(device, self.own.device, others)
+            check_unlinking(device, self.own.device, others, unlisted=unlisted)
             async with self._turn:
-                step = self._sessions.propose(tuple(sorted(others)), int(time.time()))
-            await self._client.succeed(step, {})
+                step = self._sessions.propose(tuple(sorted(others | {device})), int(time.time()))
+            await self._client.succeed(step)
             async with self._turn:
                 self._adopt((step,))
         except (ChannelError, OSError) as error:
@@ -139,6 +139,7 @@ class PrivateChannel:
             advice = "look again with: hullo contacts devices"
             raise UnlinkError(f"{device} is not unlinked (yet): {why}; {advice}") from None
         await self._publish()
+        self._announce()
         return step.removed
 
     async def contacts_told(self) -> None:
@@ -162,14 +163,25 @@ class PrivateChannel:
         """Go on with the key of the last step, if we have it; contacts are told once it has prekeys."""
         if not self._sessions.adopt(steps):
             return False
-        self._client.identity, self._contacts_know = self._sessions.identity, False
+        self._client.identity = self._sessions.identity
         return True
+
+    def _announce(self) -> None:
+        """Tell all contacts of a key that has followed another one, if that was not done; once at a time."""
+        if not self._sessions.told and not self._announcing:
+            self._announcing = True
+            self._by_ourselves(self._tell_contacts(), "new key")
 
     async def _tell_contacts(self) -> None:
         """An empty message in a new session shows them the new key; who can't be told now will see it later."""
         for person, entry in self._book.entries().items():
             if entry.contact and not entry.blocked and entry.identity is not None:
                 await self._begin_anew(person, (), KEEP_SECONDS)
+        self._announcing = False
+        if self.problem() is None:
+            async with self._turn:
+                with suppress(OSError):  # they are told again the next time
+                    self._sessions.contacts_told()
 
     async def _reserve(self, size: int) -> Place:
         room = await self._client.reserve(size)
@@ -328,11 +340,11 @@ class PrivateChannel:
 
     async def _prekeys_low(self, left: int) -> None:
         """The rendezvous tells how many prekeys of ours it has left; when we are new there, none."""
-        if left >= LOW_PREKEYS and not self._sessions.publication_due():
-            return
         if 0 < left < LOW_PREKEYS:
             self._notice("prekeys-low", None, f"{left} one-time prekeys are left: somebody asks for many; making more")
-        await self._publish()
+        if left < LOW_PREKEYS or self._sessions.publication_due():
+            await self._publish()
+        self._announce()
 
     async def _keep_keys_fresh(self) -> None:
         """A connection may last for months, and its beginning is the only time when we are asked for keys."""
@@ -348,10 +360,6 @@ class PrivateChannel:
             await self._client.publish(keys)
         except (ChannelError, OSError) as error:
             logger.warning("prekeys could not be published: %s", error)
-            return
-        if not self._contacts_know:
-            self._contacts_know = True
-            self._by_ourselves(self._tell_contacts(), "new key")
 
     def _notice(self, kind: str, person: str | None, detail: str) -> None:
         self._tell(Notice(kind=kind, person=person, detail=detail))

@@ -150,9 +150,9 @@ class RendezvousClient:
         """All devices of our person that the rendezvous knows. Raises `ChannelError`."""
         return (await self.post(self._own.person, {}, seconds=0.0, everywhere=True)).missing
 
-    async def succeed(self, succession: Succession, sealed: dict[str, bytes]) -> None:
-        """Bind our name to a new key, which is `sealed` for the devices that go on. Raises `ChannelError`."""
-        await self._ask(Succeed(next(self._sequences), succession, sealed), Accepted)
+    async def succeed(self, succession: Succession) -> None:
+        """Bind our name to a new key, without our other devices. Raises `ChannelError`."""
+        await self._ask(Succeed(next(self._sequences), succession), Accepted)
 
     async def post(self, person: str, envelopes: dict[str, bytes], *, seconds: float, everywhere: bool) -> Sent:
         """Send envelopes to devices of a person, by name. Raises `ChannelError`."""

@@ -52,9 +52,9 @@ class Private:
         """See `PrivateChannel.devices`. Raises `ChannelError`."""
         return await self.channel.devices()
 
-    async def unlink(self, device: str) -> tuple[str, ...]:
+    async def unlink(self, device: str, unlisted: bool) -> tuple[str, ...]:
         """See `PrivateChannel.unlink`. Raises `UnlinkError`."""
-        return await self.channel.unlink(device)
+        return await self.channel.unlink(device, unlisted=unlisted)
 
 
 @contextmanager

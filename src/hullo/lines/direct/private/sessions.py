@@ -110,6 +110,8 @@ class _StoredDevice(msgspec.Struct):
     """How our key came to follow earlier ones."""
     next_seed: bytes = b""
     """Of the key that is to follow, before it is known whether the rendezvous took it."""
+    told: bool = True
+    """Whether contacts were told of the last of them."""
     unlinked: str | None = None
     """Why this is no device of its person any more."""
 
@@ -137,6 +139,8 @@ class Sessions:
         """How our key came to follow earlier ones."""
         self.unlinked: str | None = stored.unlinked
         """Why this is no device of its person any more; None as long as it is."""
+        self.told: bool = stored.told
+        """Whether contacts were told of the last of them."""
         self._next_seed = stored.next_seed
         self._prekeys: Prekeys = Prekeys.from_json(stored.prekeys, **AGREEMENT)[0]
         self._former: Prekeys | None = None
@@ -165,7 +169,7 @@ class Sessions:
     def propose(self, removed: tuple[str, ...], at: int) -> Succession:
         """A new key that those devices will not have; `adopt` it once the rendezvous has taken it.
 
-        Its secret is on disk before anybody can hear of it, and it is the same until one was taken.
+        Its secret is on disk before anybody can hear of it, and it is the same until one was taken. Raises `OSError`.
         """
         if not self._next_seed:
             self._next_seed = Identity.new().seed
@@ -190,15 +194,12 @@ class Sessions:
         """Those that lead on from our key; none if it has signed none of them."""
         return follow(self.own.person, self.identity.public, successions)
 
-    def adopt(self, steps: Sequence[Succession], seed: bytes | None = None) -> bool:
-        """Go on with the key of the last step: the one that was proposed, or the one made from `seed`.
-
-        False if that is another key.
-        """
-        following = Identity(seed or self._next_seed or self.identity.seed)
-        if following.public != steps[-1].new:
+    def adopt(self, steps: Sequence[Succession]) -> bool:
+        """Go on with the key of the last step; False if that is none that we have proposed. Raises `OSError`."""
+        following = Identity(self._next_seed) if self._next_seed else None
+        if following is None or following.public != steps[-1].new:
             return False
-        self.identity, self._next_seed = following, b""
+        self.identity, self._next_seed, self.told = following, b"", False
         self.successions = (*self.successions, *steps)[-MAX_SUCCESSIONS:]
         self._former = self._prekeys
         self._prekeys = Prekeys.create(**AGREEMENT, identity_key_pair=IdentityKeyPairSeed(following.seed))
@@ -206,8 +207,13 @@ class Sessions:
         self._save_device()
         return True
 
+    def contacts_told(self) -> None:
+        """Contacts were told of our key."""
+        self.told = True
+        self._save_device()
+
     def unlink(self, why: str) -> None:
-        """This is no device of its person any more."""
+        """This is no device of its person any more. Raises `OSError`."""
         self.unlinked, self._next_seed = why, b""
         self._save_device()
 
@@ -460,6 +466,7 @@ class Sessions:
             former=None if self._former is None else self._former.json,
             successions=self.successions,
             next_seed=self._next_seed,
+            told=self.told,
             unlinked=self.unlinked,
         )
         try:
