@@ -144,6 +144,14 @@ async def test_a_device_is_tested_without_a_call(client: SocketClient, device: s
         await client.until("audio.levels")
 
 
+async def test_however_often_a_device_is_tested_it_is_open_once() -> None:
+    devices = Devices("null")
+    async with running(devices=devices) as server, await SocketClient.connect(server.path) as client:
+        for device in ("microphone", "speaker") * 3:
+            await asked(client, "audio.test", {"device": device, "seconds": 60})
+        assert len(devices._keepers) == 2
+
+
 async def test_a_daemon_without_sound_says_so() -> None:
     async with running() as server, await SocketClient.connect(server.path) as client:
         assert (await client.error("audio.devices"))["code"] == ErrorCode.NO_AUDIO

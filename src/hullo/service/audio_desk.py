@@ -71,6 +71,8 @@ class AudioDesk:
         self._handset: Handset | None = None
         self._call: Call | None = None
         self._patch: Patch | None = None
+        self._testing = asyncio.Lock()
+        self._tests: dict[DeviceKind, asyncio.Task[None]] = {}
         self._tested: Microphone | None = None
         self._levels_until = 0.0
         self._telling: asyncio.Task[None] | None = None
@@ -159,19 +161,26 @@ class AudioDesk:
             self._telling = self._work(self._tell_levels)
 
     async def test_microphone(self, seconds: float) -> Device | None:
-        """Listen to the microphone and tell its level for so long. Raises `DeviceError`."""
+        """Listen to the microphone and tell its level for so long, in place of a test before. Raises `DeviceError`."""
         microphone = Microphone(self.devices)
-        await microphone.__aenter__()
-        self._work(lambda: self._listen(microphone, seconds))
+        await self._test(microphone, lambda: self._listen(microphone, seconds))
         self.tell_levels(seconds)
         return microphone.device
 
     async def test_speaker(self, seconds: float) -> Device | None:
-        """Play a tone for so long. Raises `DeviceError`."""
+        """Play a tone for so long, in place of a test before. Raises `DeviceError`."""
         speaker = Speaker(self.devices)
-        await speaker.__aenter__()
-        self._work(lambda: self._play(speaker, seconds))
+        await self._test(speaker, lambda: self._play(speaker, seconds))
         return speaker.device
+
+    async def _test(self, side: Microphone | Speaker, work: Callable[[], Awaitable[None]]) -> None:
+        """Have one test of a kind of device at a time, whoever asks how often."""
+        async with self._testing:
+            if (earlier := self._tests.pop(side.kind, None)) is not None:
+                earlier.cancel()
+                await asyncio.gather(earlier, return_exceptions=True)
+            await side.__aenter__()
+            self._tests[side.kind] = self._work(work)
 
     def _work(self, work: Callable[[], Awaitable[None]]) -> asyncio.Task[None]:
         async def worked() -> None:

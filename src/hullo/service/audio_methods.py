@@ -162,7 +162,10 @@ async def levels(service: Service, params: LevelsParams) -> LevelsResult:
 
 
 async def test(service: Service, params: TestParams) -> TestResult:
-    """Test the device in use: a microphone by its level in `audio.levels`, a speaker by a tone. Returns at once."""
+    """Test the device in use: a microphone by its level in `audio.levels`, a speaker by a tone. Returns at once.
+
+    A test of the same kind of device that goes on is over then.
+    """
     with _device_errors():
         desk = _desk(service)
         if params.device is DeviceKind.MICROPHONE:
