@@ -11,9 +11,23 @@ import pytest
 from hullo.lines.direct.private.identity import Identity
 from hullo.rendezvous.node import Kicked, Node
 from hullo.rendezvous.redis_store import RedisStore
-from hullo.rendezvous.wire import Bundles, Envelope, Fetch, LowPrekeys, Publish, Refusal, Sent, ServerMessage, Welcome
+from hullo.rendezvous.wire import (
+    Accepted,
+    Bundles,
+    Envelope,
+    Fetch,
+    LowPrekeys,
+    Publish,
+    Refusal,
+    Sent,
+    ServerMessage,
+    Succeed,
+    Succeeded,
+    Welcome,
+)
 from tests.rendezvous.redis_server import RedisServer, redis_server
 from tests.rendezvous.test_node import Client, joined, keys, post
+from tests.rendezvous.test_succession import step
 from tests.rtc.test_connection import until
 
 pytestmark = pytest.mark.peer
@@ -171,3 +185,17 @@ async def test_an_unknown_device_is_welcome_at_both(nodes: tuple[Node, Node]) ->
     assert isinstance(await Client(other, "alice", identity, "laptop").hello(), Welcome)
     alice = await joined(one, "bob")
     assert await alice.say(post("alice", "phone")) == Sent(7, missing=("laptop",))
+
+
+async def test_a_new_key_ends_the_connections_of_other_devices_at_both_nodes(nodes: tuple[Node, Node]) -> None:
+    one, other = nodes
+    old, new = Identity.new(), Identity.new()
+    phone, stolen = await joined(one, "alice", old), await joined(other, "alice", old, "stolen")
+    assert await phone.say(Succeed(1, step(old, new))) == Accepted(1)
+    await until(lambda: [m.code for m in stolen.heard if isinstance(m, Refusal)] == ["succeeded"])
+    with pytest.raises(Kicked):
+        await stolen.say(post("alice", "phone"))
+    back = Client(other, "alice", old, "stolen")
+    with pytest.raises(Kicked):
+        await back.hello()
+    assert isinstance(back.heard[0], Succeeded)

@@ -325,3 +325,17 @@ def test_whatever_order_loss_and_repetition_at_most_two_devices_talk_and_every_c
     world.pass_time(61)
     for device in people:
         assert device.rules.deadline == float("inf")
+
+
+def test_calls_with_a_device_that_its_person_removed_are_over() -> None:
+    world = World()
+    alice, phone, desk = (world.device(each) for each in (ALICE, BOB, BOB_DESK))
+    alice.dial("bob")
+    world.settle()
+    desk.answer()
+    world.settle()
+    alice.do(alice.rules.removed("carol", ["desk"]) + alice.rules.removed("bob", ["phone"]))
+    assert alice.end() is None
+    alice.do(alice.rules.removed("bob", ["desk"]))
+    assert alice.end() is EndReason.FAILED
+    assert phone.end() is EndReason.NO_ANSWER
