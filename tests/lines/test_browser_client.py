@@ -48,6 +48,8 @@ async def failure_of_calling(url: str) -> CallFailed:
         (web.Response(text="<html>"), "HTTP 200"),
         (web.Response(status=404, text="not found"), "HTTP 404"),
         (web.Response(status=500, body=b"\xff{"), "HTTP 500"),
+        (web.Response(status=403, body=b'{"error": "\xff"}'), "HTTP 403"),
+        (web.Response(status=403, body=b'{"error": "busy", "more": ' + b"[" * 60_000), "HTTP 403"),
         (web.Response(status=302, headers={"Location": "http://127.0.0.2/call"}), "HTTP 302"),
         (web.Response(status=201, text="v=0", content_type=SDP), "WHIP"),
         (web.Response(status=201, text="v=0", headers=PLACE), "WHIP"),

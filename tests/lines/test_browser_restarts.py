@@ -137,8 +137,9 @@ async def test_a_caller_says_that_it_is_muted() -> None:
             status, _, _ = await ask("PUT", f"{call.url}/muted", data=f'{{"muted": {muted}}}')
             assert status == 204
         assert told == [True, False]
-        status, _, problem = await ask("PUT", f"{call.url}/muted", data="yes")
-        assert (status, problem["error"]) == (400, "bad-body")
+        for nonsense in (b"yes", b'{"\xff": 1}', b'{"more": ' + b"[" * 60_000):
+            status, _, problem = await ask("PUT", f"{call.url}/muted", data=nonsense)
+            assert (status, problem["error"]) == (400, "bad-body")
 
 
 async def test_what_is_asked_of_a_call_that_is_over_is_not_found() -> None:

@@ -4,6 +4,9 @@ import msgspec
 
 from hullo.lines.line import Ending, EndReason
 
+BAD_JSON = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
+"""What `msgspec.json.decode` raises for what others send: no JSON, another type, no UTF-8, too deep."""
+
 
 class Problem(Exception):
     """A request that is refused: HTTP status, a stable short name, what happened, and what to do about it."""
@@ -41,7 +44,7 @@ def ending_of(status: int, body: bytes) -> Ending:
     """What a caller makes of a refusal; a body that is not ours only costs its words."""
     try:
         problem = msgspec.json.decode(body, type=ProblemBody)
-    except msgspec.DecodeError:
+    except BAD_JSON:
         problem = ProblemBody(error="")
     spoken = {reason.value: reason for reason in _REFUSALS}
     reason = spoken.get(problem.error, EndReason.FAILED)

@@ -9,7 +9,7 @@ from aiohttp import hdrs, web
 
 from hullo.lines.browser.client import FRAGMENT_TYPE
 from hullo.lines.browser.leg import CalledLeg
-from hullo.lines.browser.problem import Problem
+from hullo.lines.browser.problem import BAD_JSON, Problem
 from hullo.lines.line import Ending, EndReason
 from hullo.rtc.sdp import SdpError
 from hullo.rtc.sdp_fragment import SdpFragment, parse_fragment
@@ -52,7 +52,7 @@ class LegResources:
         leg = self._leg(request)
         try:
             told = msgspec.json.decode(await _body(request), type=Muted)
-        except msgspec.DecodeError as error:
+        except BAD_JSON as error:
             raise Problem(400, "bad-body", f"the body can't be read: {error}", 'send {"muted": true}') from None
         leg.say_peer_muted(told.muted)
         return web.Response(status=204)
