@@ -2,7 +2,7 @@
 .DEFAULT_GOAL := help
 RUN := .venv/bin/
 PYTEST := $(RUN)python -m pytest -q
-TWO := -n 2 --dist loadfile
+TWO := -n 2 --dist loadfile --no-loadscope-reorder
 
 .PHONY: help demo test check peers soak fuzz bench clean
 
@@ -30,7 +30,7 @@ peers: ## calls with programs that nobody here wrote: Chromium, NTgCalls, coturn
 
 soak: ## a thousand calls, twenty at once, an hour with clocks that drift
 	@scripts/bootstrap python sound
-	$(PYTEST) $(TWO) -m soak tests
+	$(PYTEST) $(TWO) --durations=10 -m soak tests
 
 fuzz: ## parsers against random input, longer than `make test` does
 	@scripts/bootstrap python

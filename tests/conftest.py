@@ -1,4 +1,4 @@
-"""What all tests share: how much hypothesis tries, and how failures are told.
+"""What all tests share: how much hypothesis tries, what begins first, and how failures are told.
 
 `make fuzz` tries more, and something new each time.
 """
@@ -13,9 +13,27 @@ settings.register_profile("quick", derandomize=True, deadline=None, database=Non
 settings.register_profile("fuzz", max_examples=1000, deadline=None, print_blob=True, database=None)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "quick"))
 
+_LONG = (
+    "tests/bench/test_command.py",
+    "tests/soak/test_message_microphone.py",
+    "tests/soak/test_telegram_calls.py",
+    "tests/soak/test_twenty_calls.py",  # each worker takes two at once: this one with that of the microphone
+    "tests/soak/test_thousand_calls.py",
+    "tests/situations/test_engines.py",
+    "tests/situations/test_telegram_faults.py",
+    "tests/peers/test_phone_agent.py",
+    "tests/web/test_browser_phone.py",
+)
+"""The files that take minutes. They begin first, so that at the end nobody waits for the last of them alone."""
+
 _TOLD, _LINES = 20, 6
 _ERROR = re.compile(r"[ |]*(?:E +|(?=[\w.]*(?:Error|Exception|Failed|Warning|Timeout)\b))(?!\S*ExceptionGroup)(\S.*)")
 """A line that pytest marks as the error, or in the traceback of an exception group one that names an exception."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The long ones first, in the order above."""
+    items.sort(key=lambda item: _LONG.index(name) if (name := item.nodeid.partition("::")[0]) in _LONG else len(_LONG))
 
 
 @pytest.hookimpl(trylast=True)
