@@ -1,9 +1,10 @@
+import dataclasses
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
-from hullo.media.oggopus import OggOpusWriter, OpusHead, OpusTags
+from hullo.media.oggopus import OggOpusReader, OggOpusWriter, OpusHead, OpusTags
 from hullo.messages.encoder import MessageEncoder
 from hullo.messages.errors import MessageError
 from hullo.messages.metadata import load, save, sidecar
@@ -154,3 +155,15 @@ def test_metadata_are_written_whole_or_not_at_all(store: MessageStore) -> None:
     with pytest.raises(OSError, match="irectory"):
         save(path, before)
     assert sorted(one.suffix for one in store.folder.iterdir()) == [".json", ".ogg"]
+
+
+@pytest.mark.parametrize("granule", [2**63 - 1, 2**62, -(2**63), -2])
+def test_a_page_that_says_it_ends_beyond_all_time_is_left_out(store: MessageStore, granule: int) -> None:
+    whole = torn(store, 1, 1.0)
+    page = list(OggOpusReader().feed(whole.read_bytes()))[-1].page
+    strange = dataclasses.replace(page, sequence=page.sequence + 1, granule=granule)
+    path = torn(store, 2, 1.0, strange.encode())
+    assert recover(path).metadata is not None
+    assert load(path) is not None
+    assert recover(whole).metadata is not None
+    assert path.stat().st_size == whole.stat().st_size

@@ -9,9 +9,6 @@ from typing import Final
 MAX_SEGMENTS: Final = 255
 MAX_PAGE_BYTES: Final = 27 + MAX_SEGMENTS + MAX_SEGMENTS * 255
 
-NO_GRANULE: Final = -1
-"""The granule position of a page in which no packet ends."""
-
 MAX_RUBBISH: Final = 1 << 20
 """Bytes in a row without a page after which the rest is not searched any more."""
 
@@ -42,7 +39,7 @@ class OggPage:
     serial: int
     sequence: int
     granule: int
-    """Position after the last packet that ends here, in the codec's units; `NO_GRANULE` if none does."""
+    """Position after the last packet that ends here, in the codec's units; -1 if none does."""
     lacing: bytes
     body: bytes
     continued: bool = False

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
-from hullo.media.ogg import NO_GRANULE, OggError, OggPage, PacketJoiner, PageReader, page_of
+from hullo.media.ogg import OggError, OggPage, PacketJoiner, PageReader, page_of
 from hullo.media.opus import OpusError, packet_samples
 from hullo.media.pcm import SAMPLE_RATE
 
@@ -25,6 +25,8 @@ MAX_TAGS: Final = 61_440
 _HEAD: Final = struct.Struct("<8sBBHIhB")
 _MAX_PACKET: Final = MAX_TAGS
 _LONGEST_GAP: Final = 10 * SAMPLE_RATE
+_LAST_GRANULE: Final = 1 << 48
+"""A page that says it ends later, after 186 years, or before the beginning, is damaged (RFC 7845 4.1)."""
 
 
 class NotOpus(OggError):
@@ -242,7 +244,7 @@ class OggOpusReader:
             self.tags = OpusTags.decode(packets.pop(0))
         sound = tuple(packet for packet in packets if _is_opus(packet))
         self.ended = page.last
-        if sound and page.granule != NO_GRANULE:
+        if sound and 0 <= page.granule <= _LAST_GRANULE:
             yield self._placed(offset, page, sound)
 
     def _placed(self, offset: int, page: OggPage, packets: tuple[bytes, ...]) -> OpusPage:
