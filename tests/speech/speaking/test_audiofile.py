@@ -14,7 +14,7 @@ from av.audio.stream import AudioStream
 from hullo.media.pcm import level_dbfs
 from hullo.speech.errors import SpeechError
 from hullo.speech.servers.client import whole
-from hullo.speech.speaking.audiofile import check_playable, stream_file
+from hullo.speech.speaking.audiofile import check_playable, duration_of, stream_file
 from tests.speech.support import tone
 
 
@@ -133,3 +133,20 @@ async def test_what_can_be_read_of_a_damaged_file_is_played(tmp_path: Path) -> N
     path.write_bytes(data)
     lengths = [len(piece) async for piece in stream_file(path)]
     assert sum(lengths) > 48_000
+
+
+async def test_a_title_that_is_no_utf_8_does_not_matter(tmp_path: Path) -> None:
+    path = write(tmp_path / "titled.wav", "pcm_s16le", 8_000, "mono")
+    title = b"INFOINAM" + (4).to_bytes(4, "little") + b"\xfcber"
+    path.write_bytes(path.read_bytes() + b"LIST" + len(title).to_bytes(4, "little") + title)
+    assert duration_of(path) == pytest.approx(2.0)
+    assert len(await whole(stream_file(path))) == pytest.approx(96_000, abs=500)
+
+
+async def test_sound_that_becomes_another_kind_is_a_clear_error(tmp_path: Path) -> None:
+    kinds = [(48_000, "mono"), (22_050, "stereo")]
+    parts = [write(tmp_path / f"{rate}.aac", "aac", rate, layout).read_bytes() for rate, layout in kinds]
+    path = tmp_path / "both.aac"
+    path.write_bytes(b"".join(parts))
+    with pytest.raises(SpeechError, match="any further"):
+        await whole(stream_file(path))

@@ -54,7 +54,7 @@ def decode_file(path: Path, start: float = 0.0) -> Generator[Pcm, None, None]:
     if not path.is_file():
         raise SpeechError(f"{path} can't be read: there is no such file")
     try:
-        with av.open(str(path), options=_OPTIONS) as container:
+        with av.open(str(path), options=_OPTIONS, metadata_errors="replace") as container:
             if not container.streams.audio:
                 raise SpeechError(f"{path} can't be read: it holds no sound")
             if start > 0:
@@ -64,12 +64,14 @@ def decode_file(path: Path, start: float = 0.0) -> Generator[Pcm, None, None]:
         raise SpeechError(f"{path} can't be read: no permission to read it") from None
     except av.error.FFmpegError as error:
         raise SpeechError(f"{path} can't be read: {_reason(error)}") from error
+    except ValueError as error:  # what PyAV itself says, as of sound that changes its format
+        raise SpeechError(f"{path} can't be read any further: {error}") from error
 
 
 def duration_of(path: Path) -> float | None:
     """Seconds of sound in the file as its header has them, None if it does not say. Raises `SpeechError`."""
     try:
-        with av.open(str(path), options=_OPTIONS) as container:
+        with av.open(str(path), options=_OPTIONS, metadata_errors="replace") as container:
             return None if container.duration is None else container.duration / av.time_base
     except (av.error.FFmpegError, OSError) as error:
         raise SpeechError(f"{path} can't be read: {_reason(error)}") from error
