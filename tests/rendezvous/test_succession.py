@@ -7,7 +7,7 @@ import pytest
 
 from hullo.lines.direct.private.identity import Identity
 from hullo.rendezvous.node import Kicked, Node
-from hullo.rendezvous.succession import follow, is_genuine, signed_by_succession
+from hullo.rendezvous.succession import before, follow, is_genuine, signed_by_succession
 from hullo.rendezvous.wire import (
     Accepted,
     Bundles,
@@ -43,6 +43,16 @@ def test_steps_are_followed_from_the_key_that_is_known_and_never_back() -> None:
     assert follow("bob", one.public, chain) == ()
     assert follow("alice", one.public, chain[::-1]) == chain[:1]
     assert follow("alice", one.public, (chain[0], step(two, three, 3))) == chain[:1]
+
+
+def test_a_key_says_which_ones_it_has_followed() -> None:
+    one, two, three = (Identity.new() for _ in range(3))
+    chain = (step(one, two), step(two, three, 2))
+    assert before("alice", three.public, chain) == (two.public, one.public)
+    assert before("alice", two.public, chain) == (one.public,)
+    assert before("alice", one.public, chain) == ()
+    forged = msgspec.structs.replace(chain[1], new_signature=bytes(64))
+    assert before("alice", three.public, (chain[0], forged)) == ()
 
 
 @pytest.mark.parametrize("field", ["number", "at", "by", "removed", "old", "new", "old_signature", "new_signature"])

@@ -5,7 +5,7 @@ and that the old one has signed, so that it can be followed. Each key has one su
 key, and what it signs, is good for nothing any more. What is shown again brings no device back.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import msgspec
 
@@ -37,3 +37,12 @@ def follow(person: str, known: bytes, successions: Iterable[Succession]) -> tupl
         if step.old == current and in_turn and is_genuine(person, step):
             steps.append(step)
     return tuple(steps)
+
+
+def before(person: str, known: bytes, successions: Sequence[Succession]) -> tuple[bytes, ...]:
+    """The keys that a known one has followed, as it has signed itself; the latest first."""
+    keys: list[bytes] = []
+    for step in reversed(successions):
+        if step.new == (keys[-1] if keys else known) and is_genuine(person, step):
+            keys.append(step.old)
+    return tuple(keys)

@@ -238,3 +238,16 @@ async def test_whom_a_rendezvous_keeps_in_the_dark_learns_it_from_the_first_mess
         node.deliver = lambda envelope: [envelope]
         await call(alice, bob)
         assert bob.noticed() == ["device-removed"]
+
+
+async def test_who_met_the_new_key_first_is_not_talked_into_the_old_one(tmp_path: Path) -> None:
+    async with town(tmp_path) as here:
+        alice = await here.join(ALICE, "bob")
+        old = alice.sessions.identity.public
+        await alice.channel.unlink("stolen", unlisted=True)
+        bob = await here.join(BOB, "alice")
+        await call(alice, bob)
+        assert not bob.book.accepts("alice", old)
+        assert bob.noticed() == ["withdrawn-key"]
+        with pytest.raises(ValueError, match="no other key"):
+            bob.book.trust("alice")

@@ -87,6 +87,15 @@ class ContactBook:
         entry = self._entries.get(person)
         return entry is not None and identity in entry.withdrawn
 
+    def withdraw(self, person: str, keys: Collection[bytes]) -> None:
+        """These are keys of before, which nobody is to be talked into taking."""
+        entry = self._entries[person]
+        fresh = [key for key in keys if key not in entry.withdrawn]
+        if fresh:
+            entry.withdrawn = [*entry.withdrawn, *fresh]
+            entry.offered = None if entry.offered in fresh else entry.offered
+            self._save()
+
     def succeed(self, person: str, steps: Sequence[Succession]) -> None:
         """The person's key is followed by that of the last step; the others are never taken again."""
         entry = self._entries[person]

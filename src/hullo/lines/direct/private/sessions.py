@@ -28,7 +28,7 @@ from hullo.lines.direct.private.envelope import (
 from hullo.lines.direct.private.identity import Identity
 from hullo.lines.direct.private.ratchet import AGREEMENT, RATCHET, Prekeys, Ratchet
 from hullo.lines.direct.private.vault import Vault, VaultError, file_name
-from hullo.rendezvous.succession import MAX_SUCCESSIONS, follow, signed_by_succession
+from hullo.rendezvous.succession import MAX_SUCCESSIONS, before, follow, signed_by_succession
 from hullo.rendezvous.wire import Bundle, PublishedKeys, Succession
 
 logger = logging.getLogger(__name__)
@@ -265,6 +265,7 @@ class Sessions:
         else:
             self._follow(peer.person, bundle.identity, successions)
             session, sealed = await self._begin(peer, padded, bundle)
+            self._know_earlier(peer.person, bundle.identity, successions)
             sessions = [session, *sessions]
         self._save(peer, sessions)
         return encode_envelope(_envelope(session, sealed))
@@ -316,7 +317,7 @@ class Sessions:
         if agreement is not None:
             self._follow(sender.person, agreement.identity, agreement.successions)
 
-    def _follow(self, person: str, identity: bytes, successions: Iterable[Succession]) -> None:
+    def _follow(self, person: str, identity: bytes, successions: Sequence[Succession]) -> None:
         """Take another key of a person, if there are signed steps from the one we know."""
         known = self._book.identity(person)
         if known is None or known == identity:
@@ -324,6 +325,10 @@ class Sessions:
         steps = follow(person, known, successions)
         if steps and steps[-1].new == identity:
             self._book.succeed(person, steps)
+
+    def _know_earlier(self, person: str, identity: bytes, successions: Sequence[Succession]) -> None:
+        """The keys before the one that was taken are not to be taken any more, also if it is the first we have seen."""
+        self._book.withdraw(person, before(person, identity, successions))
 
     async def decrypt(self, sender: Device, data: bytes) -> bytes:
         """The message in an envelope. Raises `Refused`, and `OSError` as `encrypt` does; nothing has changed then."""
@@ -391,6 +396,7 @@ class Sessions:
         )
         if not self._book.accepts(sender.person, agreement.identity):
             raise Refused("stranger", f"{sender.person} is not among the contacts")
+        self._know_earlier(sender.person, agreement.identity, agreement.successions)
         if agreement.prekey is not None:
             prekeys.delete_pre_key(agreement.prekey)
         self._agreed = [*self._agreed, agreement.ephemeral][-MAX_SEEN:]
