@@ -251,3 +251,14 @@ async def test_who_met_the_new_key_first_is_not_talked_into_the_old_one(tmp_path
         assert bob.noticed() == ["withdrawn-key"]
         with pytest.raises(ValueError, match="no other key"):
             bob.book.trust("alice")
+
+
+async def test_an_old_invite_leads_to_the_new_key(tmp_path: Path) -> None:
+    async with town(tmp_path) as here:
+        alice, bob = await here.join(ALICE, "bob"), await here.join(BOB)
+        bob.book.add("alice", alice.sessions.identity.public)
+        await alice.channel.unlink("stolen", unlisted=True)
+        await call(bob, alice)
+        assert bob.noticed() == ["device-removed"]
+        assert bob.book.identity("alice") == alice.sessions.identity.public
+        assert not bob.book.verified("alice")
