@@ -31,14 +31,15 @@ _PEER_BUFFER = 0.06
 
 @dataclass(frozen=True, kw_only=True)
 class Setting:
-    """What differs between conversations: the network, how we are interrupted, and whether the voice tells its words.
+    """What differs between conversations: the network, how we are interrupted, and the voice of the agent.
 
-    `echo_db` is how much of us the person's microphone gets; None for nothing.
+    `agent` is a voice of Flite, which does not tell its words; None for eSpeak NG, which does. `echo_db` is how much
+    of us the person's microphone gets; None for nothing.
     """
 
     network: NetworkProfile = NEAR
     interruption: InterruptionSettings = InterruptionSettings()  # noqa: RUF009  # frozen
-    tells_words: bool = True
+    agent: str | None = None
     echo_db: float | None = None
 
 
@@ -50,9 +51,10 @@ class Conversation:
         self.events: list[tuple[float, QueueEvent]] = []
         self.ear: list[Pcm] = []
         self.queue = SpeechQueue(
-            people.LocalVoice(tells_words=setting.tells_words),
+            people.LocalVoice(setting.agent),
             lambda event: self.events.append((self.now, event)),
             clock=lambda: self.now,
+            aligner=people.LocalAligner(),
         )
         self.barge_in = BargeIn(self.queue, model, setting.interruption, lambda: self.heard_delay)
         self.heard_delay = setting.network.delay + _PEER_BUFFER

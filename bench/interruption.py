@@ -1,5 +1,6 @@
 """Does the agent stop when it is interrupted, and only then? In virtual time, on the waveform at the person's ear."""
 
+from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import cycle, islice
@@ -51,7 +52,7 @@ async def outcome(model: SileroModel, sound: Pcm, setting: Setting, *, seed: int
             silent_after=_silent_after(conversation, began, began + length),
             yielded=bool(conversation.of(Interrupted)),
             pauses=[event.paused_ms for _, event in conversation.of(Resumed) if isinstance(event, Resumed)],
-            right_words=list(_right_words(conversation)),
+            right_words=list(_right_words(conversation, setting.agent)),
         )
 
 
@@ -65,9 +66,9 @@ def _silent_after(conversation: Conversation, began: float, ended: float) -> flo
     return last if last < ended - began - 0.02 or last < 0.2 else None
 
 
-def _right_words(conversation: Conversation) -> Iterator[bool]:
+def _right_words(conversation: Conversation, agent: str | None) -> Iterator[bool]:
     """For each time that the agent went on: was that where the word begins that was cut?"""
-    sound, begins = _spoken()
+    sound, begins = _spoken(agent)
     heard = np.concatenate(conversation.ear)
     paused = [*conversation.of(Paused), (conversation.now, None)]
     for (_, cut), (at, _), (until, _) in zip(paused, conversation.of(Resumed), paused[1:], strict=False):
@@ -78,13 +79,28 @@ def _right_words(conversation: Conversation) -> Iterator[bool]:
         yield abs(place - expected) <= 0.06
 
 
-def _spoken() -> tuple[Pcm, list[float]]:
+async def _word_errors(agent: str) -> dict[str, float]:
+    """Between where words are found to begin and where they do, of all that the agent says."""
+    from hullo.speech.speaking.sentences import sentences
+
+    errors = []
+    for sentence in sentences(_AGENT):
+        sound, words = people.spoken(sentence, agent)
+        left = deque(words)
+        for found in await people.LocalAligner().align(sentence, sound, complete=True):
+            while left and left[0].word.rstrip(",.") != found.word.split()[0]:
+                left.popleft()
+            errors.append(1000 * abs(found.start_s - left.popleft().start_s))
+    return {"word_error_p50_ms": quantile(errors, 0.5), "word_error_p95_ms": quantile(errors, 0.95)}
+
+
+def _spoken(agent: str | None) -> tuple[Pcm, list[float]]:
     """All that the agent says, and where its words begin."""
     from hullo.speech.speaking.sentences import sentences
 
     sounds, begins, at = [], [], 0
     for sentence in sentences(_AGENT):
-        sound, words = people.espeak(sentence)
+        sound, words = people.spoken(sentence, agent)
         begins += [at / SAMPLE_RATE + word.start_s for word in words]
         sounds.append(np.pad(sound, (0, -len(sound) % FRAME_SAMPLES)))
         at += len(sounds[-1])
@@ -228,7 +244,8 @@ async def run(quick: bool) -> Result:
     trials = Trials(model, 12 if quick else 40)
     span = 1.0 if quick else 10.0
     agreed, coughed = await trials.agreed(Setting()), await trials.coughed(Setting())
-    estimated = await trials.agreed(Setting(tells_words=False))
+    untold = {voice: await trials.agreed(Setting(agent=voice)) for voice in people.FLITE_VOICES}
+    estimated = [one for outcomes in untold.values() for one in outcomes]
     measured = {
         "interruption": _silence(await trials.interrupted(Setting())),
         "interruption_far": _silence(await trials.interrupted(Setting(network=FAR))),
@@ -236,6 +253,10 @@ async def run(quick: bool) -> Result:
         "cough": _figures(coughed),
         "small_sound": _figures([*agreed, *coughed])
         | {"right_word_share": _right_share(agreed), "estimated_right_word_share": _right_share(estimated)},
+        **{
+            f"agent_{voice}": {"right_word_share": _right_share(outcomes), **await _word_errors(voice)}
+            for voice, outcomes in untold.items()
+        },
         "listener": await listeners(model, 2 if quick else 16),
         "noise": await minutes(model, span, echo_db=None, seed=5),
         "echo": await minutes(model, span, echo_db=-6.0, seed=6),

@@ -11,8 +11,11 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.signal import butter, lfilter
 
+from bench import flite as flite_words
 from hullo.media.pcm import SAMPLE_RATE, Pcm
+from hullo.speech.aligning.spectrum import RATE
 from hullo.speech.engines.espeak import EspeakVoice
+from hullo.speech.engines.espeak_aligner import EspeakAligner
 from hullo.speech.listening.resample import resample
 from hullo.speech.ports import OnWords, WordTiming, unheard
 
@@ -42,19 +45,19 @@ FLITE_VOICES = ("rms", "slt", "awb", "kal16")
 VOICES = (*ESPEAK_VOICES, *FLITE_VOICES)
 
 _Samples = NDArray[np.float64]
-_engine: EspeakVoice | None = None
 
 
 class LocalVoice:
-    """eSpeak NG in this process, as a `Voice` whose sound is there at once."""
+    """eSpeak NG in this process, which tells its words, or a voice of Flite, which does not, as a `Voice` whose sound
+    is there at once."""
 
-    def __init__(self, *, tells_words: bool = True) -> None:
-        self._tells_words = tells_words
+    def __init__(self, flite_voice: str | None = None) -> None:
+        self._flite_voice = flite_voice
 
     async def synthesise(self, text: str, on_words: OnWords = unheard) -> AsyncGenerator[Pcm, None]:
         """See `hullo.speech.ports.Voice`."""
-        sound, words = espeak(text)
-        if self._tells_words:
+        sound, words = spoken(text, self._flite_voice)
+        if self._flite_voice is None:
             on_words(words)
         yield sound
 
@@ -64,12 +67,28 @@ class LocalVoice:
         yield
 
 
+class LocalAligner:
+    """An `Aligner` in this process."""
+
+    async def align(self, text: str, sound: Pcm, *, complete: bool) -> Sequence[WordTiming]:
+        """See `hullo.speech.ports.Aligner`."""
+        return EspeakAligner(_espeak_voice()).align(text, "en", resample(sound, SAMPLE_RATE, RATE), complete=complete)
+
+
+def spoken(text: str, flite_voice: str | None) -> tuple[Pcm, Sequence[WordTiming]]:
+    """What `LocalVoice` says, and when each word truly begins in it."""
+    return espeak(text) if flite_voice is None else flite_words.said(text, flite_voice)
+
+
+@functools.cache  # one is all that a process may have
+def _espeak_voice() -> EspeakVoice:
+    return EspeakVoice()
+
+
 @functools.cache  # eSpeak does not say the same thing twice
 def espeak(text: str, voice: str | None = None) -> tuple[Pcm, Sequence[WordTiming]]:
     """The sound at 48 kHz, and when each word begins."""
-    global _engine  # one is all that a process may have
-    if _engine is None:
-        _engine = EspeakVoice()
+    engine = _espeak_voice()
     sound: list[bytes] = []
     told: list[WordTiming] = []
 
@@ -78,8 +97,8 @@ def espeak(text: str, voice: str | None = None) -> tuple[Pcm, Sequence[WordTimin
         told.extend(words)
         return True
 
-    _engine.synthesise(text, voice, None, emit)
-    return resample(np.frombuffer(b"".join(sound), dtype=np.int16), _engine.rate, SAMPLE_RATE), told
+    engine.synthesise(text, voice, None, emit)
+    return resample(np.frombuffer(b"".join(sound), dtype=np.int16), engine.rate, SAMPLE_RATE), told
 
 
 def flite(text: str, voice: str) -> Pcm:

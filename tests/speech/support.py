@@ -1,6 +1,7 @@
 """What several tests of this room need: sounds, waiting for a condition, a server that misbehaves."""
 
 import asyncio
+import functools
 import re
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -11,10 +12,17 @@ from numpy.typing import NDArray
 from wyoming.server import AsyncUnixServer, HandlerFactory
 
 from hullo.media.pcm import FRAME_SAMPLES, FRAME_SECONDS, Pcm
+from hullo.speech.engines.espeak import EspeakVoice
 from hullo.speech.listening.listener import Listener
 from hullo.speech.servers.client import FixedEndpoint, VoiceClient, whole
 
 Script = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
+
+
+@functools.cache
+def espeak_in_process() -> EspeakVoice:
+    """At most one may be made in a process."""
+    return EspeakVoice()
 
 
 def word_errors(said: str, heard: str) -> int:

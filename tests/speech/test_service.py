@@ -1,19 +1,24 @@
+import asyncio
 import dataclasses
 import os
 import signal
 import tempfile
 import wave
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import numpy as np
 import psutil
 import pytest
+from wyoming.event import Event, async_read_event, async_write_event
 
 from hullo.speech.errors import SpeechError
-from hullo.speech.events import HostEvent, QueueEvent
+from hullo.speech.events import HostEvent, QueueEvent, Resumed
+from hullo.speech.servers.wire import Connection
 from hullo.speech.service import SpeechService, synthesise
 from hullo.speech.settings import SpeechSettings
-from tests.speech.support import eventually
+from tests.speech.support import eventually, server
 
 ONLY_VOICE = SpeechSettings(recogniser=None)
 
@@ -89,3 +94,61 @@ async def test_the_death_of_a_host_and_its_return_are_told() -> None:
         assert len(await service.synthesise("Here I am again."))
         assert service.queue(spoken.append).idle
     assert [type(event).__name__ for event in events] == ["HostUp", "HostDown", "HostUp"]
+
+
+async def test_words_of_a_server_that_tells_none_are_found_in_a_host_that_starts_for_them(
+    voice_uri: str, tmp_path: Path
+) -> None:
+    now, events = 0.0, list[QueueEvent]()
+    async with (
+        untold(voice_uri, tmp_path) as uri,
+        SpeechService(SpeechSettings(recogniser=None, voice=uri), clock=lambda: now) as service,
+    ):
+        assert not hosts_of_aligners()
+        queue = service.queue(events.append)
+        running = asyncio.create_task(queue.run())
+        queue.say("There is a garden behind the house.")
+        await eventually(lambda: queue.ahead > 1.0)
+        await eventually(hosts_of_aligners)
+        for _ in range(50):
+            now += 0.02
+            assert queue.next_frame(now) is not None
+        async with asyncio.timeout(30):
+            while not (events and isinstance(events[-1], Resumed) and events[-1].word_timing == "aligned"):
+                queue.pause()
+                queue.resume()
+                await asyncio.sleep(0.05)
+        running.cancel()
+    assert not hosts_of_aligners()
+
+
+def hosts_of_aligners() -> list[psutil.Process]:
+    return [child for child in psutil.Process().children() if "aligner" in " ".join(child.cmdline())]
+
+
+@asynccontextmanager
+async def untold(voice_uri: str, directory: Path) -> AsyncIterator[str]:
+    """The voice of ours, as a server that knows nothing of word times."""
+
+    async def forward(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        async with Connection(voice_uri) as voice:
+            while (request := await async_read_event(reader)) is not None:
+                await voice.write(Sent(request), within=5)
+                answers = {"describe": "info", "ping": "pong", "synthesize": "audio-stop"}
+                while True:
+                    event = await voice.read(20)
+                    event.data.pop("words", None)
+                    await async_write_event(event, writer)
+                    if event.type == answers[request.type]:
+                        break
+
+    async with server(directory, forward) as uri:
+        yield uri
+
+
+@dataclasses.dataclass
+class Sent:
+    sent: Event
+
+    def event(self) -> Event:
+        return self.sent

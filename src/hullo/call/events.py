@@ -163,7 +163,8 @@ class Interrupted(Event, frozen=True, kw_only=True, tag="call.interrupted"):
     """The words that the peer has heard to their end; empty for an utterance that was dropped before its turn."""
     heard_ms: int
     word_timing: TimingSource = TimingSource.ESTIMATE
-    """`voice`: the voice told when each word sounds; `estimate`: by the length of the words."""
+    """`voice`: the voice told when each word sounds; `aligned`: found in its sound; `estimate`: by the length of the
+    words."""
     cause: Cause = Cause.REQUEST
     """`speech`: the peer interrupted by speaking; `request`: somebody asked for it."""
 

@@ -133,6 +133,9 @@ class SpeechConfig(Section):
     """Takes noise out of what the peer says before anything listens to it; needs `pip install 'hullo[devices]'`."""
     max_segment_seconds: Seconds = 30.0
     """Longest stretch that is recognised at once: longer speech is cut at its best pause, its words joined."""
+    align_words: bool = True
+    """Finds the words of a voice that does not tell when it says them, by comparison with eSpeak NG; false: estimates
+    them by their length."""
     filler: list[Annotated[str, Field(min_length=1, max_length=200)]] = []
     """Said in turn while whoever answers is silent, such as `["One moment.", "Let me see."]`."""
     filler_seconds: Seconds = 2.0
@@ -194,6 +197,7 @@ class SpeechConfig(Section):
             live_words=self.live_words,
             noise_suppression=self.noise_suppression,
             max_segment=self.max_segment_seconds,
+            align_words=self.align_words,
             filler=tuple(self.filler),
             filler_after=self.filler_seconds,
             phrase_folder=default_phrase_folder() if self.keep_phrases else None,

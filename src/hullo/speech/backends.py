@@ -2,17 +2,22 @@
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
+from importlib.util import find_spec
 from typing import Protocol
 
-from hullo.speech.engine_settings import Kind, host_options, kind_of
+from hullo.speech.engine_settings import ESPEAK, Kind, host_options, kind_of
 from hullo.speech.events import HostEvent
+from hullo.speech.hosting.on_demand import OnDemand
 from hullo.speech.hosting.supervisor import EngineChoice, HostSupervisor, Patience
-from hullo.speech.ports import Recogniser, Voice
+from hullo.speech.ports import Aligner, Recogniser, Voice
+from hullo.speech.servers.aligner import AlignerClient, VoiceLanguage
 from hullo.speech.servers.capabilities import recogniser_capabilities, voice_capabilities
 from hullo.speech.servers.client import RecogniserClient, VoiceClient
 from hullo.speech.servers.openai import OpenAiRecogniser, OpenAiServer, OpenAiVoice
 from hullo.speech.servers.remote import RemoteServer, Wanted
 from hullo.speech.settings import SpeechSettings
+
+_ALIGNER_SECONDS = 10.0
 
 
 class Watched(Protocol):
@@ -80,3 +85,19 @@ def voice_backend(
     remote = RemoteServer("voice", settings.voice, voice_capabilities, wanted, on_event, patience)
     client = VoiceClient(remote, timeout=timeout, voice=settings.voice_name, speaker=settings.speaker)
     return client, Backend([remote])
+
+
+def aligner_backend(
+    settings: SpeechSettings, voice: Voice | None, patience: Patience | None
+) -> tuple[Aligner | None, Backend]:
+    """What finds the words of a voice that may not tell them, unless that is switched off or eSpeak NG is missing."""
+    needed = settings.align_words and voice is not None and settings.voice != ESPEAK
+    if not needed or find_spec("espeakng_loader") is None:
+        return None, Backend()
+    # In a host like the engines: eSpeak NG is global to its process, and comparing sounds takes a core for 10 ms.
+    # Its failures cost no call anything, so they are for the log only.
+    choice = EngineChoice(ESPEAK, job_seconds=_ALIGNER_SECONDS, nice=settings.nice)
+    host = OnDemand(HostSupervisor("aligner", choice, lambda _: None, patience))
+    asked = voice if isinstance(voice, VoiceClient) else None
+    language = VoiceLanguage(asked, settings.voice_name, settings.language)
+    return AlignerClient(host, language, timeout=_ALIGNER_SECONDS), Backend([host])

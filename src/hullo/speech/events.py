@@ -120,7 +120,7 @@ class Interrupted(msgspec.Struct, frozen=True, kw_only=True, tag="interrupted"):
     """An utterance was stopped, or dropped before its turn (`heard_ms` 0).
 
     `sent_ms` of it went out; `heard_ms` of that had reached the peer's ear. `heard_text` are the words that were
-    over by then, and `word_timing` says whether the voice told their times or they are estimated.
+    over by then, and `word_timing` says where their times come from.
     """
 
     utterance_id: str

@@ -83,6 +83,16 @@ class Voice(Protocol):
         """
 
 
+class Aligner(Protocol):
+    """Finds words in the sound of a voice that does not tell when it says them."""
+
+    async def align(self, text: str, sound: Pcm, *, complete: bool) -> Sequence[WordTiming]:
+        """When words of `text` begin in its sound (48 kHz), or in the first part of it when that is not `complete`.
+
+        In order; empty when they are not found. Raises `SpeechError`.
+        """
+
+
 async def whole(pieces: AsyncIterator[Pcm]) -> Pcm:
     """All pieces as one; raises `SpeechError` when there is no sound."""
     collected = [piece async for piece in pieces]

@@ -8,7 +8,7 @@ from types import TracebackType
 from typing import Self
 
 from hullo.media.pcm import Pcm
-from hullo.speech.backends import recogniser_backend, voice_backend
+from hullo.speech.backends import aligner_backend, recogniser_backend, voice_backend
 from hullo.speech.errors import SpeechError
 from hullo.speech.events import HostEvent, HostLoading, ListenerEvent, QueueEvent
 from hullo.speech.hosting.download_display import DownloadDisplay
@@ -51,7 +51,8 @@ class SpeechService:
         self.recogniser, recogniser = recogniser_backend(self.settings, self._tell, patience)
         self.voice, voice = voice_backend(self.settings, self._tell, patience)
         self._prepared = _prepared(self.voice, self.settings) if self.voice is not None else None
-        self._backends = {"recogniser": recogniser, "voice": voice}
+        self._aligner, aligner = aligner_backend(self.settings, self.voice, patience)
+        self._backends = {"recogniser": recogniser, "voice": voice, "aligner": aligner}
 
     async def __aenter__(self) -> Self:
         tasks = await self._stack.enter_async_context(asyncio.TaskGroup())
@@ -124,7 +125,7 @@ class SpeechService:
 
     def queue(self, on_event: Callable[[QueueEvent], None]) -> SpeechQueue:
         """The mouth of a new call; without a voice it can still play files."""
-        return SpeechQueue(self._prepared, on_event, clock=self._clock)
+        return SpeechQueue(self._prepared, on_event, clock=self._clock, aligner=self._aligner)
 
     async def prepare(self, text: str) -> None:
         """Have `text` ready, so that it can be said at once, in any call. Raises `SpeechError`."""

@@ -64,6 +64,9 @@ class SpeechSettings:
     """Whether noise is taken out of what the peer says before anything listens to it; needs the extra `devices`."""
     max_segment: float = 30.0
     """Longest stretch that is recognised at once, seconds: longer speech is cut at its best pause, its words joined."""
+    align_words: bool = True
+    """Whether the times of words are found by comparison with eSpeak NG where the voice does not tell them, in a host
+    that is started for the first such sentence."""
     filler: tuple[str, ...] = ()
     """Said in turn, one each time, when nobody has asked for an answer `filler_after` seconds after the peer spoke."""
     filler_after: float = 2.0

@@ -25,7 +25,7 @@ from hullo.speech.service import SpeechService
 from hullo.speech.settings import SpeechSettings
 from tests.ports import free_port
 from tests.speech.models.whisper import SENTENCE
-from tests.speech.support import eventually, spoken
+from tests.speech.support import espeak_in_process, eventually, spoken
 from tests.speech.wyoming_servers import wyoming_faster_whisper, wyoming_piper
 
 
@@ -77,8 +77,7 @@ async def espeak_at(port: int, engine: EspeakVoice) -> AsyncIterator[None]:
 
 @pytest.fixture(scope="module")
 def engine() -> EspeakVoice:
-    """At most one may be made in a process."""
-    return EspeakVoice()
+    return espeak_in_process()
 
 
 QUICK = Patience(ping=2.0, restart=20.0)

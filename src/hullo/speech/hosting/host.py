@@ -17,13 +17,16 @@ from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any, Final, Literal, TypeAlias
 
 import msgspec
 from wyoming.server import AsyncUnixServer, HandlerFactory
 
+from hullo.speech.engines.espeak import EspeakVoice
+from hullo.speech.engines.espeak_aligner import EspeakAligner
 from hullo.speech.engines.registry import Role, make_engine
 from hullo.speech.errors import SpeechError
+from hullo.speech.hosting.aligner_handler import AlignerHandler
 from hullo.speech.hosting.loading import Loading
 from hullo.speech.hosting.priority import LEAST, MOST, give_way
 from hullo.speech.hosting.recogniser_handler import RecogniserHandler
@@ -32,7 +35,9 @@ from hullo.speech.hosting.worker import EngineStuck, Worker
 
 EXIT_CANNOT_RUN = 2
 EXIT_STUCK = 3
-_DEFAULTS = {"recogniser": "pocketsphinx", "voice": "espeak"}
+ALIGNER: Final = "aligner"
+ESPEAK: Final = "espeak"
+_DEFAULTS = {"recogniser": "pocketsphinx", "voice": ESPEAK}
 _REPORT_SECONDS = 0.2
 
 Say: TypeAlias = Callable[[str], None]
@@ -50,9 +55,7 @@ def main(arguments: list[str] | None = None) -> int:
         threading.Thread(target=_leave_with_parent, args=[options.socket], daemon=True).start()
     try:
         worker = Worker()
-        factory = _factory(
-            options.role, options.engine or _DEFAULTS[options.role], _engine_options(options), worker, say
-        )
+        factory = _factory(options.role, options.engine, _engine_options(options), worker, say)
         asyncio.run(_serve(options.socket, factory, worker, options.job_seconds, say))
     except SpeechError as error:
         return _complain(str(error), EXIT_CANNOT_RUN)
@@ -65,7 +68,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="hullo.speech.hosting.host", description="A Wyoming server for one speech engine."
     )
-    parser.add_argument("--role", choices=["recogniser", "voice"], required=True)
+    parser.add_argument("--role", choices=["recogniser", "voice", ALIGNER], required=True)
     parser.add_argument("--engine", help="built in, or an entry point; left out: pocketsphinx, espeak")
     parser.add_argument("--socket", type=Path, required=True, help="the Unix socket to listen on")
     parser.add_argument("--options", type=Path, help="a JSON file with an object of the engine's options")
@@ -102,8 +105,14 @@ def _own_output() -> Say:
     return lambda line: print(line, file=output, flush=True)
 
 
-def _factory(role: Role, engine: str, options: dict[str, Any], worker: Worker, say: Say) -> HandlerFactory:
-    made = make_engine(role, engine, options, _Reporter(say).report)
+def _factory(
+    role: Role | Literal["aligner"], engine: str | None, options: dict[str, Any], worker: Worker, say: Say
+) -> HandlerFactory:
+    if role == ALIGNER:
+        if engine not in (None, ESPEAK) or options:
+            raise SpeechError("The aligner is espeak, and takes no options: leave that out")
+        return partial(AlignerHandler, EspeakAligner(EspeakVoice()), worker)
+    made = make_engine(role, engine or _DEFAULTS[role], options, _Reporter(say).report)
     return partial(VoiceHandler if role == "voice" else RecogniserHandler, made, worker)
 
 

@@ -1,6 +1,6 @@
 """What a Wyoming server says that it can do, in its answer to `describe`."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
 from wyoming.event import Event
@@ -16,8 +16,8 @@ Program: TypeAlias = AsrProgram | TtsProgram
 class Capabilities:
     """One side of a server: its program, what it can be asked for, and whether it streams.
 
-    `languages`, `models` (of a recogniser) and `speakers` by voice (of a voice) are empty when the server names none;
-    `streams` is whether partial results come, or whether text may be sent while it is still written.
+    `languages`, `models` (of a recogniser), `speakers` and `voice_languages` by voice (of a voice) are empty when the
+    server names none; `streams` is whether partial results come, or whether text may be sent while it is still written.
     """
 
     program: str
@@ -25,6 +25,7 @@ class Capabilities:
     models: tuple[str, ...] = ()
     languages: frozenset[str] = frozenset()
     speakers: dict[str, tuple[str, ...]]
+    voice_languages: dict[str, frozenset[str]] = field(default_factory=dict)
     streams: bool = False
 
 
@@ -49,6 +50,7 @@ def voice_capabilities(event: Event) -> Capabilities:
         version=program.version,
         languages=frozenset(language for voice in program.voices for language in voice.languages),
         speakers={voice.name: tuple(one.name for one in voice.speakers or ()) for voice in program.voices},
+        voice_languages={voice.name: frozenset(voice.languages) for voice in program.voices},
         streams=program.supports_synthesize_streaming,
     )
 

@@ -8,10 +8,10 @@ import asyncio
 import json
 from contextlib import suppress
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Protocol, Self
 from urllib.parse import urlsplit
 
-from wyoming.event import Event, Eventable, async_write_event
+from wyoming.event import Event, async_write_event
 
 from hullo.speech.errors import SpeechError
 
@@ -32,6 +32,13 @@ def check_uri(uri: str) -> None:
         good = False
     if not good:
         raise SpeechError(f"'{uri}' is not the address of a Wyoming server: use tcp://host:port or unix:///path")
+
+
+class Message(Protocol):
+    """What can be sent; all of Wyoming's messages are."""
+
+    def event(self) -> Event:
+        """As an event."""
 
 
 class Connection:
@@ -70,7 +77,7 @@ class Connection:
             async with asyncio.timeout(_CLOSE_SECONDS):
                 await self._writer.wait_closed()
 
-    async def write(self, *messages: Eventable, within: float) -> None:
+    async def write(self, *messages: Message, within: float) -> None:
         """Send `messages`; all must be taken `within` seconds."""
         try:
             async with asyncio.timeout(within):

@@ -49,12 +49,17 @@ class Playback:
 
     @property
     def word_timing(self) -> TimingSource:
-        """Where `heard_text` knows the times of words from."""
-        return self._wording.timing
+        """Where `heard_text` knows the times of words from, of those that were sent."""
+        return self._wording.timing(self.sent_frames * FRAME_SAMPLES)
 
-    def begin_sentence(self, sentence: str) -> None:
-        """The sound that follows is that of `sentence`."""
-        self._wording.begin(sentence, self.received)
+    @property
+    def words_told(self) -> bool:
+        """Whether the voice tells the times of the newest sentence's words."""
+        return self._wording.told
+
+    def begin_sentence(self, sentence: str) -> int:
+        """The sound that follows is that of `sentence`; its number for `align_words`."""
+        return self._wording.begin(sentence, self.received)
 
     def end_sentence(self) -> None:
         """All sound of the sentence is there."""
@@ -65,6 +70,11 @@ class Playback:
         """The voice told when words of the sentence begin."""
         for word in words:
             self._wording.mark(word.word, round(word.start_s * SAMPLE_RATE))
+
+    def align_words(self, number: int, words: Sequence[WordTiming], until_s: float | None) -> None:
+        """Words of a sentence were found in its sound, or in the first `until_s` seconds of it."""
+        until = None if until_s is None else round(until_s * SAMPLE_RATE)
+        self._wording.align(number, [(word.word, round(word.start_s * SAMPLE_RATE)) for word in words], until)
 
     def add(self, pcm: Pcm) -> None:
         """More sound, of any length."""
@@ -103,13 +113,13 @@ class Playback:
     def rewind_to_word(self) -> float:
         """Go back to where the word begins that is sounding; how far, in ms. What follows fades in over 5 ms.
 
-        Where the voice tells no times of words, the nearest break in the sound is taken for the beginning of one.
+        Where no times of words are known, the nearest break in the sound is taken for the beginning of one.
         """
-        if self._wording.timing is TimingSource.VOICE:
-            begin = self._wording.word_begin(self.sent_frames * FRAME_SAMPLES, self.received)
-            frames = min(self.sent_frames - begin // FRAME_SAMPLES, len(self._sent))
-        else:
+        begin = self._wording.word_begin(self.sent_frames * FRAME_SAMPLES, self.received)
+        if begin is None:
             frames = self._frames_since_break()
+        else:
+            frames = min(self.sent_frames - begin // FRAME_SAMPLES, len(self._sent))
         for _ in range(frames):
             self._frames.appendleft(self._sent.pop()[1])
         self.sent_frames -= frames
@@ -124,6 +134,10 @@ class Playback:
     def heard_text(self, heard_ms: float) -> str:
         """The words whose sound is over at `heard_ms`."""
         return self._wording.heard(round(heard_ms * SAMPLE_RATE / 1000), self.received)
+
+    def text_before(self) -> str:
+        """The words before that which begins in the next frame."""
+        return self.heard_text(self.sent_ms + _FRAME_MS)
 
     def _frames_since_break(self) -> int:
         """The frames sent since the last one that is far below the loudest of the last 0.4 s, or the quietest."""

@@ -9,11 +9,12 @@ from pathlib import Path
 from hullo.media.pcm import Pcm
 from hullo.speech.errors import SpeechError
 from hullo.speech.events import Cause, Paused, QueueEvent, Resumed
-from hullo.speech.ports import Voice
+from hullo.speech.ports import Aligner, Voice
 from hullo.speech.speaking.audiofile import check_playable
 from hullo.speech.speaking.loudness import Loudness
 from hullo.speech.speaking.textstream import StreamState, TextStream
 from hullo.speech.speaking.utterance import Item, PlayedFile, Source, SpokenText, Utterance
+from hullo.speech.speaking.word_finder import WordFinder
 
 _MAX_WAITING = 64
 _AHEAD_SECONDS = 3.0
@@ -49,7 +50,8 @@ class SpeechQueue:
     """Says one utterance after the other; each ends in exactly one `Spoken`, `Interrupted` or `SpeakFailed`.
 
     `on_event` is called in the event loop, also from `next_frame`, and returns at once. At most 64 utterances wait.
-    The sound is made up to 3 s ahead. Everything belongs to one event loop.
+    The sound is made up to 3 s ahead; `aligner` finds its words where the voice does not tell them. Everything belongs
+    to one event loop.
     """
 
     def __init__(
@@ -58,8 +60,10 @@ class SpeechQueue:
         on_event: Callable[[QueueEvent], None],
         *,
         clock: Callable[[], float],
+        aligner: Aligner | None = None,
     ) -> None:
         self._voice = voice
+        self._finder = WordFinder(aligner)
         self._on_event = on_event
         self._clock = clock
         self._items: deque[Item] = deque()
@@ -184,6 +188,7 @@ class SpeechQueue:
         item = self._items[0]
         now = self._paused_at = self._clock()
         self._fade = item.playback.fade_out()
+        self._finder.look()
         heard_ms = item.playback.heard_ms(now, heard_delay)
         self._on_event(Paused(utterance_id=item.utterance_id, heard_ms=heard_ms))
 
@@ -202,7 +207,7 @@ class SpeechQueue:
                     utterance_id=item.utterance_id,
                     paused_ms=paused_ms,
                     rewound_ms=rewound_ms,
-                    heard_text=item.playback.heard_text(item.playback.sent_ms),
+                    heard_text=item.playback.text_before(),
                     word_timing=item.playback.word_timing,
                 )
             )
@@ -215,6 +220,7 @@ class SpeechQueue:
         items = list(self._items)
         self._items.clear()
         self._unfed.clear()
+        self._finder.forget()
         for _, stream in self._streams.values():
             stream.close(StreamState.INTERRUPTED)
         if self._feeding is not None:
@@ -242,6 +248,7 @@ class SpeechQueue:
     async def run(self) -> None:
         """Have the utterances synthesised or decoded, one after the other, until cancelled."""
         async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self._finder.run())
             while True:
                 while not self._unfed:
                     self._added.clear()
@@ -253,7 +260,7 @@ class SpeechQueue:
     def _append_text(self, stream: TextStream, interruptible: bool) -> Item:
         if self._voice is None:
             raise SpeechError("This service was started without a voice: set one to speak")
-        return self._append(SpokenText(stream, self._voice), interruptible)
+        return self._append(SpokenText(stream, self._voice, self._finder), interruptible)
 
     def _append(self, source: Source, interruptible: bool) -> Item:
         if len(self._items) >= _MAX_WAITING:

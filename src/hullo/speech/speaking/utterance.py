@@ -13,6 +13,7 @@ from hullo.speech.ports import Voice
 from hullo.speech.speaking.audiofile import stream_file
 from hullo.speech.speaking.playback import Playback
 from hullo.speech.speaking.textstream import IDLE_SECONDS, StreamState, TextStream
+from hullo.speech.speaking.word_finder import WordFinder
 
 Room = Callable[[], Awaitable[None]]
 """Returns when more sound may be made."""
@@ -44,9 +45,10 @@ class Source(Protocol):
 class SpokenText:
     """A text, sentence by sentence, by the voice."""
 
-    def __init__(self, stream: TextStream, voice: Voice) -> None:
+    def __init__(self, stream: TextStream, voice: Voice, finder: WordFinder) -> None:
         self.stream = stream
         self._voice = voice
+        self._finder = finder
 
     @property
     def text(self) -> str:
@@ -68,7 +70,7 @@ class SpokenText:
 
     async def _fill(self, playback: Playback, room: Room) -> None:
         async for sentence in self.stream.sentences():
-            playback.begin_sentence(sentence)
+            self._finder.begin(sentence, playback, playback.begin_sentence(sentence))
             before = playback.received
             try:
                 await self._say(sentence, playback, before, room)
@@ -78,6 +80,7 @@ class SpokenText:
                 # By a host that was started again, most likely; what is there already is not said twice.
                 await self._say(sentence, playback, before, room)
             playback.end_sentence()
+            self._finder.end()
         if self.stream.state is StreamState.TIMED_OUT:
             raise SpeechError(f"no more text came for {IDLE_SECONDS:g} s: tell the end of a stream with end")
 
@@ -88,6 +91,7 @@ class SpokenText:
                 skipped = min(known, len(piece))
                 known -= skipped
                 playback.add(piece[skipped:])
+                self._finder.hear(piece[skipped:])
                 await room()
 
 
