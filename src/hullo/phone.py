@@ -34,7 +34,6 @@ from hullo.rtc.parameters import IceOptions
 from hullo.speech.settings import SpeechSettings
 
 _ONLINE_SECONDS = 20.0
-_LISTENING_SECONDS = 5.0
 
 
 class TelegramUnavailable(Exception):
@@ -91,14 +90,6 @@ class Phone:
         exchange = Exchange(self._speech, limits=self._limits, answer=self._answer)
         account = None if self._telegram is None else _open(self._telegram)
         messenger = self._new_messenger(exchange)
-        try:
-            await self._start(exchange, account, messenger)
-        except* OSError as errors:
-            raise _first(errors) from None
-        self._messenger = messenger
-        return self
-
-    async def _start(self, exchange: Exchange, account: Account | None, messenger: Messenger | None) -> None:
         async with AsyncExitStack() as stack:
             if self._direct is not None:
                 private = _private_line(self._direct, exchange, self._ice, messenger)
@@ -109,11 +100,11 @@ class Phone:
             if messenger is not None:
                 await stack.enter_async_context(_running(messenger))
             self._switchboard = await stack.enter_async_context(exchange.switchboard)
-            if self._listen is not None:
-                await exchange.lines_ready(_LISTENING_SECONDS, BrowserLine.name)
             if account is not None:
                 await _until_online(account)
             self._stack = stack.pop_all()
+        self._messenger = messenger
+        return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
@@ -202,14 +193,6 @@ async def _running(messenger: Messenger) -> AsyncIterator[None]:
         task = tasks.create_task(messenger.run(), name="voice messages")
         yield
         task.cancel()
-
-
-def _first(errors: BaseExceptionGroup[OSError]) -> OSError:
-    error: BaseException = errors
-    while isinstance(error, BaseExceptionGroup):
-        error = error.exceptions[0]
-    assert isinstance(error, OSError)
-    return error
 
 
 def _open(config: TelegramConfig) -> Account:

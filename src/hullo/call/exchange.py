@@ -47,22 +47,15 @@ class Exchange:
     ) -> None:
         await self._stack.aclose()
 
-    async def lines_ready(self, seconds: float, name: str | None = None) -> list[LineStatus]:
-        """Give the lines `seconds` to come up, so that whoever can reach us can also call; those that did not.
-
-        With `name` only that line is waited for.
-        """
+    async def lines_ready(self, seconds: float) -> list[LineStatus]:
+        """Give the lines `seconds` to come up, so that whoever can reach us can also call; those that did not."""
         loop = asyncio.get_running_loop()
         deadline = loop.time() + seconds
-        while waiting := self._waiting(name):
+        while waiting := [status for status in self.switchboard.line_statuses() if not status.ready]:
             if loop.time() > deadline:
                 break
             await asyncio.sleep(_POLL_SECONDS)
         return waiting
-
-    def _waiting(self, name: str | None) -> list[LineStatus]:
-        lines = self.switchboard.line_statuses()
-        return [status for status in lines if not status.ready and name in (None, status.name)]
 
     def direct_notice(self, notice: Notice) -> None:
         """The direct line tells something that belongs to no call."""

@@ -1,6 +1,7 @@
 """`hullo answer`: wait for a call in the shell, and answer it, without a daemon."""
 
 import asyncio
+import contextlib
 from pathlib import Path
 from typing import Annotated
 
@@ -25,6 +26,8 @@ from hullo.cli.conversation import (
 )
 from hullo.cli.show import err, fail, give_up, plain
 from hullo.lines.browser.guard import OpenToEverybody
+
+_LISTENING_SECONDS = 5.0
 
 
 def answer(
@@ -75,8 +78,16 @@ def _address(listen: str) -> tuple[str, int]:
 
 
 async def _answer(phone: hullo.Phone, task: Task) -> hullo.CallReport:
+    try:
+        return await _hold_first(phone, task)
+    except* OSError as errors:  # of a line, such as an address that is taken
+        raise _first(errors) from None
+
+
+async def _hold_first(phone: hullo.Phone, task: Task) -> hullo.CallReport:
     async with phone:
         told = phone.events()
+        await _listening(phone)
         waiting_at = [line.address for line in phone.switchboard.line_statuses() if line.address]
         to = f" to {plain(' or '.join(waiting_at))}" if waiting_at else ""
         err.print(f"[dim]waiting for a call{to}; Ctrl-C ends this[/dim]", soft_wrap=True)
@@ -84,6 +95,22 @@ async def _answer(phone: hullo.Phone, task: Task) -> hullo.CallReport:
         stream = call.events()
         call.accept()
         return await hold(call, stream, task)
+
+
+async def _listening(phone: hullo.Phone) -> None:
+    """Until the lines know their addresses, or have had time enough to."""
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(_LISTENING_SECONDS):
+            while not all(line.ready for line in phone.switchboard.line_statuses()):  # noqa: ASYNC110  # nothing tells
+                await asyncio.sleep(0.01)
+
+
+def _first(errors: BaseExceptionGroup[OSError]) -> OSError:
+    error: BaseException = errors
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    assert isinstance(error, OSError)
+    return error
 
 
 async def _ringing(phone: hullo.Phone, told: hullo.EventStream, task: Task) -> Call:
