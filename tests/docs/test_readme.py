@@ -85,7 +85,7 @@ def test_the_node_gateway_of_the_readme_answers_a_call(tmp_path: Path) -> None:
         pytest.skip("node is not installed")
     tmp_path.chmod(0o700)
     port, path = free_port(), tmp_path / "hullo.sock"
-    code = program("js", "net.connect").replace("`${os.homedir()}/.hullo/hullo.sock`", f'"{path}"')
+    code = program("js", "net.connect").replace("`${folder}/hullo.sock`", f'"{path}"')
     (tmp_path / "gateway.mjs").write_text(code)
     (tmp_path / "hullo.toml").write_text(f'[browser]\nport = {port}\n[rpc]\nsocket = "{path}"\n')
     hullo = [sys.executable, "-W", "ignore", "-m", "hullo"]
