@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from hullo.brain.attendant import Attendant as Attendant
-    from hullo.brain.attendant import AttendantSettings as AttendantSettings
+    from hullo.brain.attendant_settings import AttendantSettings as AttendantSettings
     from hullo.brain.chat import ChatSettings as ChatSettings
     from hullo.brain.chat import chat_brain as chat_brain
     from hullo.brain.command import CommandSettings as CommandSettings
@@ -76,7 +76,8 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _HOMES = {
-    "hullo.brain.attendant": ("Attendant", "AttendantSettings"),
+    "hullo.brain.attendant": ("Attendant",),
+    "hullo.brain.attendant_settings": ("AttendantSettings",),
     "hullo.brain.chat": ("ChatSettings", "chat_brain"),
     "hullo.brain.command": ("CommandSettings", "command_brain"),
     "hullo.call.bridge": ("bridge",),

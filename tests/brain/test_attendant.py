@@ -7,7 +7,8 @@ from typing import TypeVar
 
 import pytest
 
-from hullo.brain.attendant import Attendant, AttendantSettings
+from hullo.brain.attendant import Attendant
+from hullo.brain.attendant_settings import AttendantSettings
 from hullo.brain.brain import Brain, BrainError, Message
 from hullo.call import events
 from hullo.call.call import Call

@@ -4,8 +4,8 @@ import asyncio
 import logging
 import secrets
 from contextlib import aclosing
-from dataclasses import dataclass
 
+from hullo.brain.attendant_settings import AttendantSettings
 from hullo.brain.brain import Brain, BrainError, BrainMaker
 from hullo.brain.history import History
 from hullo.call import events
@@ -13,27 +13,8 @@ from hullo.call.call import Call
 from hullo.call.errors import CallError
 from hullo.call.states import CallState
 from hullo.call.switchboard import Switchboard
-from hullo.speech.interruption.words import BUILT_IN, FloorWords
 
 logger = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, kw_only=True)
-class AttendantSettings:
-    """What is said without thinking, and what a brain is told before everything else."""
-
-    greeting: str = ""
-    """Said when a call connects; empty: the peer speaks first."""
-    fallback: str = "Sorry, I can't answer right now. Please try again in a moment."
-    """Said when the brain fails; empty: nothing."""
-    unclear: str = "Sorry, I did not understand that."
-    """Said when the peer spoke and no words were understood; empty: nothing."""
-    prompt: str = ""
-    """The system prompt."""
-    accept: bool = True
-    """Whether incoming calls are answered at once."""
-    words: FloorWords = BUILT_IN["en"]  # frozen
-    """What is no more than agreement, and gets no answer while we speak."""
 
 
 class Attendant:

@@ -2,11 +2,12 @@
 
 from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager
-from typing import Literal, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Literal, Protocol, TypeAlias
 
 import msgspec
 
-from hullo.call.call import Call
+if TYPE_CHECKING:
+    from hullo.call.call import Call
 
 
 class Message(msgspec.Struct, frozen=True):
@@ -30,5 +31,5 @@ class Brain(Protocol):
         """
 
 
-BrainMaker: TypeAlias = Callable[[Call], AbstractAsyncContextManager[Brain]]
+BrainMaker: TypeAlias = Callable[["Call"], AbstractAsyncContextManager[Brain]]
 """Makes the brain of one call, while it rings. Entering may raise `BrainError`."""

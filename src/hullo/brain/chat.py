@@ -5,7 +5,7 @@ import json
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 import aiohttp
@@ -13,7 +13,9 @@ import msgspec
 
 from hullo.brain.brain import Brain, BrainError, Message
 from hullo.brain.sse import EventStreamParser
-from hullo.call.call import Call
+
+if TYPE_CHECKING:
+    from hullo.call.call import Call
 
 _DONE = "[DONE]"
 _MOST_LETTERS = 20_000
@@ -133,11 +135,11 @@ def _message(answer: dict[str, Any]) -> str:
     return str(error.get("message") if isinstance(error, dict) else error)[:200]
 
 
-def chat_brain(settings: ChatSettings) -> Callable[[Call], AbstractAsyncContextManager[Brain]]:
+def chat_brain(settings: ChatSettings) -> Callable[["Call"], AbstractAsyncContextManager[Brain]]:
     """A `BrainMaker`: the connection is made while the call rings."""
 
     @asynccontextmanager
-    async def make(call: Call) -> AsyncIterator[Brain]:
+    async def make(call: "Call") -> AsyncIterator[Brain]:
         async with aiohttp.ClientSession() as session:
             brain = ChatBrain(settings, session)
             warming = asyncio.create_task(_warmed(brain, call), name=f"warming the brain of call {call.call_id}")
@@ -150,7 +152,7 @@ def chat_brain(settings: ChatSettings) -> Callable[[Call], AbstractAsyncContextM
     return make
 
 
-async def _warmed(brain: ChatBrain, call: Call) -> None:
+async def _warmed(brain: ChatBrain, call: "Call") -> None:
     try:
         await brain.warm()
     except BrainError as error:

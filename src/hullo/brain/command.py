@@ -7,10 +7,12 @@ from asyncio.subprocess import PIPE, Process
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from dataclasses import dataclass
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from hullo.brain.brain import Brain, BrainError, Message
-from hullo.call.call import Call
+
+if TYPE_CHECKING:
+    from hullo.call.call import Call
 
 _LONGEST_LINE = 65_536
 _END_SECONDS = 2.0
@@ -137,11 +139,11 @@ class CommandBrain:
             await self._process.wait()
 
 
-def command_brain(settings: CommandSettings) -> Callable[[Call], AbstractAsyncContextManager[Brain]]:
+def command_brain(settings: CommandSettings) -> Callable[["Call"], AbstractAsyncContextManager[Brain]]:
     """A `BrainMaker`: the program is started while the call rings."""
 
     @asynccontextmanager
-    async def make(call: Call) -> AsyncIterator[Brain]:
+    async def make(call: "Call") -> AsyncIterator[Brain]:
         environment = {"HULLO_CALL_ID": call.call_id, "HULLO_PEER": call.peer, "HULLO_LINE": call.line}
         brain = CommandBrain(settings, environment)
         await brain.start()

@@ -2,9 +2,12 @@
 
 from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING
 
 from hullo.brain.brain import Brain, Message
-from hullo.call.call import Call
+
+if TYPE_CHECKING:
+    from hullo.call.call import Call
 
 
 class EchoBrain:
@@ -16,6 +19,6 @@ class EchoBrain:
 
 
 @asynccontextmanager
-async def echo_brain(_: Call) -> AsyncIterator[Brain]:
+async def echo_brain(_: "Call") -> AsyncIterator[Brain]:
     """A `BrainMaker`."""
     yield EchoBrain()

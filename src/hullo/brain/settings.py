@@ -2,16 +2,18 @@
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, model_validator
 
-from hullo.brain.attendant import AttendantSettings
+from hullo.brain.attendant_settings import AttendantSettings
 from hullo.brain.brain import BrainMaker
-from hullo.brain.chat import ChatSettings, chat_brain
 from hullo.brain.command import AnswerEnds, CommandSettings, command_brain
 from hullo.brain.echo import echo_brain
 from hullo.section import SECTION, HomePath
+
+if TYPE_CHECKING:
+    from hullo.brain.chat import ChatSettings
 
 _COMMAND = ("command", "answer_ends")
 _CHAT = ("url", "model", "api_key", "api_key_file", "prompt", "options")
@@ -67,6 +69,8 @@ class BrainConfig(BaseModel):
         return self
 
     def _check_chat(self) -> None:
+        from hullo.brain.chat import ChatSettings  # and its HTTP client: only for those who have one
+
         if self.url is None or self.model is None:
             raise ValueError('kind "openai" needs url and model')
         if self.api_key is not None and self.api_key_file is not None:
@@ -96,12 +100,16 @@ class BrainConfig(BaseModel):
                 )
                 return command_brain(settings)
             case "openai":
+                from hullo.brain.chat import chat_brain
+
                 return chat_brain(self.chat(read_key))
             case None:
                 return None
 
-    def chat(self, read_key: Callable[[Path], str]) -> ChatSettings:
+    def chat(self, read_key: Callable[[Path], str]) -> "ChatSettings":
         """The endpoint of kind `openai`. Raises what `read_key` does."""
+        from hullo.brain.chat import ChatSettings
+
         assert self.url is not None
         assert self.model is not None
         key = self.api_key.get_secret_value() if self.api_key is not None else None
