@@ -150,6 +150,16 @@ async def test_a_greeting_that_can_not_be_played_is_left_out(tmp_path: Path) -> 
         assert (await here.client.until("message.received"))["message"]["duration"] > 0.6
 
 
+async def test_a_greeting_that_is_cut_short_is_followed_by_the_message(tmp_path: Path) -> None:
+    async with home(tmp_path) as here:
+        tone(tmp_path / "greeting.wav", 30.0)
+        offer = here.server.line.ring("bob")
+        call_id = (await here.client.until("call.speaking"))["call_id"]
+        await here.client.result("call.interrupt", {"call_id": call_id})
+        offer.leg.peer_says = frames(np.concatenate([quiet(0.5), sweep(1.0)]))
+        assert (await here.client.until("message.received"))["message"]["duration"] > 0.6
+
+
 async def test_a_call_that_is_answered_or_given_up_is_left_alone(tmp_path: Path) -> None:
     async with home(tmp_path, after_seconds=0.3) as here:
         here.server.line.ring("bob")

@@ -57,6 +57,7 @@ def test_each_engine_takes_what_is_its_own(right: dict[str, object]) -> None:
         ({"max_segment": 600.0}, "longest segment"),
         ({"voice_timeout": 0.0}, "more than 0 seconds"),
         ({"nice": 20}, "nice is 0 to 19"),
+        ({"filler": ("One moment.", " ")}, "not an empty text"),
         ({"endpointing": "words", "recogniser": "https://example.org/v1"}, "set speculative = true"),
         ({"endpointing": "words", "speculative": False}, "set speculative = true"),
     ],

@@ -1,7 +1,11 @@
 """What a rendezvous keeps on disk for those who are away: letters, and sealed files."""
 
+import asyncio
 import logging
+import threading
+from collections.abc import Callable
 from pathlib import Path
+from typing import ParamSpec, TypeVar
 
 import msgspec
 
@@ -11,47 +15,63 @@ from hullo.rendezvous.wire import Envelope, Refusal, Reserve, Reserved
 
 logger = logging.getLogger(__name__)
 
+_ParamsT = ParamSpec("_ParamsT")
+_ResultT = TypeVar("_ResultT")
+
 _DISK = "the disk of the rendezvous refuses it; try again later"
 
 
 class Keeping:
-    """One folder, which the nodes of a rendezvous share. Raises `OSError` if it can't be used."""
+    """One folder, which the nodes of a rendezvous share. Raises `OSError` if it can't be used.
+
+    Letters wait for the disk in a thread, one after the other: the node goes on meanwhile.
+    """
 
     def __init__(self, folder: Path, limits: StorageLimits | None = None) -> None:
         self.storage = Storage(folder, limits)
         self._letters = Letterbox(folder)
+        self._turn = threading.Lock()
 
-    def put(self, person: str, device: str, envelope: Envelope, seconds: float) -> Envelope | None:
+    async def put(self, person: str, device: str, envelope: Envelope, seconds: float) -> Envelope | None:
         """The envelope as a letter, on disk; None if there is no room."""
         try:
-            letter = self._letters.put(person, device, envelope, seconds)
+            letter = await self._by_turns(self._letters.put, person, device, envelope, seconds)
         except OSError as error:
             logger.error("a letter can't be kept: %s", error.strerror)
             return None
         return None if letter is None else msgspec.structs.replace(envelope, letter=letter)
 
-    def waiting(self, person: str, device: str) -> list[Envelope]:
+    async def waiting(self, person: str, device: str) -> list[Envelope]:
         """The letters that a device has not taken yet."""
         try:
-            return self._letters.waiting(person, device)
+            return await self._by_turns(self._letters.waiting, person, device)
         except OSError as error:
             logger.error("letters can't be read: %s", error.strerror)
             return []
 
-    def took(self, person: str, device: str, letters: tuple[str, ...]) -> None:
+    async def took(self, person: str, device: str, letters: tuple[str, ...]) -> None:
         """A device has taken some."""
         for letter in letters:
             try:
-                self._letters.remove(person, device, letter)
+                await self._by_turns(self._letters.remove, person, device, letter)
             except OSError as error:
                 logger.error("a letter that was taken can't be removed: %s", error.strerror)
 
-    def clear(self, person: str, device: str) -> None:
+    async def clear(self, person: str, device: str) -> None:
         """The device is no more, and nobody takes its letters."""
         try:
-            self._letters.clear(person, device)
+            await self._by_turns(self._letters.clear, person, device)
         except OSError as error:
             logger.error("letters of a device that is no more can't be removed: %s", error.strerror)
+
+    async def _by_turns(
+        self, work: Callable[_ParamsT, _ResultT], *args: _ParamsT.args, **kwargs: _ParamsT.kwargs
+    ) -> _ResultT:
+        def done() -> _ResultT:
+            with self._turn:
+                return work(*args, **kwargs)
+
+        return await asyncio.to_thread(done)
 
     def reserve(self, person: str, device: str, reserve: Reserve) -> Reserved | Refusal:
         """Room for a sealed file, or why there is none."""

@@ -143,7 +143,7 @@ class Node:
                 case Succeed():
                     await self._succeed(connection, person, message)
                 case Took(letters):
-                    self._took(person, connection.device, letters)
+                    await self._took(person, connection.device, letters)
         except StoreUnavailable as error:
             if isinstance(message, Publish):
                 self._look_at(person, connection.device, lost=True)
@@ -172,7 +172,7 @@ class Node:
         except StoreUnavailable:
             self._look_at(hello.person, hello.device)
         if self._keeping is not None:
-            for letter in self._keeping.waiting(hello.person, hello.device):
+            for letter in await self._keeping.waiting(hello.person, hello.device):
                 connection.tell(letter)
 
     async def _tell_successor(self, connection: Connection, hello: Hello) -> None:
@@ -259,17 +259,17 @@ class Node:
         connection.identity = step.new
         if self._keeping is not None:
             for device in gone:
-                self._keeping.clear(person, device)
+                await self._keeping.clear(person, device)
         connection.tell(Accepted(succeed.sequence))
         self.succeeded(person, but=connection)
 
-    def _took(self, person: str, device: str, letters: tuple[str, ...]) -> None:
+    async def _took(self, person: str, device: str, letters: tuple[str, ...]) -> None:
         if self._keeping is not None:
-            self._keeping.took(person, device, letters)
+            await self._keeping.took(person, device, letters)
 
     async def _bring(self, person: str, device: str, envelope: Envelope, seconds: float) -> bool:
         if self._keeping is not None and seconds > LIVE_SECONDS:
-            letter = self._keeping.put(person, device, envelope, seconds)
+            letter = await self._keeping.put(person, device, envelope, seconds)
             if letter is None:
                 return False
             await self._bring(person, device, letter, LATE_WAIT)  # to whichever node has the device, if one has

@@ -129,7 +129,7 @@ class Visit:
                     utterance = await self._greet()
                     if utterance is None:
                         return True
-                case events.Spoken(utterance_id=said) if said == utterance:
+                case events.Spoken(utterance_id=said) | events.Interrupted(utterance_id=said) if said == utterance:
                     return True
                 case events.Error(component="voice"):  # better a beep without a greeting than silence
                     return call.state is CallState.ACTIVE

@@ -91,6 +91,8 @@ class SpeechSettings:
             )
         if not LEAST <= self.nice <= MOST:
             raise SpeechError(f"nice is {LEAST} to {MOST}, not {self.nice}")
+        if not all(text.strip() for text in self.filler):
+            raise SpeechError("a filler is something to say, not an empty text")
         if self.filler_after <= 0:
             raise SpeechError("filler_after is more than 0 seconds")
         if self.recogniser_timeout <= 0 or self.voice_timeout <= 0:

@@ -93,7 +93,7 @@ async def test_a_letter_that_the_disk_refused_comes_again(tmp_path: Path, caplog
         assert socket is not None
         await socket.close()
         await until(lambda: messages == [b"a letter"])
-        await until(lambda: not keeping.waiting("bob", "phone"))
+        await until(lambda: not [*(tmp_path / "kept" / "letters").glob("*/*")])
 
 
 async def test_a_peer_that_used_a_prekey_that_is_lost_here_is_told_by_a_new_session(tmp_path: Path) -> None:
