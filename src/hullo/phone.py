@@ -49,7 +49,8 @@ class Phone:
     say nothing. `direct` adds private calls with the keys that `hullo contacts init` has made; or else `channel` is a
     messenger's own secure channel for them, and `people` whom its user knows. `messages` is a folder for voice
     messages, which are sent and received over `direct` and `telegram` then. Entering raises `SpeechError` when speech
-    can't start, `OSError` when the address is taken, `TelegramUnavailable` and `PrivateUnavailable`.
+    can't start, `TelegramUnavailable` and `PrivateUnavailable`. When the address to listen at is taken, the block is
+    cancelled and ends with an `ExceptionGroup` of that `OSError`.
     """
 
     def __init__(
