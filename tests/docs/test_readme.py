@@ -20,7 +20,7 @@ from tests.lines.telegram.account.loopback import ANNA, BERT, loopback
 from tests.ports import free_port
 
 README = (Path(__file__).parents[2] / "README.md").read_text()
-DEADLINE = 90.0
+DEADLINE = 240.0
 
 
 def program(language: str, containing: str) -> str:
@@ -111,11 +111,12 @@ def with_account(code: str, server: LoopbackTelegram, user_id: int, folder: Path
 
 
 @pytest.mark.peer
+@pytest.mark.timeout(DEADLINE)
 async def test_the_telegram_call_of_the_readme_is_answered_by_its_agent(tmp_path: Path) -> None:
     with wave.open(str(tmp_path / "hello.wav"), "wb") as file:
         file.setparams((1, 2, 16_000, 0, "NONE", ""))
         file.writeframes(bytes(16_000))  # quiet, so that the agent goes on greeting
-    async with loopback() as server:
+    async with loopback(within=DEADLINE) as server:
         agent = program("python", "# agent.py").replace('listen=("127.0.0.1", 8765)', "telegram=hullo.TelegramConfig()")
         caller = program("python", "# telegram_call.py").replace("@anna", "@bert")
         python = [sys.executable, "-W", "ignore", "-c"]

@@ -55,14 +55,14 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     shutil.rmtree(path)
 
 
-@pytest.mark.timeout(150)
+@pytest.mark.timeout(240)
 def test_the_agent_answers_what_the_chat_server_says(folder: Path) -> None:
     expected = "monday", "closed", "eleven", "understood", "say that again"  # the last two where the agent misheard
     heard = call(folder, *expected, with_server=True)
     assert any(word in text for text in heard for word in expected), heard
 
 
-@pytest.mark.timeout(150)
+@pytest.mark.timeout(240)
 def test_without_the_chat_server_the_agent_says_so(folder: Path) -> None:
     expected = "sorry", "moment", "again", "try"
     heard = call(folder, *expected, with_server=False)
