@@ -2,6 +2,9 @@
 
 import os
 from pathlib import Path
+from typing import Final
+
+CONFIG_NAME: Final = "hullo.toml"
 
 
 def config_path(name: str) -> Path:

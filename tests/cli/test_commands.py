@@ -228,3 +228,36 @@ def test_the_doctor_names_every_part() -> None:
     assert {finding["verdict"] for finding in findings} <= {"ok", "optional", "broken"}
     assert {"Opus", "recogniser", "voice", "network", "clock", "daemon"} <= {finding["name"] for finding in findings}
     assert all(finding["remedy"] for finding in findings if finding["verdict"] != "ok")
+
+
+def test_the_socket_is_the_one_of_the_configuration(tmp_path: Path) -> None:
+    folder = tmp_path / "hullo"
+    folder.mkdir(mode=0o700)
+    (folder / "hullo.toml").write_text(f'[rpc]\nsocket = "{tmp_path}/elsewhere.sock"\n')
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_CONFIG_HOME", str(tmp_path))
+        said = run("say", "hello")
+        assert said.returncode == 1
+        assert f"{tmp_path}/elsewhere.sock" in said.stderr
+        (folder / "hullo.toml").write_text("[rpc]\nsokcet = 1\n")
+        said = run("tail")
+        assert said.returncode == 1
+        assert "sokcet" in said.stderr
+
+
+def test_who_can_be_reached_from_elsewhere_needs_a_token(tmp_path: Path) -> None:
+    refused = run("answer", "--no-speech", "--listen", "0.0.0.0:0", "--config", str(_empty(tmp_path)))
+    assert refused.returncode == 1
+    assert "--token-file" in refused.stderr
+    (tmp_path / "token").write_text("short")
+    (tmp_path / "token").chmod(0o600)
+    options = ["--token-file", str(tmp_path / "token"), "--config", str(_empty(tmp_path))]
+    refused = run("answer", "--no-speech", "--listen", "0.0.0.0:0", *options)
+    assert refused.returncode == 1
+    assert "fewer than" in refused.stderr
+
+
+def _empty(folder: Path) -> Path:
+    path = folder / "empty.toml"
+    path.write_text("")
+    return path

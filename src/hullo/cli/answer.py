@@ -26,6 +26,7 @@ from hullo.cli.conversation import (
 )
 from hullo.cli.show import err, fail, give_up, plain
 from hullo.lines.browser.guard import OpenToEverybody
+from hullo.service.secret_file import SecretError, read_secret
 
 _LISTENING_SECONDS = 5.0
 
@@ -38,6 +39,9 @@ def answer(
     speech: SpeechOption = True,
     listen: Annotated[
         str | None, typer.Option(help="HOST:PORT where browsers and other hullos call, such as 127.0.0.1:8765")
+    ] = None,
+    token_file: Annotated[
+        Path | None, typer.Option(help="holds the token that callers send: for --listen at anything but 127.0.0.1")
     ] = None,
     config: Annotated[Path | None, typer.Option(help="the TOML file; else the default one")] = None,
     as_json: JsonOption = False,
@@ -58,6 +62,7 @@ def answer(
     phone = hullo.Phone(
         listen=None if listen is None else _address(listen),
         telegram=telegram,
+        token=None if token_file is None else _token(token_file),
         direct=direct,
         answer="ask",
         ice=settings.ice.options(),
@@ -65,7 +70,9 @@ def answer(
     )
     try:
         report = asyncio.run(_answer(phone, task))
-    except (*UNAVAILABLE, OpenToEverybody) as error:
+    except OpenToEverybody as error:
+        fail(str(error), "a token is made by: umask 077; openssl rand -hex 32 > token; then say --token-file token")
+    except UNAVAILABLE as error:
         give_up(error)
     conclude(report, task)
 
@@ -75,6 +82,13 @@ def _address(listen: str) -> tuple[str, int]:
     if not host or not port.isdecimal() or int(port) > 65_535:
         fail(f"{listen} is no address to listen at", "write it as 127.0.0.1:8765")
     return host.strip("[]"), int(port)
+
+
+def _token(file: Path) -> str:
+    try:
+        return read_secret(file)
+    except SecretError as error:
+        give_up(error)
 
 
 async def _answer(phone: hullo.Phone, task: Task) -> hullo.CallReport:

@@ -7,6 +7,7 @@ import shutil
 import time
 from collections.abc import Iterator
 from importlib import metadata
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -16,10 +17,10 @@ from hullo.cli.doctor_brain import examine_brain
 from hullo.cli.doctor_speech import examine_speech
 from hullo.cli.finding import Finding, Verdict
 from hullo.cli.show import json_line, out, plain
+from hullo.cli.where import socket_path
 from hullo.daemon_client import DaemonClient, DaemonError
 from hullo.media.opus import OpusDecoder, OpusEncoder, OpusUnavailable
 from hullo.media.pcm import SILENCE
-from hullo.service.unix_socket import default_socket_path
 
 _CLOCK_TICKS = 50
 
@@ -113,14 +114,14 @@ async def _lateness() -> float:
 
 
 def _daemon() -> Finding:
-    path = default_socket_path()
+    path = socket_path()
     try:
-        asyncio.run(_ask_health())
+        asyncio.run(_ask_health(path))
     except DaemonError as error:
         return Finding("daemon", Verdict.OPTIONAL, str(error), error.hint)
     return Finding("daemon", Verdict.OK, f"answers at {path}")
 
 
-async def _ask_health() -> None:
-    async with DaemonClient(default_socket_path()) as daemon:
+async def _ask_health(path: Path) -> None:
+    async with DaemonClient(path) as daemon:
         await daemon.request("health")

@@ -5,6 +5,7 @@ from typing import Annotated, TypeAlias
 
 import typer
 
+from hullo.folders import CONFIG_NAME, config_path
 from hullo.service.unix_socket import default_socket_path
 
 SocketOption: TypeAlias = Annotated[
@@ -12,6 +13,12 @@ SocketOption: TypeAlias = Annotated[
 ]
 
 
-def socket_path(given: Path | None) -> Path:
-    """The socket that was named, or the one a daemon listens at by default."""
-    return given if given is not None else default_socket_path()
+def socket_path(given: Path | None = None) -> Path:
+    """The socket that was named, or the one of the default configuration. Ends the command if that is wrong."""
+    if given is not None:
+        return given
+    if not config_path(CONFIG_NAME).exists():
+        return default_socket_path()
+    from hullo.cli.config import configuration  # takes longer to load than all the rest of such a command
+
+    return configuration(None).rpc.socket

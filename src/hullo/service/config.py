@@ -16,7 +16,7 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 from hullo.audio.settings import AudioConfig
 from hullo.brain.settings import BrainConfig
 from hullo.call.limits import Limits
-from hullo.folders import config_path
+from hullo.folders import CONFIG_NAME, config_path
 from hullo.lines.direct.private.settings import DirectConfig
 from hullo.lines.telegram.account.settings import TelegramConfig
 from hullo.messages.settings import MessagesConfig, VoicemailConfig
@@ -405,7 +405,7 @@ class Config(BaseSettings):
 
 def default_config_path() -> Path:
     """`$XDG_CONFIG_HOME/hullo/hullo.toml`, or `~/.config/hullo/hullo.toml`."""
-    return config_path("hullo.toml")
+    return config_path(CONFIG_NAME)
 
 
 def load_config(path: Path | None = None) -> Config:
