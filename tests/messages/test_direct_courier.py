@@ -7,8 +7,9 @@ from hullo.lines.direct.letters import Receipt, VoiceMessage, encode_letter
 from hullo.messages.direct.moving import Patience
 from hullo.messages.events import Came, NotReceived, Received
 from hullo.messages.metadata import Delivery, Direction
+from hullo.messages.store import MessageStore
 from tests.lines.direct.samples import ALICE, BOB
-from tests.messages.posting import Desk, breaking_way, office, some_sound
+from tests.messages.posting import Desk, breaking_way, kept, office, some_sound
 from tests.messages.test_envelope import NESTED
 from tests.rtc.test_connection import until
 
@@ -74,6 +75,23 @@ async def test_a_program_that_ends_in_between_goes_on_at_its_next_start(tmp_path
         async with here.desk(BOB, "alice") as bob:
             assert (await received(bob)).message.path.read_bytes() == sound
             assert bob.progress[0].received > half - 32_768
+
+
+async def test_a_message_that_was_made_and_no_more_is_sent_at_the_next_start(tmp_path: Path) -> None:
+    message = kept(MessageStore(tmp_path / "messages-alice"), some_sound(50_000), "bob")
+    async with office(tmp_path) as here, here.desk(BOB, "alice") as bob, here.desk(ALICE, "bob") as alice:
+        await received(bob)
+        await alice.came(message, Delivery.DELIVERED)
+        assert len(bob.store.messages()) == 1
+
+
+async def test_a_message_is_begun_once(tmp_path: Path) -> None:
+    async with office(tmp_path) as here, here.desk(BOB, "alice") as bob, here.desk(ALICE, "bob") as alice:
+        message = kept(alice.store, some_sound(50_000), "bob")
+        await asyncio.gather(*(alice.courier.send(message) for _ in range(3)))
+        await alice.came(message, Delivery.DELIVERED)
+        assert (await received(bob)).message.path.read_bytes() == some_sound(50_000)
+        assert len(bob.store.messages()) == 1
 
 
 async def test_without_receipts_the_sender_learns_nothing(tmp_path: Path) -> None:

@@ -55,6 +55,7 @@ class DirectCourier:
             async with asyncio.TaskGroup() as tasks:
                 for jobs in (self._receipts.jobs, self._sending.jobs, self._fetching.jobs):
                     tasks.create_task(jobs.run())
+                tasks.create_task(self._sending.take_up(self.line))
         finally:
             self._channel.keeps_letters = False
 

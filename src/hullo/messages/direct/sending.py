@@ -14,7 +14,7 @@ from hullo.messages.envelope import VoiceMessageEnvelope
 from hullo.messages.errors import MessageError
 from hullo.messages.events import Came, Moving
 from hullo.messages.jobs import JobQueue
-from hullo.messages.metadata import Delivery
+from hullo.messages.metadata import Delivery, VoiceMessageMetadata
 from hullo.messages.sealed import seal
 from hullo.messages.store import MessageStore, StoredMessage
 
@@ -45,12 +45,33 @@ class Sending:
         self._tell = tell
         self._patience = patience
         self.jobs = JobQueue(store.folder / "outgoing", OutgoingJob, self._work)
+        self._beginning: set[str] = set()
+
+    async def take_up(self, line: str) -> None:
+        """Begin the messages of that line that were made, and no more, when the last program ended."""
+        for message in await asyncio.to_thread(self._store.messages):
+            known = message.metadata
+            if known is None or known.line != line or known.delivery is not Delivery.SENDING:
+                continue
+            try:
+                await self.begin(message)
+            except MessageError as error:
+                self.came(known.id, None, Delivery.FAILED, str(error))
 
     async def begin(self, message: StoredMessage) -> None:
-        """Seal a message for the peer that its metadata name. Raises `MessageError`."""
+        """Seal a message for the peer that its metadata name, unless that has begun. Raises `MessageError`."""
         known = message.metadata
         if known is None or known.peer is None:
             raise MessageError(f"{message.path.name} is for nobody")
+        if known.id in self.jobs or known.id in self._beginning:
+            return
+        self._beginning.add(known.id)
+        try:
+            await self._seal(message, known, known.peer)
+        finally:
+            self._beginning.discard(known.id)
+
+    async def _seal(self, message: StoredMessage, known: VoiceMessageMetadata, peer: str) -> None:
         try:
             self.jobs.make_folder()
         except OSError as error:
@@ -58,7 +79,7 @@ class Sending:
         envelope = (await asyncio.to_thread(seal, message.path, known, self.jobs.sealed(known.id))).encode()
         if len(envelope) > MAX_ENVELOPE:
             raise MessageError(f"{message.path.name} is too long to be sent")
-        self.jobs.add(known.id, OutgoingJob(person=known.peer, envelope=envelope, begun=time.time()))
+        self.jobs.add(known.id, OutgoingJob(person=peer, envelope=envelope, begun=time.time()))
 
     def came(self, message_id: str, peer: str | None, delivery: Delivery, problem: str | None = None) -> None:
         """A message of ours, to that peer if one is named, has come farther; nothing if it had come so far before."""
