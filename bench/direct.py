@@ -15,6 +15,7 @@ from hullo.lines.direct.leg import DirectLeg
 from hullo.lines.direct.line import DirectLine
 from hullo.lines.direct.private.book import ContactBook
 from hullo.lines.direct.private.channel import PrivateChannel
+from hullo.lines.direct.private.own_keys import OwnKeys
 from hullo.lines.direct.private.sessions import Sessions
 from hullo.lines.direct.private.vault import Vault
 from hullo.lines.line import Ending, EndReason, Offer
@@ -179,7 +180,7 @@ def line_of(
     vault: Vault, person: str, contact: str, urls: Sequence[str], ice: IceOptions, clock: MediaClock
 ) -> DirectLine:
     """The line of a new person with one contact, over a rendezvous at these addresses."""
-    Sessions.create(vault, Device(person, "phone"))
+    OwnKeys.create(vault, Device(person, "phone"))
     book = ContactBook(vault)
     book.add(contact)
     channel = PrivateChannel(urls, Sessions(vault, book), book)

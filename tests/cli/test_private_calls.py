@@ -13,11 +13,10 @@ from pathlib import Path
 import pytest
 
 from hullo.lines.direct.actions import MissedCall
-from hullo.lines.direct.private.book import ContactBook
 from hullo.lines.direct.private.desk import Change
 from hullo.lines.direct.private.linking import Handover
 from hullo.lines.direct.private.opening import create_keys, create_linked, open_private
-from hullo.lines.direct.private.sessions import Sessions
+from hullo.lines.direct.private.own_keys import OwnKeys
 from hullo.lines.direct.private.vault import Vault
 from hullo.service.config import Config, load_config
 from tests.cli.test_commands import HULLO, QUICK, run
@@ -171,7 +170,7 @@ def test_a_device_is_unlinked_and_says_so(tmp_path: Path) -> None:
     with process(*rendezvous, stream="stdout", until="ws://") as url:
         alice, alices = person(tmp_path, "alice", url)
         with Vault(alices.direct.directory) as vault:
-            identity = Sessions(vault, ContactBook(vault)).identity
+            identity = OwnKeys(vault).identity
         home = tmp_path / "stolen"
         home.mkdir(mode=0o700)
         (home / "hullo.toml").write_text(CONFIG.format(folder=home, url=url))

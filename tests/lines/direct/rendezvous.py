@@ -10,6 +10,7 @@ from hullo.lines.direct.line import DirectLine
 from hullo.lines.direct.private.book import ContactBook
 from hullo.lines.direct.private.channel import PrivateChannel
 from hullo.lines.direct.private.identity import Identity
+from hullo.lines.direct.private.own_keys import OwnKeys
 from hullo.lines.direct.private.sessions import Sessions
 from hullo.lines.direct.private.vault import Vault
 from hullo.rendezvous.files import FileHandlers
@@ -74,7 +75,7 @@ class Town:
         """
         with Vault(self._directory / (vault or f"{own.person}-{own.device}")) as opened:
             if opened.read("device") is None:
-                Sessions.create(opened, own, identity)
+                OwnKeys.create(opened, own, identity)
             book = ContactBook(opened)
             for contact in contacts:
                 book.add(contact)

@@ -71,7 +71,7 @@ async def couple(here: Town) -> tuple[Member, Member]:
 
 
 async def call(caller: Member, callee: Member) -> None:
-    legs = await answered(caller, callee, callee.sessions.own.person)
+    legs = await answered(caller, callee, callee.sessions.keys.own.person)
     await sound(*legs)
     await hang_up(*legs)
 
@@ -101,20 +101,20 @@ async def test_a_known_key_that_it_swaps_is_refused_both_ways_and_named(tmp_path
         alice, bob = await couple(here)
         await call(alice, bob)
         mallory = await its.join(BOB, "alice", vault="mallory")
-        keys = mallory.sessions.publish()
-        mallorys = Bundle("phone", mallory.sessions.identity.public, keys, keys.prekeys[0])
+        keys = mallory.sessions.keys.publish()
+        mallorys = Bundle("phone", mallory.sessions.keys.identity.public, keys, keys.prekeys[0])
         node.give = lambda bundle: mallorys
         alice.book.forget_devices("bob", ["phone"])
         with pytest.raises(CallFailed, match="not theirs"):
             await alice.dial("bob")
         assert (await alice.notice("key-changed")).person == "bob"
-        bobs_view = alice.sessions.publish()
+        bobs_view = alice.sessions.keys.publish()
         forged = await mallory.sessions.encrypt(
-            ALICE, b"\1it is bob", Bundle("phone", alice.sessions.identity.public, bobs_view, bobs_view.prekeys[0])
+            ALICE, b"\1it is bob", Bundle("phone", alice.sessions.keys.identity.public, bobs_view, bobs_view.prekeys[0])
         )
         node.inject("alice", "phone", Envelope("bob", "phone", forged, 0.0))
         await until(lambda: alice.noticed().count("key-changed") >= 1)
-        assert alice.book.identity("bob") == bob.sessions.identity.public
+        assert alice.book.identity("bob") == bob.sessions.keys.identity.public
         assert alice.offers.empty()
 
 
@@ -143,9 +143,11 @@ async def test_a_man_in_the_middle_from_the_first_call_on_is_seen_in_the_emoji_a
         assert one[0].report().emoji != other[1].report().emoji
         assert not one[0].report().verified
         assert not other[1].report().verified
-        number = safety_number(("alice", alice.sessions.identity.public), ("bob", alice.book.identity("bob") or b""))
+        number = safety_number(
+            ("alice", alice.sessions.keys.identity.public), ("bob", alice.book.identity("bob") or b"")
+        )
         assert number != safety_number(
-            ("bob", bob.sessions.identity.public), ("alice", bob.book.identity("alice") or b"")
+            ("bob", bob.sessions.keys.identity.public), ("alice", bob.book.identity("alice") or b"")
         )
         await hang_up(*one, *other)
 
@@ -303,7 +305,7 @@ async def test_prekeys_that_are_spent_or_given_twice_are_named_and_calls_go_on(t
         carol = await here.join(CAROL, "bob")
         dave = await here.join(Device("dave", "phone"), "bob")
         bob.book.add("dave")
-        same = bob.sessions.publish().prekeys[0]
+        same = bob.sessions.keys.publish().prekeys[0]
         node.give = lambda bundle: msgspec.structs.replace(bundle, prekey=same)
         await call(carol, bob)
         dialing = asyncio.create_task(dave.dial("bob"))

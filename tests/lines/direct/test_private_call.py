@@ -19,7 +19,7 @@ from tests.rtc.test_connection import until
 
 
 async def call(caller: Member, callee: Member) -> None:
-    legs = await answered(caller, callee, callee.sessions.own.person)
+    legs = await answered(caller, callee, callee.sessions.keys.own.person)
     await sound(*legs)
     assert legs[0].report().emoji == legs[1].report().emoji
     await hang_up(*legs)
@@ -27,10 +27,10 @@ async def call(caller: Member, callee: Member) -> None:
 
 def number(one: Member, other: Member) -> str:
     """The safety number of `other` as `one` sees it."""
-    theirs = one.book.identity(other.sessions.own.person)
+    theirs = one.book.identity(other.sessions.keys.own.person)
     assert theirs is not None
-    own = one.sessions
-    return safety_number((own.own.person, own.identity.public), (other.sessions.own.person, theirs))
+    own = one.sessions.keys
+    return safety_number((own.own.person, own.identity.public), (other.sessions.keys.own.person, theirs))
 
 
 async def test_a_first_call_and_a_second_one_the_other_way(tmp_path: Path) -> None:
@@ -53,7 +53,7 @@ async def test_all_devices_of_a_person_ring_also_a_new_one(tmp_path: Path) -> No
     async with town(tmp_path) as here:
         alice, phone = await here.join(ALICE, "bob"), await here.join(BOB, "alice")
         await call(alice, phone)
-        desk = await here.join(BOB_DESK, "alice", identity=phone.sessions.identity)
+        desk = await here.join(BOB_DESK, "alice", identity=phone.sessions.keys.identity)
         dialing = asyncio.create_task(alice.dial("bob"))
         ringing = await phone.offer()
         callee = await (await desk.offer()).accept()
@@ -98,7 +98,7 @@ async def test_calls_go_on_after_a_restart_of_a_device_and_after_it_lost_its_ses
         alice = await here.join(ALICE, "bob")
         async with here.visiting(BOB, "alice") as bob:
             await call(alice, bob)
-            identity = bob.sessions.identity
+            identity = bob.sessions.keys.identity
         async with here.visiting(BOB) as bob:
             await call(alice, bob)
         async with here.visiting(BOB, "alice", identity=identity, vault="restored") as bob:

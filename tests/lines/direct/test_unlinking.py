@@ -30,7 +30,7 @@ STOLEN = Device("alice", "stolen")
 async def alice_twice_and_bob(here: Town) -> tuple[Member, Member, Member]:
     """Two devices of Alice's, of which one will be stolen, and Bob, who has talked with both."""
     alice, bob = await here.join(ALICE, "bob"), await here.join(BOB, "alice")
-    stolen = await here.join(STOLEN, "bob", identity=alice.sessions.identity)
+    stolen = await here.join(STOLEN, "bob", identity=alice.sessions.keys.identity)
     await call(alice, bob)
     await call(stolen, bob)
     assert set(bob.book.devices("alice")) == {"phone", "stolen"}
@@ -53,7 +53,7 @@ async def test_the_removed_device_is_told_and_its_person_goes_on(tmp_path: Path)
             await stolen.channel.hand_over(NewDevice().code)
         notice = await bob.notice("device-removed")
         assert (notice.person, notice.devices) == ("alice", ("stolen",))
-        assert bob.book.identity("alice") == alice.sessions.identity.public
+        assert bob.book.identity("alice") == alice.sessions.keys.identity.public
         assert not bob.book.verified("alice")
         await call(bob, alice)
         await call(alice, bob)
@@ -66,7 +66,7 @@ async def test_the_removed_device_is_told_and_its_person_goes_on(tmp_path: Path)
 async def test_it_stays_unlinked_when_it_starts_again(tmp_path: Path) -> None:
     async with town(tmp_path) as here:
         alice = await here.join(ALICE)
-        async with here.visiting(STOLEN, identity=alice.sessions.identity):
+        async with here.visiting(STOLEN, identity=alice.sessions.keys.identity):
             pass
         await alice.channel.unlink("stolen")
         for _ in range(2):  # it learns it when it comes back, and knows it the next time
@@ -78,7 +78,7 @@ async def test_it_stays_unlinked_when_it_starts_again(tmp_path: Path) -> None:
 async def test_a_contact_that_was_away_learns_it_before_it_sends_anything(tmp_path: Path) -> None:
     async with town(tmp_path) as here:
         alice = await here.join(ALICE, "bob")
-        stolen = await here.join(STOLEN, "bob", identity=alice.sessions.identity)
+        stolen = await here.join(STOLEN, "bob", identity=alice.sessions.keys.identity)
         async with here.visiting(BOB, "alice") as bob:
             await call(alice, bob)
             await call(stolen, bob)
@@ -104,7 +104,7 @@ async def test_a_voice_message_goes_to_the_devices_that_are_left(tmp_path: Path)
     """One that waits for the removed device is gone, and one that is sent later does not get there."""
     async with office(tmp_path) as here:
         async with here.town.visiting(ALICE, "bob") as alice:
-            stolen = here.town.visiting(STOLEN, "bob", identity=alice.sessions.identity)
+            stolen = here.town.visiting(STOLEN, "bob", identity=alice.sessions.keys.identity)
             async with stolen as taken:
                 await until(lambda: taken.channel.problem() is None)
             async with here.desk(BOB, "alice") as bob:
@@ -158,8 +158,8 @@ async def test_a_rendezvous_that_shows_the_old_devices_again_brings_none_back(tm
         await node.remember("alice")
         await alice.channel.unlink("stolen")
         await bob.notice("device-removed")
-        keys = bob.sessions.publish()
-        fresh = Bundle("phone", bob.sessions.identity.public, keys, keys.prekeys[0])
+        keys = bob.sessions.keys.publish()
+        fresh = Bundle("phone", bob.sessions.keys.identity.public, keys, keys.prekeys[0])
         new_session = Envelope("alice", "phone", await stolen.sessions.encrypt(BOB, b"\1in a new one", fresh), 0.0)
         for envelope in (old_session, new_session):
             bob.line.notices.clear()
@@ -174,7 +174,7 @@ async def test_a_rendezvous_that_shows_the_old_devices_again_brings_none_back(tm
         assert not any(person == "alice" for person, _, _ in node.envelopes[sent:])
         with pytest.raises(ValueError, match="no other key"):  # nor can the user be talked into it
             bob.book.trust("alice")
-        assert bob.book.identity("alice") == alice.sessions.identity.public
+        assert bob.book.identity("alice") == alice.sessions.keys.identity.public
         assert bob.offers.empty()
 
 
@@ -182,17 +182,17 @@ async def test_a_rendezvous_that_makes_up_a_removal_removes_nothing(tmp_path: Pa
     node = HostileNode()
     async with town(tmp_path, node) as here:
         alice, _, bob = await alice_twice_and_bob(here)
-        before = alice.sessions.identity
+        before = alice.sessions.keys.identity
         its_own = Identity.new()
         forged = msgspec.structs.replace(
-            alice.sessions.propose(("phone",), 1_700_000_000), new=its_own.public, new_signature=bytes(64)
+            alice.sessions.keys.propose(("phone",), 1_700_000_000), new=its_own.public, new_signature=bytes(64)
         )
         node.inject_bytes("alice", "phone", encode(Succeeded((forged,))))
         await alice.notice("rendezvous-rubbish")
-        assert alice.sessions.own_steps((forged,)) == ()
-        assert alice.sessions.unlinked is None
-        assert alice.sessions.identity is before
-        bundle = Bundle("phone", its_own.public, bob.sessions.publish(), None)
+        assert alice.sessions.keys.own_steps((forged,)) == ()
+        assert alice.sessions.keys.unlinked is None
+        assert alice.sessions.keys.identity is before
+        bundle = Bundle("phone", its_own.public, bob.sessions.keys.publish(), None)
         with pytest.raises(Refused, match="not theirs"):
             await bob.sessions.encrypt(ALICE, b"\1", bundle, (forged,))
         assert bob.book.identity("alice") == before.public
@@ -204,14 +204,14 @@ async def test_an_answer_that_is_lost_is_made_up_for(tmp_path: Path) -> None:
         bob = await here.join(BOB, "alice")
         async with here.visiting(ALICE, "bob") as alice:
             await call(alice, bob)
-            step = alice.sessions.propose((), 1_700_000_000)
+            step = alice.sessions.keys.propose((), 1_700_000_000)
             await alice.channel._client.succeed(step)
         async with here.visiting(ALICE) as alice:
             await until(lambda: alice.channel.problem() is None)
-            assert alice.sessions.identity.public == step.new
+            assert alice.sessions.keys.identity.public == step.new
             await bob.notice("device-removed")
             assert bob.book.identity("alice") == step.new
-            await until(lambda: alice.sessions.told)
+            await until(lambda: alice.sessions.keys.told)
 
 
 async def test_what_cannot_be_unlinked_is_said(tmp_path: Path) -> None:
@@ -243,7 +243,7 @@ async def test_whom_a_rendezvous_keeps_in_the_dark_learns_it_from_the_first_mess
 async def test_who_met_the_new_key_first_is_not_talked_into_the_old_one(tmp_path: Path) -> None:
     async with town(tmp_path) as here:
         alice = await here.join(ALICE, "bob")
-        old = alice.sessions.identity.public
+        old = alice.sessions.keys.identity.public
         await alice.channel.unlink("stolen", unlisted=True)
         bob = await here.join(BOB, "alice")
         await call(alice, bob)
@@ -256,9 +256,9 @@ async def test_who_met_the_new_key_first_is_not_talked_into_the_old_one(tmp_path
 async def test_an_old_invite_leads_to_the_new_key(tmp_path: Path) -> None:
     async with town(tmp_path) as here:
         alice, bob = await here.join(ALICE, "bob"), await here.join(BOB)
-        bob.book.add("alice", alice.sessions.identity.public)
+        bob.book.add("alice", alice.sessions.keys.identity.public)
         await alice.channel.unlink("stolen", unlisted=True)
         await call(bob, alice)
         assert bob.noticed() == ["device-removed"]
-        assert bob.book.identity("alice") == alice.sessions.identity.public
+        assert bob.book.identity("alice") == alice.sessions.keys.identity.public
         assert not bob.book.verified("alice")

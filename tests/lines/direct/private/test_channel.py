@@ -70,7 +70,7 @@ async def test_a_message_that_reaches_one_device_of_two_is_none(tmp_path: Path) 
     node = Forgetful()
     async with town(tmp_path, node) as here:
         alice, bob = await acquainted(here)
-        await here.join(LAPTOP, "alice", identity=bob.sessions.identity)
+        await here.join(LAPTOP, "alice", identity=bob.sessions.keys.identity)
         messages = heard(bob)
         node.gives_keys = False
         await alice.channel.send("bob", b"to the phone at least")
@@ -99,8 +99,8 @@ async def test_a_letter_that_the_disk_refused_comes_again(tmp_path: Path, caplog
 async def test_a_peer_that_used_a_prekey_that_is_lost_here_is_told_by_a_new_session(tmp_path: Path) -> None:
     async with town(tmp_path) as here:
         alice, bob = await here.join(ALICE, "bob"), await here.join(BOB, "alice")
-        bob.sessions._prekeys.rotate_signed_pre_key()
-        bob.sessions._prekeys.rotate_signed_pre_key()
+        bob.sessions.keys._prekeys.rotate_signed_pre_key()
+        bob.sessions.keys._prekeys.rotate_signed_pre_key()
         await alice.channel.send("bob", b"lost on you")
         await bob.notice("unknown-prekey")
         messages = heard(bob)

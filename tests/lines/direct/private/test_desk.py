@@ -14,7 +14,7 @@ from tests.lines.direct.samples import ALICE, BOB
 
 
 def desk(end: End) -> Desk:
-    return Desk(end.own, lambda: end.sessions.identity.public, end.book)
+    return Desk(end.own, lambda: end.sessions.keys.identity.public, end.book)
 
 
 def test_an_invite_names_the_rendezvous_once_there_is_one(tmp_path: Path) -> None:

@@ -25,6 +25,7 @@ from hullo.lines.direct.private.linking import (
     seal_handover,
 )
 from hullo.lines.direct.private.opening import create_linked
+from hullo.lines.direct.private.own_keys import OwnKeys
 from hullo.lines.direct.private.sessions import Sessions
 from hullo.lines.direct.private.settings import DirectConfig
 from hullo.lines.direct.private.vault import Vault
@@ -155,7 +156,7 @@ async def test_a_hostile_rendezvous_reads_no_keys_and_hands_over_none_of_its_own
         node.deliver = lambda envelope: [replayed, guessed, envelope, envelope]
         new = NewDevice()
         handover = await linked(here, alice, new, refused)
-        assert handover.seed == alice.sessions.identity.seed
+        assert handover.seed == alice.sessions.keys.identity.seed
         assert len(refused) >= 2
         seen = b"".join(node.read) + b"".join(envelope.data for _, _, envelope in node.envelopes)
         for secret in (handover.seed, new.code.key, b"bob"):
@@ -169,10 +170,10 @@ async def test_a_device_that_a_hostile_rendezvous_adds_gets_nothing(tmp_path: Pa
         alice, bob = await here.join(ALICE, "bob"), await here.join(BOB, "alice")
         await call(alice, bob)
         with Vault(tmp_path / "spy") as vault:
-            Sessions.create(vault, Device("bob", "spy"))
+            OwnKeys.create(vault, Device("bob", "spy"))
             spy = Sessions(vault, ContactBook(vault))
-            keys = spy.publish()
-            for identity in (bob.sessions.identity.public, spy.identity.public):
+            keys = spy.keys.publish()
+            for identity in (bob.sessions.keys.identity.public, spy.keys.identity.public):
                 forged = Bundle("spy", identity, keys, keys.prekeys[0])
                 node.give = lambda bundle, forged=forged: forged  # type: ignore[misc]
                 alice.book.remember_device("bob", "spy")
@@ -180,7 +181,7 @@ async def test_a_device_that_a_hostile_rendezvous_adds_gets_nothing(tmp_path: Pa
                 legs = await answered(alice, bob)
                 await sound(*legs)
                 await hang_up(*legs)
-                await alice.notice("forged" if identity == bob.sessions.identity.public else "key-changed")
+                await alice.notice("forged" if identity == bob.sessions.keys.identity.public else "key-changed")
                 assert not any(device == "spy" for person, device, _ in node.envelopes if person == "bob")
         node.inject("bob", "phone", Envelope("alice", NEW, bytes(100), 0.0))
         await bob.notice("malformed")

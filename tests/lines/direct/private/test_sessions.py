@@ -11,7 +11,8 @@ from hullo.lines.direct.channel import Device
 from hullo.lines.direct.private.book import ContactBook
 from hullo.lines.direct.private.envelope import MAX_CHAIN, SIZES, encode_envelope, parse_envelope
 from hullo.lines.direct.private.identity import Identity, safety_number
-from hullo.lines.direct.private.sessions import NoSession, Refused, Sessions, _load
+from hullo.lines.direct.private.own_keys import _load
+from hullo.lines.direct.private.sessions import NoSession, Refused, Sessions
 from hullo.lines.direct.private.vault import Vault, file_name
 from tests.lines.direct.private.two import End, alice_and_bob, end
 from tests.lines.direct.samples import ALICE, BOB, CAROL
@@ -113,13 +114,13 @@ async def test_after_a_crash_no_key_can_be_used_twice(tmp_path: Path) -> None:
 
 async def test_after_a_crash_prekeys_are_published_that_are_there_for_certain(tmp_path: Path) -> None:
     with end(tmp_path, BOB) as bob:
-        assert not bob.sessions.publication_due()
+        assert not bob.sessions.keys.publication_due()
         shutil.copytree(tmp_path / "bob-phone", tmp_path / "as it was")
     with Vault(tmp_path / "as it was") as vault:
         sessions = Sessions(vault, ContactBook(vault))
-        assert sessions.publication_due()
-        sessions.publish()
-        assert not sessions.publication_due()
+        assert sessions.keys.publication_due()
+        sessions.keys.publish()
+        assert not sessions.keys.publication_due()
 
 
 async def test_what_a_full_disk_refused_can_be_read_and_sent_afterwards(tmp_path: Path) -> None:
@@ -154,7 +155,7 @@ async def test_sessions_that_the_disk_has_damaged_cost_new_ones_and_no_more(tmp_
 
 async def test_no_key_is_in_what_a_debugger_shows(tmp_path: Path) -> None:
     with end(tmp_path, BOB) as bob:
-        assert repr(bob.sessions.identity.seed) not in repr(_load(bob.vault))
+        assert repr(bob.sessions.keys.identity.seed) not in repr(_load(bob.vault))
 
 
 async def test_every_changed_byte_is_refused_and_the_session_lives_on(tmp_path: Path) -> None:
@@ -225,7 +226,7 @@ async def test_prekeys_are_used_once_and_new_ones_do_not_replace_those_on_their_
     with alice_and_bob(tmp_path) as (alice, bob), end(tmp_path, CAROL, "bob") as carol:
         bob.book.add("carol")
         same = bob.bundle()
-        fresh = bob.sessions.publish()
+        fresh = bob.sessions.keys.publish()
         assert not set(fresh.prekeys) & set(bob.keys.prekeys)
         first = await alice.sessions.encrypt(BOB, b"hello", same)
         second = await carol.sessions.encrypt(BOB, b"hello", same)

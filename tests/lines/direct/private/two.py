@@ -6,6 +6,7 @@ from pathlib import Path
 
 from hullo.lines.direct.channel import Device, Notice
 from hullo.lines.direct.private.book import ContactBook
+from hullo.lines.direct.private.own_keys import OwnKeys
 from hullo.lines.direct.private.sessions import Sessions
 from hullo.lines.direct.private.vault import Vault
 from hullo.rendezvous.wire import Bundle
@@ -21,8 +22,8 @@ class End:
         self.notices: list[Notice] = []
         self.book.on_notice = self.notices.append
         self.sessions = Sessions(vault, self.book)
-        self.own = self.sessions.own
-        self.keys = self.sessions.publish()
+        self.own = self.sessions.keys.own
+        self.keys = self.sessions.keys.publish()
         self._given = 0
 
     def bundle(self, *, spent: bool = False) -> Bundle:
@@ -30,7 +31,7 @@ class End:
         keys = self.keys
         self._given += 1
         prekey = None if spent else keys.prekeys[self._given]
-        return Bundle(self.own.device, self.sessions.identity.public, keys, prekey)
+        return Bundle(self.own.device, self.sessions.keys.identity.public, keys, prekey)
 
 
 @contextmanager
@@ -38,7 +39,7 @@ def end(directory: Path, own: Device, *contacts: str) -> Iterator[End]:
     """A device that is made the first time, and found again later."""
     with Vault(directory / f"{own.person}-{own.device}") as vault:
         if vault.read("device") is None:
-            Sessions.create(vault, own)
+            OwnKeys.create(vault, own)
         found = End(vault)
         for contact in contacts:
             found.book.add(contact)

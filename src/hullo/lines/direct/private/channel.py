@@ -43,19 +43,19 @@ class PrivateChannel:
 
     def __init__(self, urls: Sequence[str], sessions: Sessions, book: ContactBook) -> None:
         """`urls` are those of the nodes of one rendezvous: `wss://host/rendezvous`."""
-        self.own = sessions.own
+        self.own = sessions.keys.own
         self._sessions = sessions
         self._book = book
         self._client = RendezvousClient(
             urls,
-            sessions.own,
-            sessions.identity,
+            sessions.keys.own,
+            sessions.keys.identity,
             on_envelope=self._arrived,
             on_low_prekeys=self._prekeys_low,
             on_rubbish=lambda error: self._notice("rendezvous-rubbish", None, error),
             on_succeeded=self._key_followed,
         )
-        self._client.stop(sessions.unlinked)
+        self._client.stop(sessions.keys.unlinked)
         self.keeps_letters = False
         self.files = RendezvousFiles(lambda: self._client.node, self._reserve)
         self._turn = asyncio.Lock()
@@ -76,8 +76,8 @@ class PrivateChannel:
         """Be there for others until cancelled."""
         self._on_message, self._on_notice = on_message, on_notice
         self._book.on_notice = self._tell
-        if self._sessions.unlinked is not None:
-            self._notice("unlinked", None, self._sessions.unlinked)
+        if self._sessions.keys.unlinked is not None:
+            self._notice("unlinked", None, self._sessions.keys.unlinked)
         try:
             async with self.files.open(), asyncio.TaskGroup() as tasks:
                 tasks.create_task(self._keep_keys_fresh(), name="fresh keys")
@@ -104,10 +104,10 @@ class PrivateChannel:
             devices = {*await self._client.devices(), self.own.device}
             handover = Handover(
                 person=self.own.person,
-                seed=self._sessions.identity.seed,
+                seed=self._sessions.keys.identity.seed,
                 devices=tuple(sorted(devices)),
                 contacts=self._book.entries(),
-                successions=self._sessions.successions,
+                successions=self._sessions.keys.successions,
             )
             envelopes = {NEW: seal_handover(code, handover)}
             sent = await self._client.post(code.mailbox, envelopes, seconds=WAIT_SECONDS, everywhere=False)
@@ -130,7 +130,7 @@ class PrivateChannel:
             others = set(await self.devices()) - {self.own.device}
             check_unlinking(device, self.own.device, others, unlisted=unlisted)
             async with self._turn:
-                step = self._sessions.propose(tuple(sorted(others | {device})), int(time.time()))
+                step = self._sessions.keys.propose(tuple(sorted(others | {device})), int(time.time()))
             await self._client.succeed(step)
             async with self._turn:
                 self._adopt((step,))
@@ -149,26 +149,26 @@ class PrivateChannel:
 
     def _key_followed(self, succeeded: Succeeded) -> str | None:
         """Our key was followed by another one: ours, if we have asked for it and did not hear that it was taken."""
-        steps = self._sessions.own_steps(succeeded.successions)
+        steps = self._sessions.keys.own_steps(succeeded.successions)
         if not steps:
             raise WireError("it shows a new key of ours that our own has not signed")
         if self._adopt(steps):
             return None
         why = unlinked_because(self.own, steps[0])
-        self._sessions.unlink(why)
+        self._sessions.keys.unlink(why)
         self._notice("unlinked", None, why)
         return why
 
     def _adopt(self, steps: tuple[Succession, ...]) -> bool:
         """Go on with the key of the last step, if we have it; contacts are told once it has prekeys."""
-        if not self._sessions.adopt(steps):
+        if not self._sessions.keys.adopt(steps):
             return False
-        self._client.identity = self._sessions.identity
+        self._client.identity = self._sessions.keys.identity
         return True
 
     def _announce(self) -> None:
         """Tell all contacts of a key that has followed another one, if that was not done; once at a time."""
-        if not self._sessions.told and not self._announcing:
+        if not self._sessions.keys.told and not self._announcing:
             self._announcing = True
             self._by_ourselves(self._tell_contacts(), "new key")
 
@@ -181,7 +181,7 @@ class PrivateChannel:
         if self.problem() is None:
             async with self._turn:
                 with suppress(OSError):  # they are told again the next time
-                    self._sessions.contacts_told()
+                    self._sessions.keys.contacts_told()
 
     async def _reserve(self, size: int) -> Place:
         room = await self._client.reserve(size)
@@ -342,7 +342,7 @@ class PrivateChannel:
         """The rendezvous tells how many prekeys of ours it has left; when we are new there, none."""
         if 0 < left < LOW_PREKEYS:
             self._notice("prekeys-low", None, f"{left} one-time prekeys are left: somebody asks for many; making more")
-        if left < LOW_PREKEYS or self._sessions.publication_due():
+        if left < LOW_PREKEYS or self._sessions.keys.publication_due():
             await self._publish()
         self._announce()
 
@@ -350,13 +350,13 @@ class PrivateChannel:
         """A connection may last for months, and its beginning is the only time when we are asked for keys."""
         while True:
             await asyncio.sleep(LOOK_AT_KEYS_EVERY)
-            if self._sessions.publication_due() and self.problem() is None:
+            if self._sessions.keys.publication_due() and self.problem() is None:
                 await self._publish()
 
     async def _publish(self) -> None:
         try:
             async with self._turn:
-                keys = self._sessions.publish()
+                keys = self._sessions.keys.publish()
             await self._client.publish(keys)
         except (ChannelError, OSError) as error:
             logger.warning("prekeys could not be published: %s", error)

@@ -23,6 +23,7 @@ from hullo.rendezvous.wire import DeviceName, Person
 
 if find_spec("x3dh") is not None and find_spec("doubleratchet") is not None:
     from hullo.lines.direct.private.channel import PrivateChannel
+    from hullo.lines.direct.private.own_keys import OwnKeys
     from hullo.lines.direct.private.sessions import Sessions
 
     HAS_PROTOCOLS = True
@@ -64,7 +65,7 @@ def open_private(config: DirectConfig) -> Iterator[Private]:
     with _vault(config) as vault:
         book = ContactBook(vault, strangers=config.strangers)
         sessions = Sessions(vault, book)
-        desk = Desk(sessions.own, lambda: sessions.identity.public, book, config.rendezvous)
+        desk = Desk(sessions.keys.own, lambda: sessions.keys.identity.public, book, config.rendezvous)
         yield Private(PrivateChannel(config.rendezvous, sessions, book), book, desk, MissedCalls(vault), vault)
 
 
@@ -81,7 +82,7 @@ def create_keys(config: DirectConfig, person: str, device: str) -> None:
         raise ValueError("names have 1 to 32 letters (small ones), digits, dots, hyphens and underscores") from None
     with _vault(config) as vault:
         _check_free(vault, config)
-        Sessions.create(vault, Device(person, device))
+        OwnKeys.create(vault, Device(person, device))
 
 
 def create_linked(config: DirectConfig, handover: Handover, wanted: str) -> Device:
@@ -90,7 +91,7 @@ def create_linked(config: DirectConfig, handover: Handover, wanted: str) -> Devi
     with _vault(config) as vault:
         _check_free(vault, config)
         own = Device(handover.person, handover.free_name(wanted))
-        Sessions.create(vault, own, Identity(handover.seed), handover.successions)
+        OwnKeys.create(vault, own, Identity(handover.seed), handover.successions)
         ContactBook(vault).adopt(handover.contacts)
     return own
 
@@ -111,11 +112,11 @@ def may_join(config: DirectConfig) -> bool:
         return True
     _check_protocols()
     with _vault(config) as vault:
-        return Sessions.why_unlinked(vault) is not None
+        return OwnKeys.why_unlinked(vault) is not None
 
 
 def _check_free(vault: Vault, config: DirectConfig) -> None:
-    if vault.read(_DEVICE) is not None and Sessions.why_unlinked(vault) is None:
+    if vault.read(_DEVICE) is not None and OwnKeys.why_unlinked(vault) is None:
         raise PrivateUnavailable(f"{config.directory} has keys already: hullo contacts me shows them")
 
 
