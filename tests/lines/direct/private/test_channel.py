@@ -6,7 +6,7 @@ import pytest
 
 from hullo.lines.direct.channel import ChannelRefused, Device
 from hullo.lines.direct.private import channel as private_channel
-from hullo.lines.direct.private import sessions as private_sessions
+from hullo.lines.direct.private import own_keys
 from hullo.lines.direct.private.vault import file_name
 from hullo.rendezvous.directory import Directory
 from hullo.rendezvous.keeping import Keeping
@@ -116,7 +116,7 @@ async def test_keys_are_renewed_on_a_connection_that_lasts(tmp_path: Path, monke
         await here.join(BOB)
         await until(lambda: directory.prekeys_left("bob", "phone") > 0)
         first = directory.bundle("bob", "phone")
-        monkeypatch.setattr(private_sessions, "ROTATE_AFTER", -1.0)
+        monkeypatch.setattr(own_keys, "ROTATE_AFTER", -1.0)
         await until(lambda: signed(directory) != (first and first.keys.signed_prekey))
 
 
