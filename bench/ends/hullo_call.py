@@ -33,7 +33,7 @@ class HulloEnd:
         plan = self._plan
         await until(next_on_grid(time.monotonic(), plan.phase))
         async with MediaClock() as clock:
-            tokens = {plan.url.removesuffix("/call"): TOKEN}
+            tokens = {plan.url.removesuffix("/call"): TOKEN} if plan.role == "offer" else {}
             line = BrowserLine(ADDRESS, 0, clock=clock, token=TOKEN, dial_tokens=tokens)
             async with Switchboard([line], speech=None, answer="auto") as switchboard:
                 if plan.role == "offer":
