@@ -18,7 +18,7 @@ from hullo.rtc.clock import MediaClock
 async def run(role: str, seconds: float, url: str = "") -> None:
     """Who offers has the microphone and who answers the speaker."""
     async with MediaClock() as clock, Devices() as devices:
-        tokens = {url.removesuffix("/call"): TOKEN}
+        tokens = {url.removesuffix("/call"): TOKEN} if url else {}
         line = BrowserLine(ADDRESS, 0, clock=clock, token=TOKEN, dial_tokens=tokens)
         async with Switchboard([line], speech=None, answer="auto") as switchboard:
             if role == "offer":
