@@ -45,7 +45,7 @@ class Size:
 
 
 FULL = Size(10, far=True)
-QUICK = Size(4, far=False)
+QUICK = Size(2, far=False)
 _OTHERS = ("fixed_700_ms", "fixed_1500_ms")
 
 
