@@ -65,6 +65,7 @@ METHODS: list[tuple[type, str, list[str], str]] = [
     (RTCSctpTransport, "_transmit", [], "an SCTP association that ends while it retransmits"),
     (RTCSctpTransport, "_t3_start", [], "an SCTP association that ends while it retransmits"),
     (RTCSctpTransport, "_t3_restart", [], "an SCTP association that ends while it retransmits"),
+    (RTCSctpTransport, "_update_rto", ["R"], "how fast a voice message may go over a data channel"),
     (RTCSctpTransport, "_t1_expired", [], "repeating the first SCTP packet for as long as it takes"),
 ]
 
@@ -100,6 +101,8 @@ ATTRIBUTES: dict[str, list[tuple[str, str]]] = {
     "RTCSctpTransport": [
         ("_advertised_rwnd", "the bounds of what waits in an SCTP association"),
         ("_inbound_streams", "the bounds of what waits in an SCTP association"),
+        ("_outbound_queue", "how much of what was sent over SCTP is not acknowledged"),
+        ("_sent_queue", "how much of what was sent over SCTP is not acknowledged"),
         ("_inbound_streams_max", "the bounds of what waits in an SCTP association"),
         ("_rto", "the first retransmission over SCTP"),
         ("_sack_misordered", "the bounds of what waits in an SCTP association"),

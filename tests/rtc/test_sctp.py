@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 import pytest
 
 from hullo.rtc.adapter.sctp import MAX_STREAMS, MAX_WAITING, RECEIVE_WINDOW, DatagramCarrier, SctpAssociation, SctpError
+from hullo.rtc.binary_channel import BinaryChannel
 from hullo.rtc.connection import RtcConnection
 from hullo.rtc.data_channel import MAX_TEXT, DataChannel
 from hullo.rtc.parameters import Setup
@@ -208,3 +209,49 @@ async def test_texts_go_both_ways_and_everything_else_is_passed_over() -> None:
             other.send(0, 51, b"\xff")
             await until(lambda: len(at_callee) == 2)
         assert at_callee == ["hello", "\ufffd"]
+
+
+# Binary messages
+
+
+async def test_binary_messages_go_both_ways_and_everything_else_is_passed_over() -> None:
+    async with connected() as (caller, callee):
+        at_caller: list[bytes] = []
+        at_callee: list[bytes] = []
+        round_trips: list[float] = []
+        near = BinaryChannel(caller.dtls_transport, at_caller.append, round_trips.append)
+        far = BinaryChannel(callee.dtls_transport, at_callee.append, lambda seconds: None)
+        near.send(b"\0hello")  # before either runs
+        assert near.unacknowledged == 6
+        async with running(near.run, far.run):
+            far.send(b"\xff" * 1000)
+            await until(lambda: at_caller == [b"\xff" * 1000] and at_callee == [b"\0hello"])
+            await until(lambda: near.unacknowledged == 0 and bool(round_trips))
+            near._association.send(0, 51, b"a text")
+            near._association.send(1, 53, b"on another stream")
+            near.send(b"last")
+            await until(lambda: len(at_callee) == 2)
+        assert at_callee == [b"\0hello", b"last"]
+        assert 0 < round_trips[0] < DEADLINE
+        with pytest.raises(SctpError, match="ended"):
+            near.send(b"too late")
+
+
+async def test_on_a_connection_that_is_closed_there_is_no_channel() -> None:
+    async with connected() as (caller, _):
+        await caller.close()
+        with pytest.raises(SctpError, match="closed"):
+            BinaryChannel(caller.dtls_transport, lambda message: None, lambda seconds: None)
+
+
+async def test_of_too_many_packets_only_so_many_are_read() -> None:
+    messages: list[Message] = []
+    association = SctpAssociation(
+        DatagramCarrier(lambda packet: None), lambda *message: messages.append(message), most_packets=5.0
+    )
+    async with running(association.run):
+        for _ in range(100):
+            association.feed(b"rubbish")
+            await asyncio.sleep(0)
+        await until(association._inbox.empty)
+        assert 90 <= association.rejected <= 100

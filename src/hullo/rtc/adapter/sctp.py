@@ -1,13 +1,17 @@
 """One SCTP association (RFC 9260): aiortc's, with bounds, an owner, and any carrier of its packets."""
 
 import asyncio
+import itertools
 import logging
+import math
+import time
 from collections.abc import Callable
 from contextlib import suppress
 from typing import cast
 
 from aiortc import RTCDtlsTransport, RTCSctpCapabilities, RTCSctpTransport
 from aiortc.rtcsctptransport import Chunk, DataChunk
+from OpenSSL import SSL
 from typing_extensions import override
 
 logger = logging.getLogger(__name__)
@@ -24,6 +28,7 @@ FIRST_RETRANSMISSION = 0.6
 """Seconds until the INIT is sent again. RFC 9260 says 3 for an unknown network; a call can't wait that long."""
 
 OnMessage = Callable[[int, int, bytes], None]
+OnRoundTrip = Callable[[float], None]
 
 
 class SctpError(ConnectionError):
@@ -45,24 +50,62 @@ class DatagramCarrier:
         self._send_packet(data)
 
 
+class _Allowance:
+    """So many packets a second, and as many at once."""
+
+    def __init__(self, rate: float) -> None:
+        self._rate = self._left = rate
+        self._then = 0.0
+
+    def take(self, now: float) -> bool:
+        """Whether there is one left; if so it is taken."""
+        if math.isinf(self._rate):
+            return True
+        self._left = min(self._left + (now - self._then) * self._rate, self._rate)
+        self._then = now
+        allowed = self._left >= 1
+        self._left -= allowed
+        return allowed
+
+
 class SctpAssociation(RTCSctpTransport):
     """Whole messages in and out, reliable and in order on each stream: `on_message(stream, ppid, data)`.
 
-    `run` is its life. Packets of a `DatagramCarrier` are given to `feed`; those of DTLS come by themselves.
+    `run` is its life. Packets of a `DatagramCarrier` are given to `feed`; those of DTLS come by themselves. Of more
+    than `most_packets` a second the rest is dropped unread, as if the network had lost it.
     """
 
-    def __init__(self, carrier: RTCDtlsTransport | DatagramCarrier, on_message: OnMessage) -> None:
+    def __init__(
+        self,
+        carrier: RTCDtlsTransport | DatagramCarrier,
+        on_message: OnMessage,
+        *,
+        on_round_trip: OnRoundTrip = lambda seconds: None,
+        most_packets: float = math.inf,
+    ) -> None:
+        """`on_round_trip` gets the seconds from a packet to its acknowledgement. Raises `SctpError`."""
+        if carrier.state == "closed":
+            raise SctpError("the connection under the SCTP association is closed")
         super().__init__(cast("RTCDtlsTransport", carrier), PORT)
         self.established = asyncio.Event()
         self.rejected = 0
-        """Packets that aiortc could not make sense of."""
+        """Packets that aiortc could not make sense of, or that were too many."""
         self._on_message = on_message
+        self._on_round_trip = on_round_trip
+        self._allowance = _Allowance(most_packets)
+        self._unsent = 0
         self._closed = asyncio.Event()
         self._outbox: asyncio.Queue[tuple[int, int, bytes]] = asyncio.Queue(MAX_WAITING)
         self._inbox: asyncio.Queue[bytes] = asyncio.Queue(MAX_WAITING)
         self._advertised_rwnd = RECEIVE_WINDOW
         self._inbound_streams_max = MAX_STREAMS
         self._rto = FIRST_RETRANSMISSION
+
+    @property
+    def unacknowledged(self) -> int:
+        """Bytes that were sent, or wait for it, and that the peer has not acknowledged (RFC 9260: cumulative TSN)."""
+        chunks = itertools.chain(self._sent_queue, self._outbound_queue)
+        return self._unsent + sum(len(chunk.user_data) for chunk in chunks)
 
     def send(self, stream: int, ppid: int, data: bytes) -> None:
         """Send one message as soon as the association is there. Raises `SctpError`."""
@@ -72,6 +115,7 @@ class SctpAssociation(RTCSctpTransport):
             self._outbox.put_nowait((stream, ppid, data))
         except asyncio.QueueFull:
             raise SctpError(f"{MAX_WAITING} messages wait for the SCTP association") from None
+        self._unsent += len(data)
 
     def feed(self, packet: bytes) -> None:
         """Take a packet of the peer; what cannot wait is dropped, the peer sends it again."""
@@ -98,10 +142,15 @@ class SctpAssociation(RTCSctpTransport):
     async def _write(self) -> None:
         await self.established.wait()  # sooner, aiortc would send data under a verification tag of 0
         while True:
-            await self._send(*await self._outbox.get())
+            stream, ppid, data = await self._outbox.get()
+            self._unsent -= len(data)
+            await self._send(stream, ppid, data)
 
     @override
     async def _handle_data(self, data: bytes) -> None:
+        if not self._allowance.take(time.monotonic()):
+            self.rejected += 1
+            return
         try:
             await super()._handle_data(data)
         except Exception:  # the edge to the network: aiortc asserts and indexes what a peer sent
@@ -120,8 +169,13 @@ class SctpAssociation(RTCSctpTransport):
         self._on_message(stream_id, pp_id, data)
 
     @override
+    def _update_rto(self, R: float) -> None:
+        super()._update_rto(R)
+        self._on_round_trip(R)
+
+    @override
     async def _send_chunk(self, chunk: Chunk) -> None:
-        with suppress(ConnectionError):  # as good as a packet lost on the way
+        with suppress(ConnectionError, SSL.Error):  # as good as a packet lost on the way
             await super()._send_chunk(chunk)
 
     @override
