@@ -9,6 +9,7 @@ from hullo.lines.direct.letters import (
     Letter,
     Receipt,
     VoiceMessage,
+    VoiceMessageInCall,
     encode_letter,
     is_letter,
     parse_letter,
@@ -19,10 +20,13 @@ from hullo.messages.direct.sending import OutgoingJob
 from tests.lines.direct.samples import call_id
 
 MESSAGE = VoiceMessage(message_id="0123456789abcdef", file="f" * 43, envelope=bytes(range(256)) * 40, sent_at=1)
+IN_CALL = VoiceMessageInCall(
+    message_id="0123456789abcdef", call_id=call_id(1), number=2**32 - 1, envelope=bytes(range(256)) * 40, sent_at=1
+)
 RECEIPT = Receipt(message_id="0123456789abcdef", kind="heard")
 
 
-@pytest.mark.parametrize("letter", [MESSAGE, RECEIPT])
+@pytest.mark.parametrize("letter", [MESSAGE, IN_CALL, RECEIPT])
 def test_a_letter_comes_back_as_it_was(letter: Letter) -> None:
     data = encode_letter(letter)
     assert len(data) <= MAX_MESSAGE
@@ -62,7 +66,8 @@ def test_no_key_is_in_what_a_debugger_or_a_log_shows() -> None:
     place = Place("the-file-that-is-secret", "the ticket")
     job = OutgoingJob(person="bob", envelope=b"the key", begun=0.0, place=place)
     session = Session(api_id=1, dc=2, host="host", port=3, auth_key=b"the key" * 36)
-    for shown in map(repr, (letter, place, job, session)):
+    in_call = VoiceMessageInCall(message_id="0" * 16, call_id=call_id(1), number=1, envelope=b"the key", sent_at=1)
+    for shown in map(repr, (letter, in_call, place, job, session)):
         assert "secret" not in shown
         assert "ticket" not in shown
         assert "the key" not in shown

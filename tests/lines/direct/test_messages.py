@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from hullo.lines.direct.messages import (
     MAX_MESSAGE,
+    Answer,
     AnsweredElsewhere,
     AnyMessage,
     Busy,
@@ -20,6 +21,7 @@ from hullo.lines.direct.messages import (
     MessageError,
     Mute,
     MuteSeen,
+    Offer,
     Restart,
     RestartAnswer,
     Ringing,
@@ -71,6 +73,16 @@ def test_another_version_is_refused_with_what_is_needed_to_refuse_the_call() -> 
 def test_a_kind_that_a_later_program_has_added_is_told_apart() -> None:
     with pytest.raises(UnknownKind):
         parse_message(with_fields(offer(), type="shout"))
+
+
+@pytest.mark.parametrize("message", [offer(), answer()], ids=lambda message: type(message).__name__)
+def test_what_an_earlier_program_does_not_say_it_does_not_do(message: Offer | Answer) -> None:
+    says = msgspec.json.decode(encode_message(msgspec.structs.replace(message, tells_mute=True, takes_messages=True)))
+    for name in ("tells_mute", "takes_messages"):
+        assert says.pop(name) is True
+    found = parse_message(msgspec.json.encode(says))
+    assert isinstance(found, Offer | Answer)
+    assert (found.tells_mute, found.takes_messages) == (False, False)
 
 
 @pytest.mark.parametrize(

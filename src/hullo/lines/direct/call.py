@@ -7,7 +7,9 @@ from collections.abc import Callable
 
 import msgspec
 
+from hullo.lines.direct.channel import Device
 from hullo.lines.direct.leg import DirectLeg
+from hullo.lines.direct.message_way import MessageWay
 from hullo.lines.direct.messages import Answer, Candidates, Offer, Select, Transport
 from hullo.lines.direct.mover import MoveMessage, Mover
 from hullo.lines.direct.muting import MuteMessage, Muting
@@ -26,14 +28,24 @@ OnCandidates = Callable[[Candidates], None]
 class DirectCall:
     """Keeps what both directions of a call need until it is over.
 
-    `on_candidates` is told to send those that are found after the offer or answer.
+    `on_candidates` is told to send those that are found after the offer or answer. `takes_messages` tells whether
+    voice messages can go over it, as far as it is up to us.
     """
 
     def __init__(
-        self, call_id: str, person: str, *, is_caller: bool, ice: IceOptions, on_candidates: OnCandidates
+        self,
+        call_id: str,
+        person: str,
+        *,
+        is_caller: bool,
+        ice: IceOptions,
+        on_candidates: OnCandidates,
+        takes_messages: bool = False,
     ) -> None:
         self.call_id = call_id
         self.person = person
+        self.peer: Device | None = None
+        """The device that the call is with, once known."""
         self.nonce = secrets.token_bytes(32)
         self.identity = StreamIdentity.random()
         setup = Setup.ACTIVE if is_caller else Setup.PASSIVE
@@ -50,6 +62,8 @@ class DirectCall:
         self._is_caller = is_caller
         self._peer_fingerprint: str | None = None
         self._peer_tells_mute = False
+        self._takes_messages = takes_messages
+        self._peer_takes_messages = False
         self._fingerprint = self.connection.local_description().fingerprints[0].value
 
     # What we say
@@ -64,15 +78,24 @@ class DirectCall:
             commitment=commitment(self.call_id, transport.fingerprint, self.nonce),
             dtls=await self.connection.next_flight(),
             tells_mute=True,
+            takes_messages=self._takes_messages,
         )
 
     async def answer(self, offer: Offer) -> Answer:
         """Our answer; from here on the connection comes about."""
         self._offer, self._peer_tells_mute = offer, offer.tells_mute
+        self._peer_takes_messages = offer.takes_messages
         self._describe(offer.transport)
         self.connection.take_flight(offer.dtls)
         transport, flight = await asyncio.gather(self._gather(), self.connection.next_flight())
-        return Answer(call_id=self.call_id, transport=transport, nonce=self.nonce, dtls=flight, tells_mute=True)
+        return Answer(
+            call_id=self.call_id,
+            transport=transport,
+            nonce=self.nonce,
+            dtls=flight,
+            tells_mute=True,
+            takes_messages=self._takes_messages,
+        )
 
     async def select(self, select: Select) -> Select:
         """The same, with what follows in the handshake."""
@@ -109,6 +132,7 @@ class DirectCall:
     def take_answer(self, answer: Answer) -> None:
         """The callee's answer to our offer; `answered` has the emoji then."""
         self._peer_tells_mute = answer.tells_mute
+        self._peer_takes_messages = answer.takes_messages
         self._describe(answer.transport)
         self.connection.take_flight(answer.dtls)
         caller, callee = (self._fingerprint, self.nonce), (answer.transport.fingerprint, answer.nonce)
@@ -160,6 +184,12 @@ class DirectCall:
     def muting(self, tell: Callable[[MuteMessage], None]) -> Muting:
         """What tells of mutes; once both descriptions are known."""
         return Muting(call_id=self.call_id, peer_tells=self._peer_tells_mute, tell=tell)
+
+    def way(self) -> MessageWay | None:
+        """Where voice messages can go, if both sides take some; once both descriptions are known."""
+        if self.peer is None or not (self._takes_messages and self._peer_takes_messages):
+            return None
+        return MessageWay(self.call_id, self.peer, self.connection.dtls_transport)
 
     def finish(self, ending: Ending) -> None:
         """The call is over; the first ending counts."""

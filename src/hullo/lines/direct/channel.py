@@ -102,5 +102,8 @@ class PostalChannel(SecureChannel, Protocol):
     def files(self) -> SealedFiles:
         """Where sealed files lie."""
 
+    async def devices_of(self, person: str) -> tuple[str, ...]:
+        """The devices of a person that `post` would reach now. Raises `ChannelError`."""
+
     async def post(self, person: str, data: bytes, *, device: str | None = None) -> None:
         """As `send`, for devices that may be away for days."""

@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable
 import msgspec
 from typing_extensions import override
 
+from hullo.lines.direct.message_way import MessageWay
 from hullo.lines.direct.mover import Mover
 from hullo.lines.direct.muting import Muting
 from hullo.lines.leg import RtcLeg
@@ -35,6 +36,7 @@ class DirectLeg(RtcLeg):
         *,
         mover: Mover,
         muting: Muting,
+        way: MessageWay | None,
         tell_ready: Callable[[bool], None],
         verified: Callable[[], bool],
         farewell: Callable[[Ending], Awaitable[None]],
@@ -44,6 +46,8 @@ class DirectLeg(RtcLeg):
         """Told what the peer says about another path."""
         self.muting = muting
         """Told what the peer says about mutes."""
+        self.way = way
+        """Where voice messages can go, if both sides take some."""
         muting.on_peer_muted = self._peer_muted_itself
         self.peer_muted = muting.peer_muted
         self._tell_ready = tell_ready
@@ -90,9 +94,12 @@ class DirectLeg(RtcLeg):
     @override
     async def _lasting(self) -> Ending:
         async with asyncio.TaskGroup() as tasks:
-            telling = tasks.create_task(self.muting.run(), name="muting")
+            beside = [tasks.create_task(self.muting.run(), name="muting")]
+            if self.way is not None:
+                beside.append(tasks.create_task(self.way.run(), name="message way"))
             ending = await super()._lasting()
-            telling.cancel()
+            for task in beside:
+                task.cancel()
         return ending
 
     @override

@@ -3,13 +3,13 @@
 It comes over the same channel as `hullo.lines.direct.messages`, under the same rules; `type` tells them apart.
 """
 
-from typing import Annotated, Any, Literal, TypeAlias
+from typing import Annotated, Any, Literal, TypeAlias, get_args
 
 import msgspec
 from msgspec import Meta
 from typing_extensions import override
 
-from hullo.lines.direct.messages import MAX_MESSAGE, VERSION, MessageError, UnknownVersion
+from hullo.lines.direct.messages import MAX_MESSAGE, VERSION, CallId, MessageError, UnknownVersion
 
 MessageId: TypeAlias = Annotated[str, Meta(pattern=r"^[0-9a-f]{16,64}$")]
 
@@ -32,6 +32,26 @@ class VoiceMessage(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", 
         return f"VoiceMessage(message_id={self.message_id!r})"  # never the key, nor where the message lies
 
 
+class VoiceMessageInCall(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag="voice-message-in-call"):
+    """A sealed voice message can be fetched over the data channel of the call that goes on between the two devices.
+
+    When that comes to nothing a `VoiceMessage` of the same id follows. Sent only where `Offer.takes_messages`.
+    """
+
+    message_id: MessageId
+    call_id: CallId
+    number: Annotated[int, Meta(ge=0, lt=2**32)]
+    """Stands for the message in the frames of the data channel: `hullo.messages.direct.frames`."""
+    envelope: Annotated[bytes, Meta(max_length=MAX_ENVELOPE)]
+    """As in `VoiceMessage`."""
+    sent_at: Annotated[int, Meta(ge=0, le=2**53)]
+    """As in `VoiceMessage`."""
+
+    @override
+    def __repr__(self) -> str:
+        return f"VoiceMessageInCall(message_id={self.message_id!r})"  # never the key
+
+
 class Receipt(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag="message-receipt"):
     """The peer's device has the message whole, or its person has heard it."""
 
@@ -39,9 +59,9 @@ class Receipt(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag="
     kind: Literal["delivered", "heard"]
 
 
-Letter: TypeAlias = VoiceMessage | Receipt
+Letter: TypeAlias = VoiceMessage | VoiceMessageInCall | Receipt
 
-_TYPES = ("voice-message", "message-receipt")
+_TYPES = tuple(kind.__struct_config__.tag for kind in get_args(Letter))
 
 
 class _Head(msgspec.Struct, frozen=True):

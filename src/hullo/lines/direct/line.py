@@ -28,6 +28,7 @@ from hullo.lines.direct.call import OPUS_PAYLOAD_TYPE, DirectCall
 from hullo.lines.direct.channel import ChannelError, Device, Notice, OnNotice, SecureChannel
 from hullo.lines.direct.leg import DirectLeg
 from hullo.lines.direct.letters import Letter, is_letter, parse_letter
+from hullo.lines.direct.message_way import MessageWay
 from hullo.lines.direct.messages import (
     Decline,
     DeclineReason,
@@ -94,7 +95,7 @@ class DirectLine:
         self.missed = MissedCalls() if missed is None else missed
         """Calls that nobody took, the latest last."""
         self.notices: deque[Notice] = deque(maxlen=MAX_NOTICES)
-        self.on_letter: OnLetter = _ignore_letter
+        self.on_letter: OnLetter | None = None
         """Whoever keeps voice messages is told here, and sets `PostalChannel.keeps_letters`."""
         self._channel = channel
         self._people = people
@@ -115,6 +116,12 @@ class DirectLine:
     def claims(self, to: str) -> bool:
         """Whether `to` begins with `direct:`, or is a contact."""
         return to.startswith(PREFIX) or self._people.knows(to)
+
+    def way(self, person: str) -> MessageWay | None:
+        """Where voice messages can go in the call with a person, if there is one and both sides take some."""
+        legs = (call.leg for call in self._calls.values() if call.person == person)
+        ways = (leg.way for leg in legs if leg is not None)
+        return next((way for way in ways if way is not None and way.usable), None)
 
     def status(self) -> LineStatus:
         """Whether messages go through, and who we are."""
@@ -160,6 +167,7 @@ class DirectLine:
         if self._on_offer is None:
             return
         call = self._begin(offer.call_id, caller.person, is_caller=False)
+        call.peer = caller
 
         async def answer() -> DirectLeg:
             return await self._answer(call, offer)
@@ -185,7 +193,14 @@ class DirectLine:
     # Both
 
     def _begin(self, call_id: str, person: str, *, is_caller: bool) -> DirectCall:
-        call = DirectCall(call_id, person, is_caller=is_caller, ice=self._ice, on_candidates=self._say)
+        call = DirectCall(
+            call_id,
+            person,
+            is_caller=is_caller,
+            ice=self._ice,
+            on_candidates=self._say,
+            takes_messages=self.on_letter is not None,
+        )
         self._calls[call_id] = call
         return call
 
@@ -196,6 +211,7 @@ class DirectLine:
             channel,
             mover=call.mover(self._say),
             muting=call.muting(self._say),
+            way=call.way(),
             tell_ready=lambda seen: self._say(MediaReady(call_id=call.call_id, seen=seen)),
             verified=lambda: self._people.verified(call.person),
             farewell=lambda ending: self._end(call, ending),
@@ -267,8 +283,9 @@ class DirectLine:
             case Rang():
                 call.connection.reached("rang")
                 self._rings.get(call.call_id, _ignore_ring)()
-            case Answered(_, _, answer):
+            case Answered(_, device, answer):
                 call.connection.reached("answered")
+                call.peer = device
                 call.take_answer(answer)
             case Selected(_, select):
                 self._selected(call, select)
@@ -334,7 +351,7 @@ class DirectLine:
             return
         try:
             if is_letter(data):
-                self.on_letter(sender, parse_letter(data))
+                self._take_letter(sender, parse_letter(data))
                 return
             message = parse_message(data)
         except UnknownVersion as error:
@@ -345,6 +362,10 @@ class DirectLine:
             self._noticed(Notice(kind="malformed", person=sender.person, detail=f"{sender.person}: {error}"))
         else:
             self._do(self._rules.receive(sender, message, time.monotonic(), self._wall()))
+
+    def _take_letter(self, sender: Device, letter: Letter) -> None:
+        if self.on_letter is not None:
+            self.on_letter(sender, letter)
 
     def _refuse_version(self, sender: Device, error: UnknownVersion) -> None:
         self._noticed(Notice(kind="unknown-version", person=sender.person, detail=f"{sender.person}: {error}"))
@@ -365,4 +386,3 @@ def _failed(detail: str) -> CallFailed:
 
 
 def _ignore_ring() -> None: ...
-def _ignore_letter(sender: Device, letter: Letter) -> None: ...

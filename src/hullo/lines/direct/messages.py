@@ -82,6 +82,8 @@ class Offer(Message, frozen=True, kw_only=True, tag="offer"):
     """Datagrams of the DTLS handshake; they go on in `Answer` and `Select`, while ICE looks for a path."""
     tells_mute: bool = False
     """Whether the sender tells of its mutes, and understands `Mute`."""
+    takes_messages: bool = False
+    """Whether the sender takes voice messages over a data channel of the call."""
 
 
 class Ringing(Message, frozen=True, kw_only=True, tag="ringing"):
@@ -95,6 +97,8 @@ class Answer(Message, frozen=True, kw_only=True, tag="answer"):
     nonce: Hash
     dtls: Flight = ()
     tells_mute: bool = False
+    """As in `Offer`."""
+    takes_messages: bool = False
     """As in `Offer`."""
 
 

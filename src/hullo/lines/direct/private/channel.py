@@ -89,11 +89,18 @@ class PrivateChannel:
 
     async def send(self, person: str, data: bytes, *, device: str | None = None) -> None:
         """Send to one device of a contact, or to all of them. Raises `ChannelError`."""
-        await self._checked(person, data, device, WAIT_SECONDS)
+        await self._checked(person, _MESSAGE + data, device, WAIT_SECONDS)
 
     async def post(self, person: str, data: bytes, *, device: str | None = None) -> None:
         """The same, for devices that may be away for days. Raises `ChannelError`."""
-        await self._checked(person, data, device, KEEP_SECONDS)
+        await self._checked(person, _MESSAGE + data, device, KEEP_SECONDS)
+
+    async def devices_of(self, person: str) -> tuple[str, ...]:
+        """The devices of a contact: they all get an empty message, and the rendezvous tells of those we do not know.
+
+        Raises `ChannelError`.
+        """
+        return tuple(sorted(await self._checked(person, _CONTROL, None, WAIT_SECONDS)))
 
     async def hand_over(self, code: LinkCode) -> None:
         """Make the device that shows this code one more device of our person, with our identity and contacts.
@@ -187,18 +194,19 @@ class PrivateChannel:
         room = await self._client.reserve(size)
         return Place(room.file, room.ticket)
 
-    async def _checked(self, person: str, data: bytes, device: str | None, seconds: float) -> None:
+    async def _checked(self, person: str, message: bytes, device: str | None, seconds: float) -> set[str]:
         if not self._book.may_ring(person):
             raise ChannelRefused(f"{person} is not among your contacts: hullo contacts add {person}")
         try:
-            await self._send(person, _MESSAGE + data, (device,) if device else None, seconds)
+            return await self._send(person, message, (device,) if device else None, seconds)
         except Refused as refused:
             self._notice(refused.kind, person, str(refused))
             raise ChannelRefused(str(refused)) from None
         except OSError as error:
             raise ChannelError(f"the disk refuses the keys, so nothing is sent: {error.strerror or error}") from None
 
-    async def _send(self, person: str, message: bytes, devices: tuple[str, ...] | None, seconds: float) -> None:
+    async def _send(self, person: str, message: bytes, devices: tuple[str, ...] | None, seconds: float) -> set[str]:
+        """Gives the devices that there are of those; of all of them, if none were named."""
         everywhere = devices is None
         envelopes, unknown = await self._sealed(person, message, devices or self._book.devices(person))
         if unknown or (everywhere and not envelopes):
@@ -218,6 +226,7 @@ class PrivateChannel:
             raise ChannelRefused(f"the mailbox of {person} at the rendezvous is full; try again later")
         if not reached:
             raise ChannelRefused(f"no device of {person} that was written to is at the rendezvous any more")
+        return {*envelopes, *sent.missing}.difference(sent.gone)
 
     async def _sent_further(self, person: str, message: bytes, devices: tuple[str, ...], seconds: float) -> set[str]:
         """Send to devices of which we did not know; those that it reaches."""
