@@ -15,6 +15,7 @@ from hullo.lines.direct.channel import Device
 from hullo.messages.courier import TellEvent
 from hullo.messages.direct.courier import DirectCourier
 from hullo.messages.direct.moving import Patience
+from hullo.messages.direct.pace import PaceLimits
 from hullo.messages.events import MessageEvent, Moving
 from hullo.messages.messenger import Messenger
 from hullo.messages.metadata import Delivery, Direction, VoiceMessageMetadata
@@ -36,13 +37,20 @@ QUICK = Patience(first=0.01, most=0.05, give_up=1.0)
 class Desk:
     """A person's messages, and what happened to them, without the progress."""
 
-    def __init__(self, member: Member, folder: Path, patience: Patience, receipts: bool) -> None:
+    def __init__(self, member: Member, folder: Path, patience: Patience, receipts: bool, limits: PaceLimits) -> None:
         self.store = MessageStore(folder)
         self.events: list[MessageEvent] = []
         self.progress: list[Moving] = []
         self.member = member
         self.courier = DirectCourier(
-            member.line, member.channel, self.store, self._tell, delivered=receipts, heard=receipts, patience=patience
+            member.line,
+            member.channel,
+            self.store,
+            self._tell,
+            delivered=receipts,
+            heard=receipts,
+            patience=patience,
+            limits=limits,
         )
 
     def _tell(self, event: MessageEvent) -> None:
@@ -125,11 +133,18 @@ class Office:
 
     @asynccontextmanager
     async def desk(
-        self, own: Device, contact: str, *, patience: Patience = QUICK, receipts: bool = True, url: str | None = None
+        self,
+        own: Device,
+        contact: str,
+        *,
+        patience: Patience = QUICK,
+        receipts: bool = True,
+        url: str | None = None,
+        limits: PaceLimits = PaceLimits(),  # noqa: B008  # frozen
     ) -> AsyncIterator[Desk]:
         """Somebody's desk, until the end of the block; a second time it is as it was left."""
         async with self.town.visiting(own, contact, ready=False, url=url) as member:
-            desk = Desk(member, self._root / f"messages-{own.person}", patience, receipts)
+            desk = Desk(member, self._root / f"messages-{own.person}", patience, receipts, limits)
             async with running(desk.courier.run()):
                 yield desk
 

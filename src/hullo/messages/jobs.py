@@ -15,11 +15,15 @@ from hullo.messages.errors import MessageError
 JobT = TypeVar("JobT", bound=msgspec.Struct)
 
 
+class Left(Exception):
+    """A job comes to nothing for now; what there is of its sealed file stays for a later one of the same id."""
+
+
 class JobQueue(Generic[JobT]):
     """Jobs by id, each in a file of its own that only we can read: they hold keys.
 
-    `work` is done for each, `at_once` at a time; when it returns, the job and its sealed file are removed. What is
-    not done when `run` is cancelled stays for the next start.
+    `work` is done for each, `at_once` at a time; when it returns, the job and its sealed file are removed, and when it
+    raises `Left` only the job. What is not done when `run` is cancelled stays for the next start.
     """
 
     def __init__(
@@ -68,6 +72,22 @@ class JobQueue(Generic[JobT]):
         except OSError as error:
             raise MessageError(f"{path} can't be written: {(error.strerror or str(error)).lower()}") from None
 
+    def read(self, job_id: str) -> JobT | None:
+        """A job as it was kept last."""
+        try:
+            return msgspec.json.decode(self._path(job_id).read_bytes(), type=self._kind)
+        except (OSError, msgspec.DecodeError):
+            return None
+
+    def forget_left(self, *, older_than: float, most: int) -> None:
+        """Remove sealed files that no job has: those not changed after that Unix time, and all but the last `most`."""
+        with contextlib.suppress(OSError):  # they are looked at again
+            left = [path for path in self.folder.glob("*.sealed") if path.stem not in self]
+            left.sort(key=lambda path: path.stat().st_mtime, reverse=True)
+            for rank, path in enumerate(left):
+                if rank >= most or path.stat().st_mtime < older_than:
+                    path.unlink()
+
     def make_folder(self) -> None:
         """Raises `OSError`."""
         self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -83,9 +103,13 @@ class JobQueue(Generic[JobT]):
 
     async def _done(self, job_id: str, job: JobT) -> None:
         try:
+            done = [self._path(job_id), self.sealed(job_id)]
             async with self._room:
-                await self._work(job_id, job)
-            for path in (self._path(job_id), self.sealed(job_id)):
+                try:
+                    await self._work(job_id, job)
+                except Left:
+                    done.pop()
+            for path in done:
                 with contextlib.suppress(OSError):  # the worst that can come of it is that it is done again
                     path.unlink()
         finally:
@@ -94,8 +118,8 @@ class JobQueue(Generic[JobT]):
     def _all(self) -> Iterator[tuple[str, JobT]]:
         """Those on disk; one that can't be read is left out and stays."""
         for path in sorted(self.folder.glob("*.job")):
-            with contextlib.suppress(OSError, msgspec.DecodeError):
-                yield path.stem, msgspec.json.decode(path.read_bytes(), type=self._kind)
+            if (job := self.read(path.stem)) is not None:
+                yield path.stem, job
 
     def _path(self, job_id: str) -> Path:
         return self.folder / f"{job_id}.job"

@@ -78,11 +78,14 @@ def open_sealed(sealed: Path, envelope: VoiceMessageEnvelope, target: Path) -> N
 class IncomingFile:
     """A sealed message on its way to us: what came is on the disk, and a new start goes on from there."""
 
-    def __init__(self, path: Path, envelope: VoiceMessageEnvelope) -> None:
-        """Begin, or go on with what is there of it. Raises `MessageError` if the disk refuses it."""
+    def __init__(self, path: Path, envelope: VoiceMessageEnvelope, *, window: int = 8, patience: float = 10.0) -> None:
+        """Begin, or go on with what is there of it, as `IncomingTransfer` says.
+
+        Raises `MessageError` if the disk refuses it.
+        """
         self.path = path
         self.envelope = envelope
-        self.transfer: Final = IncomingTransfer(envelope)
+        self.transfer: Final = IncomingTransfer(envelope, window=window, patience=patience)
         try:
             self._file = _private(path, keep=True)
             os.ftruncate(self._file.fileno(), envelope.size)

@@ -3,12 +3,14 @@
 import asyncio
 
 from hullo.lines.direct.channel import Device, PostalChannel
-from hullo.lines.direct.letters import Letter, Receipt, VoiceMessage
+from hullo.lines.direct.letters import Letter, Receipt, VoiceMessage, VoiceMessageInCall
 from hullo.lines.direct.line import PREFIX
 from hullo.messages.courier import MakeCourier, TellEvent
 from hullo.messages.direct.fetching import Fetching
+from hullo.messages.direct.in_call import CallPaths
 from hullo.messages.direct.letter_line import Letters
 from hullo.messages.direct.moving import Patience
+from hullo.messages.direct.pace import PaceLimits
 from hullo.messages.direct.receipts import Receipts
 from hullo.messages.direct.sending import Sending
 from hullo.messages.metadata import Delivery
@@ -18,7 +20,7 @@ from hullo.messages.store import MessageStore, StoredMessage
 class DirectCourier:
     """See `hullo.messages.courier.Courier`. Peers are the people that the channel names.
 
-    `delivered` and `heard` turn on the receipts that the peer gets.
+    `delivered` and `heard` turn on the receipts that the peer gets; `limits` is how fast messages go beside a call.
     """
 
     def __init__(
@@ -31,13 +33,15 @@ class DirectCourier:
         delivered: bool = True,
         heard: bool = True,
         patience: Patience = Patience(),  # noqa: B008  # frozen
+        limits: PaceLimits = PaceLimits(),  # noqa: B008  # frozen
     ) -> None:
         self.line = line.name
         self._direct = line
         self._channel = channel
         self._receipts = Receipts(channel, store, patience, delivered=delivered, heard=heard)
-        self._sending = Sending(channel, store, tell, patience)
-        self._fetching = Fetching(line.name, channel, store, self._receipts, tell, patience)
+        calls = CallPaths(line, channel, limits)
+        self._sending = Sending(channel, calls, store, tell, patience)
+        self._fetching = Fetching(line.name, channel, calls, store, self._receipts, tell, patience)
 
     def claims(self, to: str) -> bool:
         """See `Courier.claims`."""
@@ -51,6 +55,7 @@ class DirectCourier:
         """See `Courier.run`. The line must be running, too, or be started soon."""
         self._direct.on_letter = self._arrived
         self._channel.keeps_letters = True
+        self._fetching.forget_left()
         try:
             async with asyncio.TaskGroup() as tasks:
                 for jobs in (self._receipts.jobs, self._sending.jobs, self._fetching.jobs):
@@ -58,6 +63,7 @@ class DirectCourier:
                 tasks.create_task(self._sending.take_up(self.line))
         finally:
             self._channel.keeps_letters = False
+            self._direct.on_letter = None
 
     async def send(self, message: StoredMessage) -> None:
         """See `Courier.send`."""
@@ -71,7 +77,7 @@ class DirectCourier:
 
     def _arrived(self, sender: Device, letter: Letter) -> None:
         match letter:
-            case VoiceMessage():
+            case VoiceMessage() | VoiceMessageInCall():
                 self._fetching.begin(sender, letter)
             case Receipt():
                 delivery = Delivery.HEARD if letter.kind == "heard" else Delivery.DELIVERED

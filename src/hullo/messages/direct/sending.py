@@ -1,4 +1,4 @@
-"""A message on its way out: sealed, laid into the storage, and told of in a letter."""
+"""A message on its way out: sealed, given over a call or laid into the storage, and told of in a letter."""
 
 import asyncio
 import logging
@@ -7,9 +7,10 @@ import time
 import msgspec
 
 from hullo.lines.direct.channel import ChannelError, ChannelRefused, Place, PostalChannel
-from hullo.lines.direct.letters import MAX_ENVELOPE, VoiceMessage, encode_letter
+from hullo.lines.direct.letters import MAX_ENVELOPE, VoiceMessage, VoiceMessageInCall, encode_letter
 from hullo.messages.courier import TellEvent
-from hullo.messages.direct.moving import Patience, persist, upload
+from hullo.messages.direct.in_call import CallPaths
+from hullo.messages.direct.moving import OnProgress, Patience, persist, upload
 from hullo.messages.envelope import VoiceMessageEnvelope
 from hullo.messages.errors import MessageError
 from hullo.messages.events import Came, Moving
@@ -39,8 +40,11 @@ class OutgoingJob(msgspec.Struct, frozen=True, kw_only=True):
 class Sending:
     """Sends messages, each step on disk before the next one begins."""
 
-    def __init__(self, channel: PostalChannel, store: MessageStore, tell: TellEvent, patience: Patience) -> None:
+    def __init__(
+        self, channel: PostalChannel, calls: CallPaths, store: MessageStore, tell: TellEvent, patience: Patience
+    ) -> None:
         self._channel = channel
+        self._calls = calls
         self._store = store
         self._tell = tell
         self._patience = patience
@@ -103,16 +107,43 @@ class Sending:
             self.came(job_id, None, Delivery.SENT)
 
     async def _deliver(self, job_id: str, job: OutgoingJob) -> None:
-        size = VoiceMessageEnvelope.decode(job.envelope).size
+        envelope = VoiceMessageEnvelope.decode(job.envelope)
+        if job.place is None and await self._goes_in_call(job_id, job, envelope):
+            return
+        size = envelope.size
         try:
             place = await self._lay_down(job_id, job, size)
         except ChannelRefused:
             if job.place is None:
                 raise
             place = await self._lay_down(job_id, msgspec.structs.replace(job, place=None), size)  # its room is gone
-        sent_at = round(job.begun * 1000)
-        letter = VoiceMessage(message_id=job_id, file=place.file, envelope=job.envelope, sent_at=sent_at)
+        letter = VoiceMessage(message_id=job_id, file=place.file, envelope=job.envelope, sent_at=_milliseconds(job))
         await persist(lambda: self._channel.post(job.person, encode_letter(letter)), self._patience)
+
+    async def _goes_in_call(self, job_id: str, job: OutgoingJob, envelope: VoiceMessageEnvelope) -> bool:
+        """Whether the peer has it by the call with them. Nothing of that is on disk: a new start begins anew."""
+
+        def letter(call_id: str, number: int) -> VoiceMessageInCall:
+            return VoiceMessageInCall(
+                message_id=job_id,
+                call_id=call_id,
+                number=number,
+                envelope=job.envelope,
+                sent_at=_milliseconds(job),
+            )
+
+        sealed = self.jobs.sealed(job_id)
+        has_come = await self._calls.give(job.person, sealed, envelope, letter, self._progress(job_id, job))
+        return has_come or self._has_come(job_id)
+
+    def _has_come(self, job_id: str) -> bool:
+        """Whether the peer has said so in a receipt, which may be there although the call broke."""
+        message = self._store.by_id(job_id)
+        known = message.metadata if message is not None else None
+        return known is not None and known.delivery in (Delivery.DELIVERED, Delivery.HEARD)
+
+    def _progress(self, job_id: str, job: OutgoingJob) -> OnProgress:
+        return lambda there, whole: self._tell(Moving(job_id, job.person, there, whole))
 
     async def _lay_down(self, job_id: str, job: OutgoingJob, size: int) -> Place:
         """The sealed file is in the storage, whole."""
@@ -126,6 +157,10 @@ class Sending:
             self.jobs.sealed(job_id),
             size,
             self._patience,
-            lambda there, whole: self._tell(Moving(job_id, job.person, there, whole)),
+            self._progress(job_id, job),
         )
         return place
+
+
+def _milliseconds(job: OutgoingJob) -> int:
+    return round(job.begun * 1000)
