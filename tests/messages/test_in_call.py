@@ -202,10 +202,10 @@ async def test_beside_a_message_over_a_narrow_path_the_sound_goes_on(tmp_path: P
     ):
         waits = narrow(legs[0]._connection, 25_000.0, 1.0)  # 200 kbit/s
         before = legs[1].stats()
-        message = await alice.send(SOUND, "bob")
+        message = await alice.send(some_sound(60_000), "bob")
         await alice.came(message, Delivery.DELIVERED)
         after = legs[1].stats()
-        await received(bob)
+        await received(bob, some_sound(60_000))
         assert stored(here) == 0
         assert -1.0 not in waits
         waits.sort()

@@ -62,17 +62,20 @@ def test_on_a_wide_path_a_message_goes_as_fast_as_it_may_and_no_faster(delay: fl
     assert pace.rate == most
 
 
-@pytest.mark.parametrize(("rate", "longest"), [(8_000, 0.45), (16_000, 0.2), (32_000, 0.15), (60_000, 0.1)])
+@pytest.mark.parametrize(
+    ("rate", "share", "longest"),
+    [(8_000, 0.15, 0.2), (16_000, 0.5, 0.15), (32_000, 0.6, 0.1), (60_000, 0.6, 0.1)],
+)
 @pytest.mark.parametrize("delay", [0.02, 0.1])
 def test_on_a_narrow_path_the_sound_waits_little_and_the_message_takes_what_is_left(
-    rate: float, longest: float, delay: float
+    rate: float, share: float, longest: float, delay: float
 ) -> None:
     seconds, sound = 60.0, 90
     came, waits, _ = shared(Path(rate, delay), seconds)
     left = rate - sound / SOUND_EVERY
-    assert 0.5 * left * seconds < came
+    assert share * left * seconds < came
     assert waits[len(waits) * 95 // 100] < longest
-    assert waits[-1] < 2 * longest
+    assert waits[-1] < 4 * longest
 
 
 def test_a_path_that_gives_nothing_back_is_not_filled() -> None:
@@ -85,8 +88,9 @@ def test_a_path_that_gives_nothing_back_is_not_filled() -> None:
 
 
 def test_a_path_that_became_longer_is_taken_as_it_is_after_a_while() -> None:
-    path = Path(2_000_000, 0.02)
-    pace = Pace()
-    for number in range(1000):
-        pace.heard(path.delay if number < 300 else 0.4, number * 0.1)
-    assert pace.rate == PaceLimits().most
+    pace, rates = Pace(), list[float]()
+    for number in range(1500):
+        pace.heard(0.02 if number < 300 else 0.4, number * 0.1)
+        rates.append(pace.rate)
+    assert min(rates[300:]) == PaceLimits().least
+    assert rates[-1] > PaceLimits().most / 2

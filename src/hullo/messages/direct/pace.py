@@ -13,8 +13,10 @@ TARGET: Final = 0.05
 """Seconds that packets may wait on the way because of us. Ends read their sockets every 20 ms, which is no waiting."""
 SLOWER: Final = 0.5
 """What the rate is multiplied by when packets wait."""
-FASTER: Final = 0.5
-"""The share of itself by which the rate grows in a second while nothing waits."""
+FIRST_FASTER: Final = 0.5
+"""The share of itself by which the rate grows in a second, as long as packets have not waited yet."""
+FASTER: Final = 0.1
+"""The same from then on: what is too fast shows only a round trip later, and until then the sound waits, too."""
 BASE_WINDOW: Final = 30.0
 """Seconds for which the shortest round trip counts, up to twice; then the path may have become another one."""
 
@@ -23,8 +25,8 @@ LOOK_AGAIN: Final = 0.02
 FIRST_ROUND_TRIP: Final = 0.1
 """Seconds, as long as none was measured."""
 
-_RECENT: Final = 4
-"""Round trips of which the shortest says what the path is like now; the others had waited for a tick."""
+_RECENT: Final = 0.25
+"""Seconds of which the shortest round trip says what the path is like now; the others had waited for a tick."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +34,7 @@ class PaceLimits:
     """Bytes a second: at the beginning, at least and at most; and bytes at once."""
 
     first: float = 8192.0
-    least: float = 1024.0
+    least: float = 512.0
     most: float = 65_536.0
     burst: float = 2048.0
 
@@ -61,9 +63,10 @@ class Pace:
         self._level = limits.burst
         self._filled = -math.inf
         self._shortest = _Shortest()
-        self._recent: deque[float] = deque(maxlen=_RECENT)
+        self._recent: deque[tuple[float, float]] = deque(maxlen=64)
         self._base = FIRST_ROUND_TRIP
         self._heard = self._slowed = -math.inf
+        self._faster = FIRST_FASTER
 
     def pause(self, now: float, size: int, unacknowledged: int) -> float:
         """Seconds to wait before asking again; 0 if that many bytes may go now, which counts them as gone.
@@ -84,10 +87,10 @@ class Pace:
         if round_trip <= 0:
             return
         self._base = self._shortest.take(round_trip, now)
-        self._recent.append(round_trip)
+        self._recent.append((now, round_trip))
         since, self._heard = now - self._heard, now
-        if min(self._recent) - self._base <= TARGET:
-            self.rate = min(self.rate * (1 + FASTER * min(since, 0.2)), self._limits.most)
+        if min(seconds for at, seconds in self._recent if now - at <= _RECENT) - self._base <= TARGET:
+            self.rate = min(self.rate * (1 + self._faster * min(since, 0.2)), self._limits.most)
         elif now - self._slowed >= max(round_trip, 2 * TARGET):  # what was done before shows only now
             self.rate = max(self.rate * SLOWER, self._limits.least)
-            self._slowed = now
+            self._slowed, self._faster = now, FASTER
