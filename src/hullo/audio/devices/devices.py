@@ -43,7 +43,7 @@ class Keeper(Protocol):
     def close(self) -> None:
         """Close the device."""
 
-    def abandon(self) -> None:
+    def abandon(self, problem: str) -> None:
         """Forget the device without closing it: the sound system would not answer."""
 
 
@@ -79,7 +79,7 @@ class Devices:
         self._task: asyncio.Task[None] | None = None
         self._tasks: asyncio.TaskGroup | None = None
         self._looked = False
-        self._problem = ""
+        self._problem: NoAudio | None = None
 
     async def __aenter__(self) -> Self:
         self._tasks = await asyncio.TaskGroup().__aenter__()
@@ -103,10 +103,10 @@ class Devices:
         return self._backend_name
 
     async def refresh(self) -> Listing:
-        """Look now. Raises `NoAudio`, or another `DeviceError` when the sound system does not answer."""
+        """Look now. Raises `NoAudio`, and `SoundSystemStuck` when the sound system does not answer."""
         await self._look()
-        if self._problem:
-            raise NoAudio(self._problem)
+        if self._problem is not None:
+            raise type(self._problem)(str(self._problem))
         return self.listing
 
     async def choose(self, kind: DeviceKind, wanted: str | None) -> Device | None:
@@ -160,7 +160,7 @@ class Devices:
                 try:
                     await self._thread.run(keeper.close)
                 except SoundSystemStuck as stuck:
-                    self._lost(str(stuck))
+                    self._lost(stuck)
 
     def _keep(self, choices: Choices) -> None:
         self.choices = choices
@@ -187,33 +187,33 @@ class Devices:
                 for keeper in self._keepers:
                     news += await self._have_followed(keeper)
             except SoundSystemStuck as stuck:
-                news = [str(stuck)] if str(stuck) != self._problem else []
-                self._lost(str(stuck))
+                news = [] if isinstance(self._problem, SoundSystemStuck) else [str(stuck)]
+                self._lost(stuck)
             self._looked = True
         if news:
             self.on_change(Changed(listing=self.listing, detail="; ".join(news)))
 
     async def _list(self) -> None:
         try:
-            self.listing, self._problem = await self._thread.run(self._listed), ""
+            self.listing, self._problem = await self._thread.run(self._listed), None
         except SoundSystemStuck:
             raise
         except NoAudio as error:
-            self.listing, self._problem = Listing(), str(error)
+            self.listing, self._problem = Listing(), error
 
     async def _have_followed(self, keeper: Keeper) -> list[str]:
         wanted = self.wanted(keeper.kind)
-        missing = self._problem or f"there is no {keeper.kind}"
+        missing = f"there is no {keeper.kind}" if self._problem is None else str(self._problem)
         changed = await self._thread.run(functools.partial(self._follow, keeper, wanted, missing))
         return [] if changed is None else [changed]
 
-    def _lost(self, problem: str) -> None:
+    def _lost(self, problem: SoundSystemStuck) -> None:
         """Whatever hangs in the sound system is left to itself; the next look begins anew."""
         self._problem = problem
         self._backend = None
         self.listing = Listing()
         for keeper in self._keepers:
-            keeper.abandon()
+            keeper.abandon(str(problem))
 
     def _listed(self) -> Listing:
         if self._backend is None:

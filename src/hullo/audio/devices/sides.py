@@ -74,6 +74,7 @@ class Side:
         self._last_id: str | None = None
         self._opened = 0
         self._called_at = 0.0
+        self._passed = 0
         self._detail: str | None = None
         self._entered = False
         self._moves = 0
@@ -108,6 +109,11 @@ class Side:
     def device(self) -> Device | None:
         """The one that is open."""
         return self._device
+
+    @property
+    def progress(self) -> tuple[float, int]:
+        """When the open device last gave or took sound (monotonic), and how many samples since it was opened."""
+        return self._called_at, self._passed
 
     @property
     def volume(self) -> float:
@@ -154,7 +160,7 @@ class Side:
         if wanted is None:
             return self._failed(missing)
         self._opened = number = self._opened + 1
-        self._called_at = now + FIRST_CALL_SECONDS
+        self._called_at, self._passed = now + FIRST_CALL_SECONDS, 0
         try:
             stream = self._open(backend, wanted, period)
         except DeviceError as error:
@@ -176,9 +182,10 @@ class Side:
             stream.close()
         self._lane.reset()
 
-    def abandon(self) -> None:
-        """Forget the device without closing it."""
+    def abandon(self, problem: str) -> None:
+        """Forget the device without closing it; `problem` is why."""
         self._stream = self._device = None
+        self._detail = problem
         self._opened += 1
 
     def _failed(self, detail: str) -> str | None:
@@ -226,6 +233,7 @@ class Microphone(Side):
 
     def _take(self, samples: Pcm) -> None:
         self._called_at = now = time.monotonic()
+        self._passed += len(samples)
         self._lane.write(samples, now)
 
     def _open(self, backend: Backend, device: Device, period: float) -> Stream:
@@ -261,6 +269,7 @@ class Speaker(Side):
 
     def _give(self, count: int) -> Pcm:
         self._called_at = now = time.monotonic()
+        self._passed += count
         return self._lane.read(count, now)
 
     def _open(self, backend: Backend, device: Device, period: float) -> Stream:
