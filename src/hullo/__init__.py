@@ -67,6 +67,7 @@ if TYPE_CHECKING:
     from hullo.messages.store import MessageStore as MessageStore
     from hullo.phone import Phone as Phone
     from hullo.phone import TelegramUnavailable as TelegramUnavailable
+    from hullo.rtc.parameters import IceOptions as IceOptions
     from hullo.rtc.parameters import IceServer as IceServer
     from hullo.speech.errors import SpeechError as SpeechError
     from hullo.speech.interruption.decision import InterruptionSettings as InterruptionSettings
@@ -124,7 +125,7 @@ _HOMES = {
     "hullo.messages.recorder": ("VoiceMessageRecorder",),
     "hullo.messages.store": ("MessageStore",),
     "hullo.phone": ("Phone", "TelegramUnavailable"),
-    "hullo.rtc.parameters": ("IceServer",),
+    "hullo.rtc.parameters": ("IceOptions", "IceServer"),
     "hullo.speech.errors": ("SpeechError",),
     "hullo.speech.listening.hearing": ("HearingChange",),
     "hullo.speech.interruption.decision": ("InterruptionSettings",),

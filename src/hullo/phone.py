@@ -2,7 +2,8 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Collection, Iterator
+import ssl
+from collections.abc import AsyncIterator, Collection, Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack
 from pathlib import Path
 from types import TracebackType
@@ -30,7 +31,8 @@ from hullo.lines.telegram.line import TelegramLine
 from hullo.messages.messenger import Messenger
 from hullo.messages.store import MessageStore
 from hullo.messages.telegram_courier import telegram_courier
-from hullo.rtc.parameters import IceOptions
+from hullo.rtc.clock import MediaClock
+from hullo.rtc.parameters import IceOptions, IceServer
 from hullo.speech.settings import SpeechSettings
 
 _ONLINE_SECONDS = 20.0
@@ -43,7 +45,10 @@ class TelegramUnavailable(Exception):
 class Phone:
     """A phone with its lines, hearing and speech; an asynchronous context manager.
 
-    `listen` is the host and port where calls come in, or None for a phone that only calls others by that line.
+    `listen` is the host and port where calls come in, or None for a phone that only calls others by that line; `token`
+    is what callers have to show there, `origins` are the pages that may call too, `tls` is for HTTPS, and
+    `page_servers` are the STUN and TURN servers that callers with a token are told (RFC 9725 4.6), those of `ice`
+    unless others are given. `dial_tokens` are the tokens to show to others, by origin such as `http://host:port`.
     `telegram` adds an account that `hullo telegram login` has logged in. `answer` is `auto` to answer at once, or `ask`
     to let each incoming call ring until `Call.accept`. `speech` is None for calls that carry sound but recognise and
     say nothing. `direct` adds private calls with the keys that `hullo contacts init` has made; or else `channel` is a
@@ -61,9 +66,12 @@ class Phone:
         answer: str = "auto",
         token: str | None = None,
         origins: Collection[str] = (),
+        tls: ssl.SSLContext | None = None,
+        dial_tokens: Mapping[str, str] | None = None,
         speech: SpeechSettings | None = SpeechSettings(),  # noqa: B008  # frozen
         limits: Limits | None = None,
         ice: IceOptions = IceOptions(),  # noqa: B008  # frozen
+        page_servers: Sequence[IceServer] | None = None,
         direct: DirectConfig | None = None,
         channel: SecureChannel | None = None,
         people: People | None = None,
@@ -76,9 +84,12 @@ class Phone:
         self._answer = answer
         self._token = token
         self._origins = origins
+        self._tls = tls
+        self._dial_tokens = dial_tokens
         self._speech = speech
         self._limits = limits
         self._ice = ice
+        self._page_servers = ice.servers if page_servers is None else page_servers
         self._direct = direct
         self._secure_channel = channel
         self._people = people or Contacts()
@@ -153,13 +164,26 @@ class Phone:
         clock = exchange.clock
         if (channel := self._secure_channel) is not None:
             yield DirectLine(channel, self._people, clock=clock, ice=self._ice, on_notice=exchange.direct_notice)
-        host, port = self._listen or (None, 0)
-        yield BrowserLine(host, port, clock=clock, token=self._token, origins=self._origins, ice=self._ice)
+        yield self._browser_line(clock)
         if self._telegram is not None and account is not None:
             safety = CallSafety(self._telegram.rules())
             yield TelegramLine(account, safety, clock=clock)
             if messenger is not None:
                 messenger.add(telegram_courier(account, safety))
+
+    def _browser_line(self, clock: MediaClock) -> BrowserLine:
+        host, port = self._listen or (None, 0)
+        return BrowserLine(
+            host,
+            port,
+            clock=clock,
+            token=self._token,
+            origins=self._origins,
+            ice=self._ice,
+            page_servers=self._page_servers,
+            tls=self._tls,
+            dial_tokens=self._dial_tokens,
+        )
 
 
 @contextlib.contextmanager

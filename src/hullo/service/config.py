@@ -257,6 +257,10 @@ class BrowserConfig(Section):
             raise ValueError("certificate and key belong together: set both or none")
         return self
 
+    def tokens(self) -> dict[str, str]:
+        """`dial_tokens` as the browser line takes them."""
+        return {origin: token.get_secret_value() for origin, token in self.dial_tokens.items()}
+
 
 class IceServerConfig(Section):
     """One STUN or TURN server."""

@@ -266,7 +266,7 @@ def _browser_line(config: Config, clock: MediaClock) -> BrowserLine:
         ice=config.ice.options(),
         page_servers=config.ice.page_servers(),
         tls=server_tls(browser.certificate, browser.key) if browser.enabled else None,
-        dial_tokens={origin: token.get_secret_value() for origin, token in browser.dial_tokens.items()},
+        dial_tokens=browser.tokens(),
     )
 
 
