@@ -20,7 +20,7 @@ from bench.quality import PESQ_MISSING, has_pesq, intelligibility, pesq_mos
 from bench.result import OURS, Result, Target, median
 from bench.turn_voices import spoken
 from hullo.media.pcm import FRAME_SAMPLES, SAMPLE_RATE, Pcm
-from hullo.messages.recorder import MAX_SECONDS
+from hullo.messages.recorder_options import MAX_SECONDS
 from hullo.messages.sound import OggOpusSound, Sound
 
 QUESTION = "Five minutes of speech recorded as a voice message: what it costs, how it sounds"

@@ -14,9 +14,10 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+import typer
 from typer.testing import CliRunner
 
-from hullo.cli import application
+from hullo.cli import COMMANDS, application
 from hullo.daemon_client import DaemonClient
 
 HULLO = [sys.executable, "-W", "ignore", "-m", "hullo"]
@@ -219,6 +220,15 @@ def test_a_configuration_is_checked_and_described(tmp_path: Path) -> None:
     assert run("config", "check", str(file)).returncode == 0
     schema = json.loads(run("config", "schema").stdout)
     assert "calls" in schema["properties"]
+
+
+def test_the_help_says_of_each_command_what_it_says_of_itself() -> None:
+    every = typer.main.get_group(application())
+    assert {name: (command.help or "").splitlines()[0] for name, command in every.commands.items()} == COMMANDS
+    shown = run("--help").stdout
+    assert [line.split()[1] for line in shown.splitlines() if line.startswith("│ ") and line[2] not in " -"] == [
+        *COMMANDS
+    ]
 
 
 def test_the_doctor_names_every_part() -> None:

@@ -5,7 +5,8 @@ from pathlib import Path
 import numpy as np
 
 from hullo.media.pcm import SAMPLE_RATE, Pcm
-from hullo.messages.recorder import RecorderOptions, VoiceMessageRecorder
+from hullo.messages.recorder import VoiceMessageRecorder
+from hullo.messages.recorder_options import RecorderOptions
 from hullo.messages.sound import OggOpusSound, Sound
 
 

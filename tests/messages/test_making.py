@@ -13,7 +13,7 @@ from hullo.media.opus import OpusEncoder
 from hullo.media.pcm import FRAME_SAMPLES, SAMPLE_RATE
 from hullo.messages.errors import MessageError
 from hullo.messages.making import message_of_file
-from hullo.messages.recorder import RecorderOptions
+from hullo.messages.recorder_options import RecorderOptions
 from hullo.messages.sound import open_sound
 from hullo.messages.store import MessageStore
 from tests.messages.sounds import record, sweep

@@ -19,11 +19,11 @@ from hullo.messages.recorder import (
     LimitNear,
     LimitReached,
     RecorderEvent,
-    RecorderOptions,
     RecorderState,
     RecordingBroke,
     VoiceMessageRecorder,
 )
+from hullo.messages.recorder_options import RecorderOptions
 from hullo.messages.sound import OggOpusSound
 from hullo.messages.store import recover
 from tests.messages.sounds import quiet, record, sound_in, sweep, time_of

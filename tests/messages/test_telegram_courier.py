@@ -14,7 +14,7 @@ from hullo.lines.telegram.account.voice_note import PART
 from hullo.messages.events import Came, MessageEvent, NotReceived, Received
 from hullo.messages.making import message_of_sound
 from hullo.messages.metadata import Delivery, Direction
-from hullo.messages.recorder import RecorderOptions
+from hullo.messages.recorder_options import RecorderOptions
 from hullo.messages.store import MessageStore, StoredMessage
 from hullo.messages.telegram_courier import TelegramCourier
 from tests.lines.telegram.account.loopback import ANNA, BERT, CLEO, Running, logged_in, loopback, running

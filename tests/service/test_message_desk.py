@@ -9,7 +9,7 @@ import pytest
 
 from hullo.audio.devices.devices import Devices
 from hullo.messages.messenger import Messenger
-from hullo.messages.recorder import RecorderOptions
+from hullo.messages.recorder_options import RecorderOptions
 from hullo.messages.store import MessageStore
 from hullo.service.errors import ErrorCode
 from tests.service.socket_client import SocketClient, running

@@ -21,7 +21,7 @@ from hullo.lines.line import EndReason
 from hullo.media.pcm import SILENCE
 from hullo.messages.making import message_of_sound
 from hullo.messages.messenger import Messenger
-from hullo.messages.recorder import RecorderOptions
+from hullo.messages.recorder_options import RecorderOptions
 from hullo.messages.store import MessageStore
 from hullo.rtc.clock import MediaClock
 from hullo.rtc.parameters import LOGIN_SECONDS, IceServer

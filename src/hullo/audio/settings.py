@@ -1,13 +1,15 @@
 """The section `[audio]` of the configuration."""
 
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import BaseModel, Field
 
-from hullo.audio.devices.devices import Devices
 from hullo.audio.devices.memory import MOST_VOLUME, Choice, Choices, default_choices_path
-from hullo.audio.processing import ProcessingSettings
 from hullo.section import SECTION
+
+if TYPE_CHECKING:
+    from hullo.audio.devices.devices import Devices
+    from hullo.audio.processing import ProcessingSettings
 
 
 class AudioConfig(BaseModel):
@@ -40,8 +42,10 @@ class AudioConfig(BaseModel):
     high_pass: bool = True
     """Takes rumble out of what the microphone hears."""
 
-    def processing(self) -> ProcessingSettings:
+    def processing(self) -> "ProcessingSettings":
         """What is done to the microphone."""
+        from hullo.audio.processing import ProcessingSettings  # only for those who have a call
+
         return ProcessingSettings(
             echo_cancellation=self.echo_cancellation,
             noise_suppression=self.noise_suppression,
@@ -49,8 +53,10 @@ class AudioConfig(BaseModel):
             high_pass=self.high_pass,
         )
 
-    def devices(self) -> Devices:
+    def devices(self) -> "Devices":
         """The devices of this machine by these settings, and what was chosen of them."""
+        from hullo.audio.devices.devices import Devices
+
         return Devices(
             self.backend, memory=default_choices_path(), fallback=self._fallback(), period=self.buffer_ms / 1000
         )

@@ -9,23 +9,23 @@ import typer
 
 import hullo
 
-COMMANDS = (
-    "serve",
-    "phone",
-    "call",
-    "answer",
-    "say",
-    "tail",
-    "contacts",
-    "message",
-    "devices",
-    "telegram",
-    "web",
-    "rendezvous",
-    "doctor",
-    "demo",
-    "config",
-)
+COMMANDS = {
+    "serve": "Take and place calls for gateways that speak JSON-RPC, until SIGTERM or Ctrl-C.",
+    "phone": "Call people and be called: contacts, calls, devices and history in the terminal, also over ssh.",
+    "call": "Call TO, say or play something, show what is heard, and print the report of the call.",
+    "answer": "Wait for one call, answer it, say or play something, show what is heard, and print the report.",
+    "say": "Say TEXT in a call.",
+    "tail": "Show the events of all calls until Ctrl-C.",
+    "contacts": "Whom you call privately, who may ring, and whose keys you have compared.",
+    "message": "Voice messages: record, send, inbox, list, play, recover, export.",
+    "devices": "Microphones and speakers: list them, choose, and test them.",
+    "telegram": "The Telegram account: log in, and see how it stands.",
+    "web": "Show the address of the phone in the browser. If no daemon runs, this is one, until Ctrl-C.",
+    "rendezvous": "Run a rendezvous for private calls, or one node of it, until SIGTERM or Ctrl-C.",
+    "doctor": "Look at this machine: what works, what is missing, and how to get it.",
+    "demo": "Place a real call to a daemon of our own, have a gateway answer, and show what happened and how fast.",
+    "config": "What can be configured, and whether a file is right.",
+}
 """In the order of the help. `hullo.cli.NAME` has a function of that name, or a group of commands (`typer.Typer`)."""
 
 
@@ -36,7 +36,26 @@ def _version(wanted: bool) -> None:
 
 
 def application(commands: Iterable[str] = COMMANDS) -> typer.Typer:
-    """The command line with these commands only; importing them all takes a second."""
+    """The command line with these commands only; importing them all takes seconds."""
+    app = _empty()
+    for name in commands:
+        command = getattr(import_module(f"hullo.cli.{name}"), name)
+        if isinstance(command, typer.Typer):
+            app.add_typer(command, name=name)
+        else:
+            app.command(name)(command)
+    return app
+
+
+def outline() -> typer.Typer:
+    """The command line for its own help alone: it tells of every command, and has none."""
+    app = _empty()
+    for name, summary in COMMANDS.items():
+        app.command(name, help=summary)(lambda: None)
+    return app
+
+
+def _empty() -> typer.Typer:
     app = typer.Typer(
         no_args_is_help=True,
         add_completion=False,
@@ -44,12 +63,6 @@ def application(commands: Iterable[str] = COMMANDS) -> typer.Typer:
         help="Real one-to-one voice calls: an agent or a person gets a phone line.",
     )
     app.callback()(_options)  # also because one command alone would lose its name otherwise
-    for name in commands:
-        command = getattr(import_module(f"hullo.cli.{name}"), name)
-        if isinstance(command, typer.Typer):
-            app.add_typer(command, name=name)
-        else:
-            app.command(name)(command)
     return app
 
 
@@ -63,8 +76,8 @@ def _options(
 
 def main() -> None:
     """Run the command line."""
-    wanted = [name for name in sys.argv[1:2] if name in COMMANDS]
+    named = next((word for word in sys.argv[1:] if not word.startswith("-")), "")
     try:
-        application(wanted or COMMANDS)()
+        (application([named]) if named in COMMANDS else outline())()
     except KeyboardInterrupt:
         raise SystemExit(130) from None

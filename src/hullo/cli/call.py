@@ -1,15 +1,11 @@
 """`hullo call`: call somebody from the shell, without a daemon."""
 
-import asyncio
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-import hullo
-from hullo.cli.config import configuration
-from hullo.cli.conversation import (
-    UNAVAILABLE,
+from hullo.cli.conversation_options import (
     JsonOption,
     PlayOption,
     RecordOption,
@@ -17,11 +13,7 @@ from hullo.cli.conversation import (
     SpeechOption,
     StayOption,
     Task,
-    conclude,
-    hold,
 )
-from hullo.cli.show import fail, give_up
-from hullo.lines.telegram.line import is_address
 
 
 def call(
@@ -45,23 +37,6 @@ def call(
 
     Without --say and --play it listens until either side hangs up; Ctrl-C hangs up.
     """
-    task = Task(say or [], play or [], record, stay, speech, as_json)
-    task.check()
-    settings = configuration(config)
-    is_url, is_telegram = "://" in to, is_address(to)
-    telegram = settings.telegram if is_telegram else None
-    direct = settings.direct if settings.direct.enabled and not is_url and not is_telegram else None
-    if direct is None and telegram is None and not is_url:
-        fail(f"{to} may be a contact, and private calls are not enabled", "enable [direct] (docs/privacy.md)")
-    phone = hullo.Phone(telegram=telegram, direct=direct, ice=settings.ice.options(), speech=task.settings())
-    try:
-        report = asyncio.run(_call(phone, to, task))
-    except UNAVAILABLE as error:
-        give_up(error)
-    conclude(report, task)
+    from hullo.cli.call_placing import place  # the help can do without all that a call needs
 
-
-async def _call(phone: hullo.Phone, to: str, task: Task) -> hullo.CallReport:
-    async with phone:
-        call = phone.dial(to)
-        return await hold(call, call.events(), task)
+    place(to, Task(say or [], play or [], record, stay, speech, as_json), config)

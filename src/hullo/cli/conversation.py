@@ -1,9 +1,6 @@
 """One call held from the shell: what is said and played, what is heard, and the report at the end."""
 
 import asyncio
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Annotated, TypeAlias
 
 import msgspec
 import typer
@@ -13,23 +10,9 @@ from hullo.audio.stereofile import check_recording
 from hullo.call import events
 from hullo.call.call import Call
 from hullo.call.event_stream import EventStream
+from hullo.cli.conversation_options import Task
 from hullo.cli.show import event_line, fail, give_up, json_line, out, report_table
 from hullo.speech.speaking.audiofile import check_playable
-
-SayOption: TypeAlias = Annotated[
-    list[str] | None, typer.Option(help="what to say once connected; may be given several times")
-]
-PlayOption: TypeAlias = Annotated[
-    list[Path] | None, typer.Option(help="a sound file to play; may be given several times")
-]
-RecordOption: TypeAlias = Annotated[Path | None, typer.Option(help="record both sides into this .wav or .opus file")]
-StayOption: TypeAlias = Annotated[
-    float, typer.Option(min=0.0, help="seconds to listen on after the last thing was said")
-]
-SpeechOption: TypeAlias = Annotated[bool, typer.Option(help="recognise what is heard, and be able to --say")]
-JsonOption: TypeAlias = Annotated[
-    bool, typer.Option("--json", help="one JSON object a line: events, and the report at the end")
-]
 
 UNAVAILABLE = (hullo.CallError, hullo.TelegramUnavailable, hullo.PrivateUnavailable, hullo.SpeechError, OSError)
 """What keeps a call from coming about; each says what to do."""
@@ -37,35 +20,25 @@ UNAVAILABLE = (hullo.CallError, hullo.TelegramUnavailable, hullo.PrivateUnavaila
 _WELL = (hullo.EndReason.HANGUP_BOT, hullo.EndReason.HANGUP_USER, hullo.EndReason.COMPLETED)
 
 
-@dataclass(frozen=True, slots=True)
-class Task:
-    """What the user wants of the call."""
+def check(task: Task) -> None:
+    """End the command if this can't be done."""
+    for file in task.play:
+        try:
+            asyncio.run(check_playable(file))
+        except hullo.SpeechError as error:
+            fail(str(error), "name a sound file that ffmpeg can read")
+    if task.record is not None:
+        try:
+            check_recording(task.record)
+        except (ValueError, OSError) as error:
+            give_up(error)
+    if task.say and not task.speech:
+        fail("--say needs a voice", "leave --no-speech out, or --play a file")
 
-    say: list[str]
-    play: list[Path]
-    record: Path | None
-    stay: float
-    speech: bool
-    as_json: bool
 
-    def check(self) -> None:
-        """End the command if this can't be done."""
-        for file in self.play:
-            try:
-                asyncio.run(check_playable(file))
-            except hullo.SpeechError as error:
-                fail(str(error), "name a sound file that ffmpeg can read")
-        if self.record is not None:
-            try:
-                check_recording(self.record)
-            except (ValueError, OSError) as error:
-                give_up(error)
-        if self.say and not self.speech:
-            fail("--say needs a voice", "leave --no-speech out, or --play a file")
-
-    def settings(self) -> hullo.SpeechSettings:
-        """With recogniser and voice, or with neither; files can be played either way."""
-        return hullo.SpeechSettings() if self.speech else hullo.SpeechSettings(recogniser=None, voice=None)
+def speech_of(task: Task) -> hullo.SpeechSettings:
+    """With recogniser and voice, or with neither; files can be played either way."""
+    return hullo.SpeechSettings() if task.speech else hullo.SpeechSettings(recogniser=None, voice=None)
 
 
 async def hold(call: Call, stream: EventStream, task: Task) -> hullo.CallReport:

@@ -17,18 +17,12 @@ from hullo.cli.config import configuration
 from hullo.cli.message_io import drawn, length, record_all, sound_of, write_wav
 from hullo.cli.message_microphone import record_microphone
 from hullo.cli.show import complain, err, fail, give_up, json_line, out, plain
-from hullo.messages.encoder import Bitrate
 from hullo.messages.errors import MessageError
 from hullo.messages.player import PlaybackEvent, PlaybackFailed, VoiceMessagePlayer
-from hullo.messages.recorder import (
-    MAX_SECONDS,
-    LimitNear,
-    LimitReached,
-    RecorderEvent,
-    RecorderOptions,
-    VoiceMessageRecorder,
-)
-from hullo.messages.store import Condition, MessageStore, StoredMessage, default_folder
+from hullo.messages.recorder import LimitNear, LimitReached, RecorderEvent, VoiceMessageRecorder
+from hullo.messages.recorder_options import MAX_SECONDS, Bitrate, RecorderOptions
+from hullo.messages.settings import default_folder
+from hullo.messages.store import Condition, MessageStore, StoredMessage
 from hullo.service.config import Config
 from hullo.speech.errors import SpeechError
 

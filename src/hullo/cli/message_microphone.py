@@ -15,7 +15,7 @@ from hullo.audio.settings import AudioConfig
 from hullo.cli.message_io import length
 from hullo.cli.show import err
 from hullo.messages.microphone import MicrophoneRecording, RecordingState, RecordingStatus
-from hullo.messages.recorder import RecorderOptions
+from hullo.messages.recorder_options import RecorderOptions
 from hullo.messages.store import MessageStore, StoredMessage
 
 _SHOWN_EVERY = 0.1

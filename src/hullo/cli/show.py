@@ -3,15 +3,16 @@
 import os
 import sys
 from collections.abc import Sequence
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import msgspec
 import typer
 from rich.console import Console
 from rich.table import Table
 
-from hullo.call.report import CallReport
-from hullo.lines.line import CandidatePair
+if TYPE_CHECKING:
+    from hullo.call.report import CallReport
+    from hullo.lines.line import CandidatePair
 
 out = Console(highlight=False)
 err = Console(stderr=True, highlight=False)
@@ -93,7 +94,7 @@ def _quality(stats: dict[str, Any]) -> str:
     return ", ".join(parts if round_trip is None else [*parts, f"round trip {round_trip:.0f} ms"])
 
 
-def report_table(report: CallReport) -> Table:
+def report_table(report: "CallReport") -> Table:
     """A call's report for people."""
     table = Table(show_header=False, box=None, pad_edge=False)
     table.add_row("ended", f"{report.ending.reason}: {plain(report.ending.detail)}")
@@ -119,7 +120,7 @@ def report_table(report: CallReport) -> Table:
     return table
 
 
-def _pair(pair: CandidatePair) -> str:
+def _pair(pair: "CandidatePair") -> str:
     return f"{pair.local} to {pair.remote} over {pair.protocol}"
 
 

@@ -1,16 +1,15 @@
 """From sound to the bytes of an Ogg Opus file, with the picture of it; nothing but numbers in and bytes out."""
 
 from collections import deque
-from typing import Final, Literal, TypeAlias
+from typing import Final
 
 import numpy as np
 
 from hullo.media.oggopus import OggOpusWriter, OpusHead, OpusTags
 from hullo.media.opus import OpusEncoder
 from hullo.media.pcm import FRAME_SAMPLES, SAMPLE_RATE, SILENCE, Pcm, level_dbfs
+from hullo.messages.recorder_options import Bitrate
 from hullo.messages.waveform import WaveformMeter
-
-Bitrate: TypeAlias = Literal[10_000, 16_000, 24_000]
 
 SILENT_BELOW: Final = -50.0
 """dBFS of a frame of 20 ms: what is softer at both ends of a message is silence."""

@@ -12,7 +12,8 @@ import msgspec
 from hullo.media.ogg import OggError
 from hullo.media.pcm import SAMPLE_RATE, Pcm
 from hullo.messages.errors import MessageError, NotPlayable
-from hullo.messages.recorder import RecorderOptions, VoiceMessageRecorder
+from hullo.messages.recorder import VoiceMessageRecorder
+from hullo.messages.recorder_options import RecorderOptions
 from hullo.messages.sound import OggOpusSound, open_sound
 from hullo.messages.store import MessageStore, StoredMessage, describe
 

@@ -13,7 +13,7 @@ from hullo.messages.errors import MessageError
 from hullo.messages.events import Came, MessageEvent, Received
 from hullo.messages.making import message_of_file, message_of_sound
 from hullo.messages.metadata import Delivery, Direction
-from hullo.messages.recorder import RecorderOptions
+from hullo.messages.recorder_options import RecorderOptions
 from hullo.messages.store import MessageStore, StoredMessage
 from hullo.messages.transcript import transcribe
 from hullo.speech.errors import SpeechError

@@ -12,7 +12,8 @@ from hullo.audio.devices.devices import Devices
 from hullo.audio.devices.sides import Microphone
 from hullo.media.pcm import LOWEST_DBFS
 from hullo.messages.errors import RecordingFailed
-from hullo.messages.recorder import RecorderEvent, RecorderOptions, RecorderState, RecordingBroke, VoiceMessageRecorder
+from hullo.messages.recorder import RecorderEvent, RecorderState, RecordingBroke, VoiceMessageRecorder
+from hullo.messages.recorder_options import RecorderOptions
 from hullo.messages.store import Condition, MessageStore, StoredMessage
 
 

@@ -17,14 +17,12 @@ from typing import Final, TypeAlias
 
 from hullo.media.pcm import FRAME_SAMPLES, LOWEST_DBFS, SAMPLE_RATE, SILENCE, Pcm, level_dbfs
 from hullo.messages import metadata
-from hullo.messages.encoder import KEPT_AFTER, Bitrate, MessageEncoder
+from hullo.messages.encoder import KEPT_AFTER, MessageEncoder
 from hullo.messages.ending import end_stream
 from hullo.messages.errors import RecordingFailed
 from hullo.messages.metadata import VoiceMessageMetadata
+from hullo.messages.recorder_options import RecorderOptions
 from hullo.messages.waveform import pack
-
-MAX_SECONDS: Final = 300.0
-"""How long a message gets if nothing else is asked for (MSC3245)."""
 
 _QUEUE_FRAMES: Final = 1000
 _SYNC_EVERY: Final = 1.0
@@ -64,18 +62,6 @@ class RecordingBroke:
 
 
 RecorderEvent: TypeAlias = LimitNear | LimitReached | RecordingBroke
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RecorderOptions:
-    """How a message is recorded; times in seconds of sound."""
-
-    bitrate: Bitrate = 24_000
-    max_seconds: float = MAX_SECONDS
-    warn_before: float = 30.0
-    """How long before the limit `LimitNear` comes."""
-    trim_silence: bool = False
-    """Leave silence out at both ends."""
 
 
 class _End:

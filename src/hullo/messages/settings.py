@@ -1,12 +1,21 @@
 """The sections `[messages]` and `[voicemail]` of the configuration."""
 
+import os
+from pathlib import Path
 from typing import Annotated, Self
 
 from pydantic import BaseModel, Field, model_validator
 
-from hullo.messages.recorder import MAX_SECONDS, RecorderOptions
-from hullo.messages.store import default_folder
+from hullo.folders import data_path
+from hullo.messages.recorder_options import MAX_SECONDS, RecorderOptions
 from hullo.section import SECTION, HomePath, Seconds
+
+
+def default_folder() -> Path:
+    """`$HULLO_MESSAGES`, else `$XDG_DATA_HOME/hullo/messages`, or `~/.local/share/hullo/messages`."""
+    if named := os.environ.get("HULLO_MESSAGES"):
+        return Path(named)
+    return data_path("messages")
 
 
 class MessagesConfig(BaseModel):

@@ -12,7 +12,6 @@ from typing import Any, Final
 
 import msgspec
 
-from hullo.folders import data_path
 from hullo.media.ogg import OggError
 from hullo.media.pcm import SAMPLE_RATE
 from hullo.messages import metadata
@@ -24,13 +23,6 @@ from hullo.messages.waveform import WaveformMeter, pack
 
 _HEADERS: Final = 200
 """Bytes; ours are 47 and 49."""
-
-
-def default_folder() -> Path:
-    """`$HULLO_MESSAGES`, else `$XDG_DATA_HOME/hullo/messages`, or `~/.local/share/hullo/messages`."""
-    if named := os.environ.get("HULLO_MESSAGES"):
-        return Path(named)
-    return data_path("messages")
 
 
 class Condition(StrEnum):

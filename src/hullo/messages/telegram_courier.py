@@ -29,7 +29,7 @@ from hullo.messages.events import Came, NotReceived, Received
 from hullo.messages.jobs import JobQueue, named_after
 from hullo.messages.making import message_of_file
 from hullo.messages.metadata import Delivery, Direction
-from hullo.messages.recorder import RecorderOptions
+from hullo.messages.recorder_options import RecorderOptions
 from hullo.messages.store import MessageStore, StoredMessage
 
 logger = logging.getLogger(__name__)

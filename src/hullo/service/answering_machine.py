@@ -21,7 +21,8 @@ from hullo.messages.errors import MessageError
 from hullo.messages.events import NotReceived, Received
 from hullo.messages.messenger import Messenger
 from hullo.messages.metadata import Direction
-from hullo.messages.recorder import RecorderOptions, RecorderState, VoiceMessageRecorder
+from hullo.messages.recorder import RecorderState, VoiceMessageRecorder
+from hullo.messages.recorder_options import RecorderOptions
 from hullo.messages.settings import VoicemailConfig
 
 VOICEMAIL: Final = "voicemail"

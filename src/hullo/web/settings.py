@@ -6,7 +6,7 @@ from typing import Annotated, Self, TypeAlias
 from pydantic import AfterValidator, BaseModel, Field, model_validator
 
 from hullo.folders import state_path
-from hullo.lines.browser.guard import origin_of
+from hullo.lines.browser.origin import origin_of
 from hullo.section import SECTION, HomePath
 
 Origin: TypeAlias = Annotated[str, AfterValidator(origin_of)]

@@ -7,6 +7,7 @@ from ipaddress import ip_address
 from aiohttp import hdrs, web
 from yarl import URL
 
+from hullo.lines.browser.origin import origin_of
 from hullo.lines.browser.problem import Problem
 
 ALLOWED_HEADERS = "Authorization, Content-Type, If-Match"
@@ -101,11 +102,3 @@ def is_loopback(host: str) -> bool:
         return ip_address(host.strip("[]")).is_loopback
     except ValueError:
         return host == "localhost"
-
-
-def origin_of(url: str) -> str:
-    """Scheme, host and port of a URL, as a browser writes an origin. Raises `ValueError` if it has none."""
-    try:
-        return str(URL(url).origin())
-    except ValueError:
-        raise ValueError(f"{url!r} is no origin, which looks like https://example.org") from None

@@ -9,10 +9,11 @@ import ssl
 from collections.abc import Collection, Mapping, Sequence
 
 from hullo.lines.browser.client import post_offer
-from hullo.lines.browser.guard import Guard, origin_of
+from hullo.lines.browser.guard import Guard
 from hullo.lines.browser.leg import CalledLeg
 from hullo.lines.browser.offer import BrowserOffer
 from hullo.lines.browser.offerer import RestartOfferer
+from hullo.lines.browser.origin import origin_of
 from hullo.lines.browser.problem import Problem
 from hullo.lines.browser.server import WhipServer
 from hullo.lines.leg import RtcLeg
