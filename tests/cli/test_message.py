@@ -1,6 +1,7 @@
 """`hullo message` as a user types it."""
 
 import json
+import os
 import signal
 import subprocess
 import wave
@@ -85,6 +86,19 @@ def test_samples_come_from_a_pipe_and_sound_goes_into_one(tmp_path: Path) -> Non
     heard = np.frombuffer(played[44:], np.int16)
     assert len(heard) == SAMPLE_RATE
     assert time_of(heard[24_000:33_600]) == pytest.approx(0.6, abs=0.05)
+
+
+def test_who_stops_listening_has_not_heard_a_message(tmp_path: Path, source: Path) -> None:
+    made = json.loads(succeeded(tmp_path, "record", str(source), "--json"))
+    pipe, listener = os.pipe()
+    rest = ["--from", "4.6"]  # so little that the pipe holds it all
+    with subprocess.Popen([*HULLO, "message", "play", *rest, "--folder", str(tmp_path)], stdout=listener) as process:
+        os.close(listener)
+        os.read(pipe, 1)
+        os.close(pipe)
+        assert process.wait(QUICK) == 0
+    [listed] = [json.loads(line) for line in succeeded(tmp_path, "list", "--json").splitlines()]
+    assert listed == made
 
 
 def test_ctrl_c_keeps_what_was_recorded(tmp_path: Path) -> None:

@@ -6,7 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.test_commands import run
+from hullo.messages.metadata import Delivery, Direction
+from hullo.messages.store import MessageStore
+from tests.cli.test_commands import HULLO, QUICK, run
 from tests.cli.test_private_calls import person, process, silence
 
 
@@ -29,6 +31,12 @@ def lines(command: "subprocess.CompletedProcess[str]") -> list[dict[str, object]
     return [json.loads(line) for line in command.stdout.splitlines()]
 
 
+def play_next(config: str) -> None:
+    """Hear the first message that is new."""
+    command = [*HULLO, "message", "play", "--config", config]
+    assert subprocess.run(command, capture_output=True, check=True, timeout=QUICK).stdout.startswith(b"RIFF")
+
+
 def test_a_message_goes_from_shell_to_shell_and_from_shell_to_daemon(tmp_path: Path) -> None:
     rendezvous = ("rendezvous", "--port", "0", "--data", str(tmp_path / "rendezvous.db"))
     sound = str(silence(tmp_path))
@@ -41,14 +49,18 @@ def test_a_message_goes_from_shell_to_shell_and_from_shell_to_daemon(tmp_path: P
         assert (sent["peer"], sent["delivery"]) == ("bob", "sent")
         [came] = lines(run("message", "inbox", "--config", bob, "--wait", "2", "--json"))
         assert (came["peer"], came["duration"]) == ("alice", sent["duration"])
+        play_next(bob)
         with process("serve", "--config", bob, stream="stderr", until="ready"):
             again = lines(run("message", "send", "bob", "last", "--config", alice, "--json"))
             assert again[0]["message_id"] != sent["message_id"]
             back = lines(run("message", "send", "alice", sound, "--config", bob, "--json"))  # by the daemon
             assert back[0]["delivery"] in ("sent", "delivered")
-            assert len(lines(run("message", "inbox", "--config", bob, "--json"))) == 2
+            play_next(bob)
+            assert lines(run("message", "inbox", "--config", bob, "--json")) == []  # all have been heard
         shown = run("message", "inbox", "--config", alice, "--wait", "1")
         assert "bob" in shown.stdout
+    known = [message.metadata for message in MessageStore(tmp_path / "alice" / "messages").messages()]
+    assert [one.delivery for one in known if one and one.direction is Direction.SENT] == [Delivery.HEARD] * 2
     assert (tmp_path / "rendezvous.files" / "files").is_dir()
 
 

@@ -14,20 +14,19 @@ from rich.table import Table
 from hullo.audio.devices.device import DeviceError
 from hullo.cli import message_mail as mail
 from hullo.cli.config import configuration
-from hullo.cli.message_io import drawn, length, record_all, sound_of, write_wav
+from hullo.cli.message_io import drawn, is_pipe, length, record_all, sound_of, wait_until_taken, write_wav
 from hullo.cli.message_microphone import record_microphone
 from hullo.cli.show import complain, err, fail, give_up, json_line, out, plain
 from hullo.messages.errors import MessageError
 from hullo.messages.player import PlaybackEvent, PlaybackFailed, VoiceMessagePlayer
 from hullo.messages.recorder import LimitNear, LimitReached, RecorderEvent, VoiceMessageRecorder
 from hullo.messages.recorder_options import MAX_SECONDS, Bitrate, RecorderOptions
-from hullo.messages.settings import default_folder
 from hullo.messages.store import Condition, MessageStore, StoredMessage
 from hullo.service.config import Config
 from hullo.speech.errors import SpeechError
 
 FolderOption: TypeAlias = Annotated[
-    Path | None, typer.Option(envvar="HULLO_MESSAGES", help="where messages are; else ~/.local/share/hullo/messages")
+    Path | None, typer.Option(envvar="HULLO_MESSAGES", help="where messages are; else as [messages] folder says")
 ]
 JsonOption: TypeAlias = Annotated[bool, typer.Option("--json", help="print JSON, one object a line")]
 
@@ -57,8 +56,9 @@ def record(
 
     Raw samples are 48 kHz, mono, signed 16 bit: arecord -q -t raw -f S16_LE -r 48000 | hullo message record -
     """
+    settings = configuration(config)
     try:
-        stored = _recorded(source, _options(bitrate, limit, trim), _store(folder), config)
+        stored = _recorded(source, _options(bitrate, limit, trim), _store(folder, settings), settings)
     except (MessageError, SpeechError, DeviceError) as error:
         give_up(error)
     if stored is not None:
@@ -120,9 +120,9 @@ def inbox(
 
 
 @message.command("list")
-def list_messages(folder: FolderOption = None, as_json: JsonOption = False) -> None:
+def list_messages(folder: FolderOption = None, config: ConfigOption = None, as_json: JsonOption = False) -> None:
     """List the messages, oldest first."""
-    store = _store(folder)
+    store = _store(folder, configuration(config))
     if store.folder.exists() and not store.folder.is_dir():
         fail(f"{store.folder} is not a folder")
     try:
@@ -145,28 +145,36 @@ def play(
     start: Annotated[float, typer.Option("--from", min=0.0, help="seconds from the beginning")] = 0.0,
     output: Annotated[Path | None, typer.Option(help="a WAV file to write instead")] = None,
     folder: FolderOption = None,
+    config: ConfigOption = None,
 ) -> None:
-    """Play a message as WAV on stdout: hullo message play | aplay. Without NAME the next that nobody has heard."""
+    """Play a message as WAV on stdout: hullo message play | aplay. Without NAME the next that nobody has heard.
+
+    What went into a pipe to its end was heard, and its sender is told; what was written to a file is only not new.
+    """
     if output is None and sys.stdout.isatty():
         fail("the sound would go to the terminal", "hullo message play | aplay, or --output FILE.wav")
-    store = _store(folder)
+    settings = configuration(config)
+    store = _store(folder, settings)
     try:
         stored = _unheard(store) if name == "next" else _named(store, name)
         _play(stored.path, output, speed, start)
-        if stored.metadata is not None:
+        if output is None and is_pipe(sys.stdout.fileno()):
+            wait_until_taken(sys.stdout.fileno())
+            asyncio.run(mail.heard(settings, store, stored))
+        elif stored.metadata is not None:
             store.mark_heard(stored)
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # nobody listens any more; exit flushes stdout
-    except MessageError as error:
+    except mail.ERRORS as error:
         give_up(error)
 
 
 @message.command()
-def recover(folder: FolderOption = None, as_json: JsonOption = False) -> None:
+def recover(folder: FolderOption = None, config: ConfigOption = None, as_json: JsonOption = False) -> None:
     """Finish the messages whose recorder was killed."""
     found = []
     try:
-        for one in _store(folder).recover():
+        for one in _store(folder, configuration(config)).recover():
             found.append(one)
             if as_json:
                 json_line(one)
@@ -189,6 +197,7 @@ def export(
     name: Annotated[str, typer.Argument(help="the message's name or id or how they begin, or 'last'")],
     to: Annotated[Path, typer.Argument(help="FILE.ogg or FILE.wav")],
     folder: FolderOption = None,
+    config: ConfigOption = None,
 ) -> None:
     """Copy a message out: as it is (.ogg), or decoded (.wav)."""
     if to.suffix not in (".ogg", ".wav"):
@@ -196,7 +205,7 @@ def export(
     if to.exists():
         fail(f"{to} is there already", "name another file")
     try:
-        stored = _store(folder).find(name)
+        stored = _store(folder, configuration(config)).find(name)
         if to.suffix == ".wav":
             _play(stored.path, to)
         else:
@@ -215,11 +224,11 @@ def _options(bitrate: int, limit: float, trim: bool) -> RecorderOptions:
 
 
 def _recorded(
-    source: str | None, options: RecorderOptions, store: MessageStore, config: Path | None
+    source: str | None, options: RecorderOptions, store: MessageStore, settings: Config
 ) -> StoredMessage | None:
     """A new message; None if whoever recorded it thought better of it."""
     if source is None:
-        return asyncio.run(record_microphone(configuration(config).audio, store, options))
+        return asyncio.run(record_microphone(settings.audio, store, options))
     sound = sound_of(source)
     now = datetime.now(UTC)
     path = store.new_path(now)
@@ -249,8 +258,8 @@ def _show_recorded(stored: StoredMessage, as_json: bool) -> None:
         out.print(f"{plain(str(stored.path))}  {length(described.duration)}  {picture}", soft_wrap=True)
 
 
-def _store(folder: Path | None) -> MessageStore:
-    return MessageStore(default_folder() if folder is None else folder)
+def _store(folder: Path | None, settings: Config) -> MessageStore:
+    return MessageStore(settings.messages.folder if folder is None else folder)
 
 
 def _named(store: MessageStore, name: str) -> StoredMessage:

@@ -1,7 +1,12 @@
 """How sound comes into the message commands and out of them: files, pipes, and pictures of it."""
 
+import fcntl
+import os
+import select
+import stat
 import struct
 import sys
+import termios
 import wave
 from collections.abc import Iterator
 from itertools import chain
@@ -19,6 +24,7 @@ from hullo.speech.speaking.audiofile import decode_file
 
 _RAW_BYTES: Final = 1920
 _ENDLESS: Final = 0x7FFFFFFF
+_LOOK_MS: Final = 20
 _BARS: Final = " ▁▂▃▄▅▆▇█"
 
 
@@ -74,6 +80,24 @@ def _write_stream(player: VoiceMessagePlayer) -> None:
     while (frame := player.pull(0.0)) is not None:
         out.write(frame.tobytes())
     out.flush()
+
+
+def is_pipe(file: int) -> bool:
+    """Whether somebody reads what is written there, as far as anybody can know."""
+    return stat.S_ISFIFO(os.fstat(file).st_mode)
+
+
+def wait_until_taken(pipe: int) -> None:
+    """Return when the reader of a pipe has taken everything. Raises `BrokenPipeError` if it went before."""
+    reader = select.poll()
+    reader.register(pipe, 0)  # tells of errors alone
+    while _waiting(pipe):
+        if reader.poll(_LOOK_MS):
+            raise BrokenPipeError(f"{_waiting(pipe)} bytes were left")
+
+
+def _waiting(pipe: int) -> int:
+    return int.from_bytes(fcntl.ioctl(pipe, termios.FIONREAD, bytes(4)), sys.byteorder)
 
 
 def drawn(described: VoiceMessageMetadata, width: int = 50) -> str:

@@ -15,12 +15,13 @@ from hullo.lines.direct.private.errors import PrivateUnavailable
 from hullo.lines.direct.private.opening import open_private
 from hullo.lines.direct.private.vault import VaultError
 from hullo.lines.telegram.line import is_address
+from hullo.messages.direct.receipts import leave_receipt
 from hullo.messages.errors import MessageError
 from hullo.messages.events import Came, MessageEvent, Moving, NotReceived, Received
 from hullo.messages.info import info
 from hullo.messages.messenger import Messenger
 from hullo.messages.metadata import Delivery
-from hullo.messages.store import MessageStore
+from hullo.messages.store import MessageStore, StoredMessage
 from hullo.service.config import Config
 from hullo.service.secret_file import read_key
 from hullo.speech.errors import SpeechError
@@ -74,6 +75,24 @@ async def fetch(settings: Config, seconds: float, tell: Callable[[Info], None]) 
                     tell(message)  # the daemon has fetched them
         except NoDaemon:
             await _fetch_ourselves(settings, seconds, display, tell)
+
+
+async def heard(settings: Config, store: MessageStore, message: StoredMessage) -> None:
+    """Say that a message was heard; its sender is told by the daemon if one runs, else at the next chance.
+
+    Raises `DaemonError`, `MessageError`.
+    """
+    known = message.metadata
+    if known is None or known.heard:
+        return
+    if store.folder == settings.messages.folder:
+        with contextlib.suppress(NoDaemon):
+            async with DaemonClient(settings.rpc.socket) as daemon:
+                await daemon.request("message.mark_heard", message_id=known.id)
+                return
+    store.mark_heard(message)
+    if known.line == "direct" and known.peer and known.peer_message_id and settings.messages.heard_receipts:
+        leave_receipt(store, known.peer, known.peer_message_id, "heard")
 
 
 async def _followed(daemon: DaemonClient, sent: Info, display: Display) -> Info:

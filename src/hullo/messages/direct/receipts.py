@@ -2,6 +2,7 @@
 
 import logging
 import time
+from collections.abc import Awaitable, Callable
 from typing import Final, Literal, TypeAlias
 
 import msgspec
@@ -40,15 +41,14 @@ class Receipts:
         self._channel = channel
         self._patience = patience
         self._wanted = {"delivered": delivered, "heard": heard}
-        self.jobs = JobQueue(store.folder / "receipts", ReceiptJob, self._work)
+        self.jobs = _queue(store, self._work)
 
     def owe(self, person: str, message_id: str, kind: ReceiptKind) -> None:
         """Tell them, now or as soon as that is possible."""
         if not self._wanted[kind]:
             return
-        job = ReceiptJob(person=person, message_id=message_id, kind=kind, begun=time.time())
         try:
-            self.jobs.add(named_after(person, message_id, kind), job)
+            _add(self.jobs, person, message_id, kind)
         except MessageError as error:
             logger.error("a receipt can't be sent: %s", error)
 
@@ -62,3 +62,20 @@ class Receipts:
                 if self._patience.is_final(error) or time.time() - job.begun > TRIED_FOR:
                     logger.info("a receipt was not sent: %s", error)
                     return
+
+
+def leave_receipt(store: MessageStore, person: str, message_id: str, kind: ReceiptKind) -> None:
+    """Keep a receipt for the next program that has the line. Raises `MessageError`."""
+    _add(_queue(store, _left_alone), person, message_id, kind)
+
+
+def _queue(store: MessageStore, work: Callable[[str, ReceiptJob], Awaitable[None]]) -> JobQueue[ReceiptJob]:
+    return JobQueue(store.folder / "receipts", ReceiptJob, work)
+
+
+def _add(jobs: JobQueue[ReceiptJob], person: str, message_id: str, kind: ReceiptKind) -> None:
+    job = ReceiptJob(person=person, message_id=message_id, kind=kind, begun=time.time())
+    jobs.add(named_after(person, message_id, kind), job)
+
+
+async def _left_alone(job_id: str, job: ReceiptJob) -> None: ...
