@@ -7,6 +7,7 @@ from pathlib import Path
 
 import psutil
 import pytest
+from playwright.async_api import Route
 
 from hullo.lines.direct.private.desk import Change
 from hullo.lines.direct.private.opening import create_keys, open_private
@@ -75,6 +76,22 @@ async def alice_and_bob(folder: Path) -> AsyncIterator[tuple[str, str]]:
             programs = [program("web", "--config", files[name], until="#") for name in ("alice", "bob")]
             alice, bob = await asyncio.gather(*map(daemons.enter_async_context, programs))
             yield alice, bob
+
+
+KEEP_MICROPHONES = """() => {
+  const open = navigator.mediaDevices.getUserMedia.bind(navigator.mediaDevices);
+  window.microphones = [];
+  navigator.mediaDevices.getUserMedia = async (wanted) => {
+    await window.permission;
+    const stream = await open(wanted);
+    window.microphones.push(stream);
+    return stream;
+  };
+}"""
+"""The page keeps what it opens in `microphones`; it has to wait for what is in `permission`."""
+
+ALL_CLOSED = """microphones.length > 0 &&
+  microphones.every(stream => stream.getTracks().every(track => track.readyState === "ended"))"""
 
 
 @contextmanager
@@ -191,6 +208,46 @@ def test_two_people_call_each_other_from_their_pages(tmp_path: Path) -> None:
             await alice.page.click("#done")
             await alice.page.click("[data-do=decline]")
             await bob.sees("#ended-title", "Declined: alice")
+            assert alice.errors == bob.errors == []
+
+    with_an_address(scenario)
+
+
+def test_who_hangs_up_before_the_call_is_known_has_called_nobody(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        async with alice_and_bob(tmp_path) as (hers, his), chromium(tone_file(tmp_path / "tone.wav", 440)) as browser:
+            alice, bob = PhonePage(await browser.new_page()), PhonePage(await browser.new_page())
+            await asyncio.gather(alice.open(hers), bob.open(his))
+            await alice.page.evaluate(KEEP_MICROPHONES)
+            hung_up = asyncio.Event()
+
+            async def answer_late(route: Route) -> None:
+                response = await route.fetch()
+                await hung_up.wait()
+                await route.fulfill(response=response)
+
+            await alice.page.route("**/calls?**", answer_late)
+            await alice.page.click("[aria-label='Call bob']")
+            await bob.sees("#ringing-title", "alice calls")
+            await alice.page.click("#hangup")
+            await alice.sees("#home")
+            await alice.until(ALL_CLOSED)
+            hung_up.set()
+            await bob.page.locator("#ringing").wait_for(state="hidden")
+            await bob.sees("#recent", "Missed")
+            await alice.until("hulloPhone.calls.live().length === 0")
+
+            await alice.page.evaluate("void (window.permission = new Promise(resolve => window.permit = resolve))")
+            await alice.page.click("#call-agent")
+            await alice.page.click("#hangup")
+            await alice.page.evaluate("window.permit()")
+            await alice.until(f"microphones.length === 2 && {ALL_CLOSED}")
+
+            await alice.page.click("#call-agent")
+            await alice.until("hulloPhone.calls.live().length === 1")
+            await alice.page.click("#hangup")
+            await alice.until("hulloPhone.calls.live().length === 0")
+            await alice.until(f"microphones.length === 3 && {ALL_CLOSED}")
             assert alice.errors == bob.errors == []
 
     with_an_address(scenario)

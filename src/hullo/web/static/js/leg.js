@@ -40,24 +40,32 @@ export class Leg {
     this.#pc.onconnectionstatechange = () => this.#changed();
   }
 
-  /** Offer ourselves at `path`; gives the id of the call. Rejects with `Refused`, or an `AbortError` after `close`. */
-  async offer(path) {
+  /**
+   * Offer ourselves at `path`; gives the id of the call. Rejects with `Refused`, or an `AbortError` after `close`, which
+   * withdraws what rings. With `begins` the post itself begins a call, and only its answer says which: once it is on
+   * its way the id is given also after `close`, for that call has to be hung up.
+   */
+  async offer(path, begins) {
     await this.#learnServers();
     await this.#pc.setLocalDescription();
     await this.#gathered();
+    this.#abort.signal.throwIfAborted();
     const told = new Told();
     const { headers, body } = await this.#ask("POST", path, {
       headers: { "Content-Type": "application/sdp" },
       body: offerOf(this.#pc.localDescription.sdp, told, this.#complete),
       wait: null,
+      signal: begins ? null : this.#abort.signal,
     });
+    const callId = headers.get("Hullo-Call-Id");
+    if (this.#closed) return callId;
     this.#location = headers.get("Location");
     await this.#pc.setRemoteDescription({ type: "answer", sdp: body });
     this.#follow(headers.get("ETag"), told);
     const dtls = this.#sender.transport;
     dtls.addEventListener("statechange", () => dtls.state === "closed" && this.#lost());
     this.#tellMuted();
-    return headers.get("Hullo-Call-Id");
+    return callId;
   }
 
   /** While muted no packet leaves: the track is taken off the connection. The daemon is told that it is meant. */

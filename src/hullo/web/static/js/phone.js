@@ -34,6 +34,7 @@ export class Phone {
   session = null;
   #token;
   #timer = 0;
+  #toHangUp = new Set(); // ids of calls that are to be hung up as soon as the daemon can be told
 
   constructor({ token, rpc, calls, sound, far, onChange, onNotice, onRemote }) {
     this.#token = token;
@@ -78,8 +79,10 @@ export class Phone {
     const session = this.session;
     if (!session) return;
     session.hungUp = true;
-    if (session.callId) await this.#ask("call.hangup", { call_id: session.callId });
-    if (!session.callId || session.agent) this.#finish(session);
+    const told = session.callId === null || (await this.#hangUp(session.callId));
+    if (session.over || (told && session.callId && !session.agent)) return; // over, or the daemon says when
+    if (!told) this.session = null;
+    this.#finish(session);
   }
 
   async mute(muted) {
@@ -131,6 +134,10 @@ export class Phone {
   caughtUp() {
     const call = this.call;
     if (this.busy && this.session.callId && (!call || call.status === "ended")) this.#finish(this.session);
+    const live = new Set(this.calls.live().map(({ id }) => id));
+    const asked = [...this.#toHangUp];
+    this.#toHangUp.clear();
+    for (const id of asked) if (live.has(id)) this.#hangUp(id);
   }
 
   async #begin(session, path) {
@@ -163,8 +170,13 @@ export class Phone {
     session.leg = leg;
     this.#watch(session, stream);
     session.expected += session.agent ? 0 : 1;
-    session.callId = (await leg.offer(path)) || session.callId;
-    if (session.over) return leg.close();
+    const begins = !session.agent && session.callId === null;
+    session.callId = (await leg.offer(path, begins)) || session.callId;
+    if (session.over) {
+      leg.close();
+      if (begins) await this.#hangUp(session.callId); // it was hung up before it was known
+      return;
+    }
     if (session.muted) await leg.mute(true);
     if (!session.agent) sessionStorage.setItem(HELD, session.callId);
     if (this.call?.status === "ended") this.#finish(session);
@@ -247,6 +259,13 @@ export class Phone {
     const near = sample(stats, session.samples.at(-1)?.totals, at);
     session.samples.push(session.agent ? near : through(near, this.call?.stats));
     this.onChange();
+  }
+
+  async #hangUp(id) {
+    this.#toHangUp.add(id);
+    const told = await this.#ask("call.hangup", { call_id: id });
+    if (told) this.#toHangUp.delete(id);
+    return told;
   }
 
   async #ask(method, params) {
