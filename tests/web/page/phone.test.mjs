@@ -29,6 +29,7 @@ test("a call that can't be hung up now is left, and hung up when the daemon is t
 
   rpc.gone = false;
   phone.caughtUp();
-  phone.caughtUp();
+  await new Promise(setImmediate);
+  phone.caughtUp(); // it has been told
   assert.deepEqual(asked, [["call.hangup", "c"], ["call.hangup", "c"]]);
 });
