@@ -5,6 +5,10 @@ class MessageError(Exception):
     """Something about a voice message went wrong."""
 
 
+class DiskRefuses(MessageError):
+    """Something can't be written, and may be as soon as there is room."""
+
+
 class RecordingFailed(MessageError):
     """A recording could not begin, or ended before it was to; what was recorded until then is kept."""
 

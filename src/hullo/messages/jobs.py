@@ -10,7 +10,7 @@ from typing import Generic, TypeVar
 
 import msgspec
 
-from hullo.messages.errors import MessageError
+from hullo.messages.errors import DiskRefuses
 
 JobT = TypeVar("JobT", bound=msgspec.Struct)
 
@@ -53,24 +53,13 @@ class JobQueue(Generic[JobT]):
                 self._tasks = None
 
     def add(self, job_id: str, job: JobT) -> None:
-        """One more job; without a running queue it waits on disk. Raises `MessageError` if the disk refuses it."""
+        """One more job; without a running queue it waits on disk. Raises `DiskRefuses`."""
         self.save(job_id, job)
         self._start(job_id, job)
 
     def save(self, job_id: str, job: JobT) -> None:
-        """Keep how far a job has come. Raises `MessageError`."""
-        path = self._path(job_id)
-        draft = path.with_name(f"{path.name}.new")
-        try:
-            self.make_folder()
-            descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
-            with os.fdopen(descriptor, "wb") as file:
-                file.write(msgspec.json.encode(job))
-                file.flush()
-                os.fsync(file.fileno())
-            draft.replace(path)
-        except OSError as error:
-            raise MessageError(f"{path} can't be written: {(error.strerror or str(error)).lower()}") from None
+        """Keep how far a job has come. Raises `DiskRefuses`."""
+        keep(self._path(job_id), job)
 
     def read(self, job_id: str) -> JobT | None:
         """A job as it was kept last."""
@@ -123,6 +112,26 @@ class JobQueue(Generic[JobT]):
 
     def _path(self, job_id: str) -> Path:
         return self.folder / f"{job_id}.job"
+
+
+def keep(path: Path, job: msgspec.Struct) -> None:
+    """Write a job where only we can read it; when this returns, not even a power cut loses it. Raises `DiskRefuses`."""
+    draft = path.with_name(f"{path.name}.new")
+    try:
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(msgspec.json.encode(job))
+            file.flush()
+            os.fsync(file.fileno())
+        draft.replace(path)
+        folder = os.open(path.parent, os.O_RDONLY | os.O_CLOEXEC)
+        try:
+            os.fsync(folder)
+        finally:
+            os.close(folder)
+    except OSError as error:
+        raise DiskRefuses(f"{path} can't be written: {(error.strerror or str(error)).lower()}") from None
 
 
 def named_after(*parts: str) -> str:

@@ -16,7 +16,7 @@ from hullo.media.ogg import OggError
 from hullo.media.pcm import SAMPLE_RATE
 from hullo.messages import metadata
 from hullo.messages.ending import end_stream
-from hullo.messages.errors import MessageError, NotPlayable
+from hullo.messages.errors import DiskRefuses, MessageError, NotPlayable
 from hullo.messages.metadata import Direction, VoiceMessageMetadata
 from hullo.messages.sound import OggOpusSound
 from hullo.messages.waveform import WaveformMeter, pack
@@ -60,11 +60,11 @@ class MessageStore:
         self.folder = folder
 
     def new_path(self, now: datetime) -> Path:
-        """Where a message that begins now is to be recorded; makes the folder, for us alone. Raises `MessageError`."""
+        """Where a message that begins now is to be recorded; makes the folder, for us alone. Raises `DiskRefuses`."""
         try:
             self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         except OSError as error:
-            raise MessageError(f"{self.folder} can't be made: {(error.strerror or str(error)).lower()}") from None
+            raise DiskRefuses(f"{self.folder} can't be made: {(error.strerror or str(error)).lower()}") from None
         return self.folder / f"{now.astimezone(UTC):%Y%m%d-%H%M%S}-{secrets.token_hex(2)}.ogg"
 
     def messages(self) -> list[StoredMessage]:
@@ -107,11 +107,11 @@ class MessageStore:
         return self.add(path, msgspec.structs.replace(known, **changes))
 
     def add(self, path: Path, described: VoiceMessageMetadata) -> StoredMessage:
-        """A file in the folder is a message, and this is known of it. Raises `MessageError`."""
+        """A file in the folder is a message, and this is known of it. Raises `DiskRefuses`."""
         try:
             metadata.save(path, described)
         except OSError as error:
-            raise MessageError(f"{path} can't be described: {(error.strerror or str(error)).lower()}") from None
+            raise DiskRefuses(f"{path} can't be described: {(error.strerror or str(error)).lower()}") from None
         return StoredMessage(path=path, condition=Condition.FINISHED, metadata=described)
 
     def delete(self, message: StoredMessage) -> str:

@@ -38,6 +38,7 @@ class Notice(msgspec.Struct, frozen=True, kw_only=True):
 
 
 OnMessage: TypeAlias = Callable[[Device, bytes], None]
+"""May raise `OSError` when it can't keep what it is told: a letter comes again then."""
 OnNotice: TypeAlias = Callable[[Notice], None]
 
 

@@ -66,7 +66,7 @@ _LOOK_EVERY = 0.02
 PREFIX = "direct:"
 
 OnLetter: TypeAlias = Callable[[Device, Letter], None]
-"""Takes what a device says about voice messages; it is safe on disk when this returns."""
+"""Takes what a device says about voice messages; it is safe on disk when this returns. Raises `OSError` else."""
 
 
 class DirectLine:

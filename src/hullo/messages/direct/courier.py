@@ -81,7 +81,7 @@ class DirectCourier:
                 self._fetching.begin(sender, letter)
             case Receipt():
                 delivery = Delivery.HEARD if letter.kind == "heard" else Delivery.DELIVERED
-                self._sending.came(letter.message_id, sender.person, delivery)
+                self._sending.receipt(letter.message_id, sender.person, delivery)
 
 
 def direct_courier(line: Letters, channel: PostalChannel, *, delivered: bool = True, heard: bool = True) -> MakeCourier:

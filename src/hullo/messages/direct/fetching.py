@@ -20,7 +20,7 @@ from hullo.messages.direct.moving import OnProgress, Patience, download
 from hullo.messages.direct.pieces import WINDOW
 from hullo.messages.direct.receipts import Receipts
 from hullo.messages.envelope import VoiceMessageEnvelope
-from hullo.messages.errors import MessageError
+from hullo.messages.errors import DiskRefuses, MessageError
 from hullo.messages.events import Moving, NotReceived, Received
 from hullo.messages.jobs import JobQueue, Left, named_after
 from hullo.messages.metadata import Direction, VoiceMessageMetadata
@@ -77,9 +77,11 @@ class Fetching:
         self.jobs = JobQueue(store.folder / "incoming", IncomingJob, self._work)
 
     def begin(self, sender: Device, letter: VoiceMessage | VoiceMessageInCall) -> None:
-        """A letter has come. One that tells of a message again is answered with the receipt again, and no more.
+        """A letter has come, and is on disk when this returns.
 
-        If it came over a call until now and lies in the storage instead, it is fetched from there.
+        One that tells of a message again is answered with the receipt again, and no more. If it came over a call until
+        now and lies in the storage instead, it is fetched from there. Raises `OSError` if the disk refuses it: it is to
+        come again.
         """
         job_id = named_after(sender.person, letter.message_id)
         try:
@@ -100,6 +102,8 @@ class Fetching:
             )
             self.jobs.add(job_id, job)
         except MessageError as error:
+            if isinstance(letter, VoiceMessage) and isinstance(error, DiskRefuses):
+                raise OSError(str(error)) from error
             if isinstance(letter, VoiceMessage):
                 self._lost(sender.person, letter, str(error))
             else:  # its sender will lay it into the storage, and then it is said

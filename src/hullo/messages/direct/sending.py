@@ -12,7 +12,7 @@ from hullo.messages.courier import TellEvent
 from hullo.messages.direct.in_call import CallPaths
 from hullo.messages.direct.moving import OnProgress, Patience, persist, upload
 from hullo.messages.envelope import VoiceMessageEnvelope
-from hullo.messages.errors import MessageError
+from hullo.messages.errors import DiskRefuses, MessageError
 from hullo.messages.events import Came, Moving
 from hullo.messages.jobs import JobQueue
 from hullo.messages.metadata import Delivery, VoiceMessageMetadata
@@ -88,15 +88,27 @@ class Sending:
     def came(self, message_id: str, peer: str | None, delivery: Delivery, problem: str | None = None) -> None:
         """A message of ours, to that peer if one is named, has come farther; nothing if it had come so far before."""
         try:
-            message = self._store.by_id(message_id)
-            known = message.metadata if message is not None else None
-            if message is None or known is None or known.delivery is None or peer not in (None, known.peer):
-                return
-            if delivery is Delivery.FAILED or delivery.reaches(known.delivery):
-                changed = self._store.update(message.path, delivery=delivery, problem=problem)
-                self._tell(Came(changed, delivery))
+            self._note(message_id, peer, delivery, problem)
         except MessageError as error:
             logger.error("what became of a message can't be noted: %s", error)
+
+    def receipt(self, message_id: str, peer: str, delivery: Delivery) -> None:
+        """The same, as the peer says. Raises `OSError` if the disk refuses it: it is to come again."""
+        try:
+            self._note(message_id, peer, delivery, None)
+        except DiskRefuses as error:
+            raise OSError(str(error)) from error
+        except MessageError as error:
+            logger.error("a receipt can't be noted: %s", error)
+
+    def _note(self, message_id: str, peer: str | None, delivery: Delivery, problem: str | None) -> None:
+        message = self._store.by_id(message_id)
+        known = message.metadata if message is not None else None
+        if message is None or known is None or known.delivery is None or peer not in (None, known.peer):
+            return
+        if delivery is Delivery.FAILED or delivery.reaches(known.delivery):
+            changed = self._store.update(message.path, delivery=delivery, problem=problem)
+            self._tell(Came(changed, delivery))
 
     async def _work(self, job_id: str, job: OutgoingJob) -> None:
         try:

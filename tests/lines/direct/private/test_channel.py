@@ -87,12 +87,13 @@ async def test_a_letter_that_the_disk_refused_comes_again(tmp_path: Path, caplog
         obstacle.mkdir()
         await alice.channel.post("bob", b"a letter")
         await until(lambda: "the disk refuses" in caplog.text)
-        assert not messages
+        assert messages == [b"a letter"]
+        messages.clear()
         obstacle.rmdir()
         socket = bob.channel._client._socket
         assert socket is not None
         await socket.close()
-        await until(lambda: messages == [b"a letter"])
+        await until(lambda: messages == [b"a letter"])  # once more, for nobody knows what became of it the first time
         await until(lambda: not [*(tmp_path / "kept" / "letters").glob("*/*")])
 
 

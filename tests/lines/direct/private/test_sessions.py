@@ -127,11 +127,8 @@ async def test_what_a_full_disk_refused_can_be_read_and_sent_afterwards(tmp_path
     with alice_and_bob(tmp_path) as (alice, bob):
         first = await alice.sessions.encrypt(BOB, b"first", bob.bundle())
         second = await alice.sessions.encrypt(BOB, b"second")
-        for envelope, text, name in (
-            (first, b"first", "device"),
-            (second, b"second", file_name("session", str(ALICE))),
-        ):
-            obstacle = tmp_path / "bob-phone" / f"{name}.new"
+        obstacle = tmp_path / "bob-phone" / f"{file_name('session', str(ALICE))}.new"
+        for envelope, text in ((first, b"first"), (second, b"second")):
             obstacle.mkdir()
             with pytest.raises(IsADirectoryError):
                 await bob.sessions.decrypt(ALICE, envelope)
@@ -141,6 +138,45 @@ async def test_what_a_full_disk_refused_can_be_read_and_sent_afterwards(tmp_path
             obstacle.rmdir()
             assert await bob.sessions.decrypt(ALICE, envelope) == text
         await say(bob, alice, b"sent")
+
+
+async def test_a_prekey_that_the_disk_would_not_remove_is_removed_later(tmp_path: Path) -> None:
+    with alice_and_bob(tmp_path) as (alice, bob):
+        first = await alice.sessions.encrypt(BOB, b"first", bob.bundle())
+        agreement = parse_envelope(first).agreement
+        assert agreement is not None
+        obstacle = tmp_path / "bob-phone" / "device.new"
+        obstacle.mkdir()
+        taken: list[bytes] = []
+        with pytest.raises(IsADirectoryError):
+            await bob.sessions.decrypt(ALICE, first, taken.append)
+        assert taken == [b"first"]
+        assert agreement.prekey in bob.sessions.keys._prekeys.bundle.pre_keys
+        obstacle.rmdir()
+        assert await refused(bob, ALICE, first) == "replayed"
+        assert agreement.prekey not in bob.sessions.keys._prekeys.bundle.pre_keys
+        await say(alice, bob, b"second")
+
+
+@pytest.mark.parametrize("begins", [True, False])
+async def test_what_nobody_took_was_not_read(tmp_path: Path, begins: bool) -> None:
+    with alice_and_bob(tmp_path) as (alice, bob):
+        if not begins:
+            await begun(alice, bob)
+        envelope = await alice.sessions.encrypt(BOB, b"a letter", bob.bundle() if begins else None)
+
+        def refuse(message: bytes) -> None:
+            assert message == b"a letter"
+            raise OSError(28, "No space left on device")
+
+        for _ in range(2):
+            with pytest.raises(OSError, match="No space"):
+                await bob.sessions.decrypt(ALICE, envelope, refuse)
+        taken: list[bytes] = []
+        await bob.sessions.decrypt(ALICE, envelope, taken.append)
+        assert taken == [b"a letter"]
+        assert await refused(bob, ALICE, envelope) == "replayed"
+        await say(bob, alice, b"thank you")
 
 
 async def test_sessions_that_the_disk_has_damaged_cost_new_ones_and_no_more(tmp_path: Path) -> None:

@@ -288,7 +288,7 @@ class PrivateChannel:
         try:
             done = await self._read(envelope)
         except OSError as error:
-            logger.error("a message can't be read, for the disk refuses the keys: %s", error.strerror or error)
+            logger.error("a message can't be taken, for the disk refuses it: %s", error.strerror or error)
             return
         if done and envelope.letter is not None:
             try:
@@ -310,7 +310,7 @@ class PrivateChannel:
             return True
         try:
             async with self._turn:
-                message = await self._sessions.decrypt(sender, envelope.data)
+                await self._sessions.decrypt(sender, envelope.data, lambda message: self._take(sender, message))
         except Refused as refused:
             if refused.kind != "replayed" or envelope.letter is None:  # a letter may come twice
                 self._notice(refused.kind, sender.person, str(refused))
@@ -320,9 +320,11 @@ class PrivateChannel:
         self._book.remember_device(sender.person, sender.device)
         if self._sessions.current(sender) is None and self._renewals.take(sender, now):
             self._renew(sender)
+        return True
+
+    def _take(self, sender: Device, message: bytes) -> None:
         if message[:1] == _MESSAGE:
             self._on_message(sender, message[1:])
-        return True
 
     def _renew(self, peer: Device) -> None:
         """The peer uses a session or prekey that is lost here, or older than our key; an empty message tells it."""

@@ -1,5 +1,6 @@
 """Envelopes: what goes through the rendezvous, and how their length is kept from telling anything."""
 
+import hashlib
 from typing import Annotated, TypeAlias
 
 import msgspec
@@ -67,6 +68,11 @@ def parse_envelope(data: bytes) -> Envelope:
     if envelope.version != VERSION:
         raise EnvelopeError(f"an envelope of version {envelope.version}, this program knows {VERSION}; update it")
     return envelope
+
+
+def digest_of(data: bytes) -> bytes:
+    """What names an encoded envelope (SHA-256)."""
+    return hashlib.sha256(data).digest()
 
 
 def pad(message: bytes) -> bytes:

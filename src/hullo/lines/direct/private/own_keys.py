@@ -189,23 +189,29 @@ class OwnKeys:
         )
         return secret, associated, told
 
-    async def agree(self, agreement: Agreement, names: bytes) -> tuple[Prekeys, tuple[bytes, bytes, SignedPreKeyPair]]:
+    async def agree(self, agreement: Agreement, names: bytes) -> tuple[bytes, bytes, SignedPreKeyPair]:
         """What X3DH gives for somebody who begins, with the prekeys that they used: ours, or those of our key before
         this one. The secret, the associated data, and our signed prekey. Raises `x3dh.KeyAgreementException`."""
         header = x3dh.Header(agreement.identity, agreement.ephemeral, agreement.signed_prekey, agreement.prekey)
         if self._former is not None:
             with contextlib.suppress(x3dh.KeyAgreementException):
-                return self._former, await self._former.get_shared_secret_passive(header, names, require_pre_key=False)
-        return self._prekeys, await self._prekeys.get_shared_secret_passive(header, names, require_pre_key=False)
+                return await self._former.get_shared_secret_passive(header, names, require_pre_key=False)
+        return await self._prekeys.get_shared_secret_passive(header, names, require_pre_key=False)
 
     def has_begun(self, agreement: Agreement) -> bool:
         """Whether a session has begun with it already."""
         return agreement.ephemeral in self._agreed
 
-    def spend(self, prekeys: Prekeys, agreement: Agreement) -> None:
-        """A session has begun: its one-time prekey is no more, and it does not begin again. Raises `OSError`."""
-        if agreement.prekey is not None:
-            prekeys.delete_pre_key(agreement.prekey)
+    def spend(self, agreement: Agreement) -> None:
+        """A session has begun: its one-time prekey is no more, and it does not begin again; nothing the second time.
+
+        Raises `OSError`.
+        """
+        if self.has_begun(agreement):
+            return
+        for prekeys in (self._prekeys, self._former):
+            if prekeys is not None and agreement.prekey is not None:
+                prekeys.delete_pre_key(agreement.prekey)
         self._agreed = [*self._agreed, agreement.ephemeral][-MAX_AGREED:]
         self._save()
 

@@ -39,6 +39,8 @@ class Session:
         """In which it began. In another one nothing is sent in it: keys that were used already may have come back."""
         self.ours = ours
         """Our key when it began; once that has been followed by another one, nothing is sent in it."""
+        self.begun_with: Agreement | None = None
+        """What its peer has begun it with, until the one-time prekey in there is no more."""
 
 
 class _StoredSession(msgspec.Struct):
@@ -49,6 +51,7 @@ class _StoredSession(msgspec.Struct):
     agreement: Agreement | None
     epoch: bytes = b""
     ours: bytes = b""
+    begun_with: Agreement | None = None
 
 
 class SessionStore:
@@ -61,23 +64,24 @@ class SessionStore:
     def of(self, peer: Device) -> list[Session]:
         """Those with a device."""
         if peer not in self._sessions:
-            self._sessions[peer] = [_restored(each) for each in self._stored(peer)]
+            self._sessions[peer] = [_restored(each) for each in self._kept(peer)]
         return self._sessions[peer]
 
-    def save(self, peer: Device, sessions: list[Session]) -> None:
-        """Keep `MAX_SESSIONS` of them. Raises `OSError`; they are as before then."""
+    def save(self, peer: Device, sessions: list[Session], *, durable: bool = False) -> None:
+        """Keep `MAX_SESSIONS` of them; `durable` as in `Vault.write`. Raises `OSError`; they are as before then."""
         self._sessions[peer] = sessions[:MAX_SESSIONS]
-        stored = [
-            _StoredSession(s.id, s.identity, s.ratchet.json, s.associated, s.agreement, s.epoch, s.ours)
-            for s in self._sessions[peer]
-        ]
+        stored = [_stored(session) for session in self._sessions[peer]]
         try:
-            self._vault.write(file_name("session", str(peer)), msgspec.msgpack.encode(stored))
+            self._vault.write(file_name("session", str(peer)), msgspec.msgpack.encode(stored), durable=durable)
         except OSError:
-            del self._sessions[peer]  # as on the disk: what was to be read or sent can be tried again
+            self.forget(peer)
             raise
 
-    def _stored(self, peer: Device) -> list[_StoredSession]:
+    def forget(self, peer: Device) -> None:
+        """Go on with what is on the disk: what was to be read or sent can be tried again."""
+        self._sessions.pop(peer, None)
+
+    def _kept(self, peer: Device) -> list[_StoredSession]:
         try:
             data = self._vault.read(file_name("session", str(peer)))
             return [] if data is None else msgspec.msgpack.decode(data, type=list[_StoredSession])
@@ -86,6 +90,14 @@ class SessionStore:
             return []
 
 
+def _stored(s: Session) -> _StoredSession:
+    return _StoredSession(s.id, s.identity, s.ratchet.json, s.associated, s.agreement, s.epoch, s.ours, s.begun_with)
+
+
 def _restored(stored: _StoredSession) -> Session:
     ratchet = Ratchet.from_json(stored.ratchet, **RATCHET)
-    return Session(stored.id, stored.identity, ratchet, stored.associated, stored.agreement, stored.epoch, stored.ours)
+    session = Session(
+        stored.id, stored.identity, ratchet, stored.associated, stored.agreement, stored.epoch, stored.ours
+    )
+    session.begun_with = stored.begun_with
+    return session

@@ -2,7 +2,7 @@
 
 import hashlib
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import doubleratchet
 import msgspec
@@ -16,6 +16,7 @@ from hullo.lines.direct.private.envelope import (
     Agreement,
     Envelope,
     EnvelopeError,
+    digest_of,
     encode_envelope,
     pad,
     parse_envelope,
@@ -37,11 +38,18 @@ class NoSession(Exception):
 
 
 class Refused(Exception):
-    """An envelope, or a bundle, is not accepted: `kind` names the attack or mishap, the text explains it."""
+    """An envelope, or a bundle, is not accepted: `kind` names the attack or mishap, the text explains it.
 
-    def __init__(self, kind: str, detail: str) -> None:
+    `lost` says that the envelope may be good, and the keys that read it were lost here.
+    """
+
+    def __init__(self, kind: str, detail: str, *, lost: bool = False) -> None:
         super().__init__(detail)
         self.kind = kind
+        self.lost = lost
+
+
+def _ignore(message: bytes) -> None: ...
 
 
 class Sessions:
@@ -66,7 +74,7 @@ class Sessions:
         `OSError` when the disk does not take the keys; nothing has changed then.
         """
         padded = pad(message)
-        sessions = self._store.of(peer)
+        sessions = self._of(peer)
         if bundle is None:
             session = next((s for s in sessions if self._usable(peer, s)), None)
             if session is None:
@@ -135,27 +143,59 @@ class Sessions:
         """The keys before the one that was taken are not to be taken any more, also if it is the first we have seen."""
         self._book.withdraw(person, before(person, identity, successions))
 
-    async def decrypt(self, sender: Device, data: bytes) -> bytes:
-        """The message in an envelope. Raises `Refused`, and `OSError` as `encrypt` does; nothing has changed then."""
-        digest = hashlib.sha256(data).digest()
+    async def decrypt(self, sender: Device, data: bytes, take: Callable[[bytes], None] = _ignore) -> bytes:
+        """The message in an envelope, once `take` has it.
+
+        Only then is it kept that the envelope was read: when the program dies in between, it can be read again, and
+        `take` gets the same once more. Raises `Refused`, and `OSError` when `take` or the disk does: it can be read
+        again then, too, unless only the prekey of a new session could not be removed, which is made up for later.
+        """
+        digest = digest_of(data)
         if digest in self._seen:
             raise Refused("replayed", f"an envelope of {sender} came again")
         try:
-            envelope = parse_envelope(data)
-            session, padded = await self._open(sender, envelope)
-            message = unpad(padded)
-        except EnvelopeError as error:
-            raise Refused("malformed", f"{sender}: {error}") from None
-        session.agreement = None
-        others = [other for other in self._store.of(sender) if other is not session]
-        self._store.save(sender, [session, *others])  # the peer uses it, so it has it, and is answered in it
+            session, message = await self._read(sender, data)
+            take(message)
+            self._keep(sender, session)
+        except Refused:
+            raise
+        except BaseException:  # the keys in memory have moved on, those on the disk have not
+            self._store.forget(sender)
+            raise
         self._seen[digest] = None
         while len(self._seen) > MAX_SEEN:
             self._seen.popitem(last=False)
         return message
 
+    async def _read(self, sender: Device, data: bytes) -> tuple[Session, bytes]:
+        try:
+            session, padded = await self._open(sender, parse_envelope(data))
+            return session, unpad(padded)
+        except EnvelopeError as error:
+            raise Refused("malformed", f"{sender}: {error}") from None
+
+    def _keep(self, sender: Device, session: Session) -> None:
+        """The peer uses this session, so it has it, and is answered in it."""
+        session.agreement = None
+        others = [other for other in self._of(sender) if other is not session]
+        self._store.save(sender, [session, *others], durable=session.begun_with is not None)
+        self._spend(session)
+
+    def _of(self, peer: Device) -> list[Session]:
+        """The sessions with a device. Raises `OSError`."""
+        sessions = self._store.of(peer)
+        for session in sessions:
+            self._spend(session)
+        return sessions
+
+    def _spend(self, session: Session) -> None:
+        """Its prekey goes after the session is on disk: before, a crash would leave nothing that reads its messages."""
+        if session.begun_with is not None:
+            self.keys.spend(session.begun_with)
+            session.begun_with = None
+
     async def _open(self, sender: Device, envelope: Envelope) -> tuple[Session, bytes]:
-        session = next((s for s in self._store.of(sender) if s.id == envelope.session), None)
+        session = next((s for s in self._of(sender) if s.id == envelope.session), None)
         header = doubleratchet.Header(envelope.ratchet, envelope.previous, envelope.number)
         sealed = doubleratchet.EncryptedMessage(header, envelope.ciphertext)
         try:
@@ -166,36 +206,40 @@ class Sessions:
             if session is not None:
                 raise self._strange(sender.person, session.identity, f"a session of {sender} belongs to a key that is")
             if envelope.agreement is None:
-                raise Refused("unknown-session", f"{sender} uses a session that is not known here (any more)")
+                what = f"{sender} uses a session that is not known here (any more)"
+                raise Refused("unknown-session", what, lost=True)
             return await self._begun(sender, envelope.agreement, sealed)
         except doubleratchet.DuplicateMessageException:
             raise Refused("replayed", f"a message of {sender} came again") from None
         except doubleratchet.DoSProtectionException:
-            raise Refused("forged", f"a message of {sender} claims that thousands before it are missing") from None
+            what = f"a message of {sender} claims that thousands before it are missing"
+            raise Refused("forged", what, lost=True) from None
         except (
             doubleratchet.AuthenticationFailedException,
             doubleratchet.DecryptionFailedException,
             xeddsa.XEdDSAException,
             ValueError,  # a key that is no point of the curve
         ):
-            raise Refused("forged", f"a message in the name of {sender} is not theirs, or was changed") from None
+            what = f"a message in the name of {sender} is not theirs, or was changed"
+            raise Refused("forged", what, lost=session is not None) from None  # the session may be an old copy
 
     async def _begun(
         self, sender: Device, agreement: Agreement, sealed: doubleratchet.EncryptedMessage
     ) -> tuple[Session, bytes]:
         """A session that the sender has begun."""
         if self.keys.has_begun(agreement):
-            raise Refused("replayed", f"the beginning of a session of {sender} came again")
+            raise Refused("replayed", f"the beginning of a session of {sender} came again", lost=True)
         self._follow(sender.person, agreement.identity, agreement.successions)
         pinned = self._book.identity(sender.person)
         if pinned is not None and pinned != agreement.identity:
             self._book.accepts(sender.person, agreement.identity)
             raise self._strange(sender.person, agreement.identity, f"{sender} shows a key that is")
         try:
-            agreed = await self.keys.agree(agreement, _names(sender, self.keys.own))
+            names = _names(sender, self.keys.own)
+            secret, associated, signed_prekey = await self.keys.agree(agreement, names)
         except x3dh.KeyAgreementException as error:
-            raise Refused("unknown-prekey", f"{sender} begins a session with keys that are spent: {error}") from None
-        prekeys, (secret, associated, signed_prekey) = agreed
+            what = f"{sender} begins a session with keys that are spent: {error}"
+            raise Refused("unknown-prekey", what, lost=True) from None
         ratchet, padded = await Ratchet.decrypt_initial_message(
             **RATCHET,
             shared_secret=secret,
@@ -206,9 +250,9 @@ class Sessions:
         if not self._book.accepts(sender.person, agreement.identity):
             raise Refused("stranger", f"{sender.person} is not among the contacts")
         self._know_earlier(sender.person, agreement.identity, agreement.successions)
-        self.keys.spend(prekeys, agreement)
-        session_id = _session_id(agreement.ephemeral)
-        return self._session(session_id, agreement.identity, ratchet, associated, None), padded
+        session = self._session(_session_id(agreement.ephemeral), agreement.identity, ratchet, associated, None)
+        session.begun_with = agreement
+        return session, padded
 
     def _strange(self, person: str, identity: bytes, what: str) -> Refused:
         """Why a key is refused that is not the person's."""
