@@ -3,6 +3,7 @@
 import asyncio
 from pathlib import Path
 
+from hullo.lines.direct.channel import OnSealed, ignore_sealed
 from hullo.lines.direct.letters import Receipt, VoiceMessage, encode_letter
 from hullo.messages.direct.moving import Patience
 from hullo.messages.events import Came, NotReceived, Received
@@ -113,9 +114,11 @@ async def test_a_letter_that_comes_twice_brings_one_message(tmp_path: Path) -> N
         posted: list[bytes] = []
         post = alice.member.channel.post
 
-        async def keep(person: str, data: bytes, *, device: str | None = None) -> None:
+        async def keep(
+            person: str, data: bytes, *, device: str | None = None, on_sealed: OnSealed = ignore_sealed
+        ) -> None:
             posted.append(data)
-            await post(person, data, device=device)
+            await post(person, data, device=device, on_sealed=on_sealed)
 
         alice.member.channel.post = keep  # type: ignore[method-assign]  # to see the letter
         message = await alice.send(some_sound(1000), "bob")

@@ -6,16 +6,20 @@ from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from hullo.lines.direct.letters import Letter, Receipt, VoiceMessage, encode_letter
 from hullo.lines.direct.private.book import ContactBook
 from hullo.lines.direct.private.channel import PrivateChannel
+from hullo.lines.direct.private.control import encode_unread
 from hullo.lines.direct.private.envelope import parse_envelope
 from hullo.lines.direct.private.sessions import Sessions
 from hullo.lines.direct.private.vault import Vault
 from hullo.messages.direct.courier import DirectCourier
 from hullo.messages.direct.letter_line import LetterLine
+from hullo.messages.direct.posted import VOICE_MESSAGE, PostedLetter
+from hullo.messages.jobs import keep, named_after
 from hullo.messages.metadata import Delivery
 from hullo.messages.store import MessageStore
 from hullo.rendezvous.wire import Envelope
@@ -47,6 +51,7 @@ class Receiver:
             line = LetterLine(channel, book, lambda notice: None)
             courier = DirectCourier(line, channel, self.store, lambda event: None)
             line.on_letter, channel.keeps_letters = courier._arrived, True
+            channel.on_unread = courier._posted.unread
             channel._on_message = line._arrived
             by_id = {f"{number:013d}-{number:016x}": data for number, data in enumerate(letters)}
 
@@ -162,3 +167,33 @@ def _check_spent(root: Path, first: bytes) -> None:
             keys = Sessions(vault, ContactBook(vault)).keys
             assert keys.has_begun(agreement)
             assert agreement.prekey not in keys._prekeys.bundle.pre_keys
+
+
+async def test_wherever_a_sender_dies_who_is_asked_for_a_letter_it_posts_it_again(tmp_path: Path) -> None:
+    """Bob has posted something that Alice could not read."""
+    letter = PostedLetter(
+        person=ALICE.person,
+        device=ALICE.device,
+        message_id="ab" * 8,
+        kind=VOICE_MESSAGE,
+        letter=encode_letter(voice_message(1)),
+        identity=b"",
+        again=False,
+    )
+    with alice_and_bob(tmp_path) as (alice, bob):
+        asked = [await alice.sessions.encrypt(BOB, encode_unread([bytes(32)]), bob.bundle())]
+        letter = msgspec.structs.replace(letter, identity=alice.sessions.keys.identity.public)
+    folder = tmp_path / "messages" / "posted"
+    keep(
+        folder / named_after("alice") / f"{named_after('phone', 'ab' * 8, VOICE_MESSAGE)}.{bytes(32).hex()}.job", letter
+    )
+    for at in itertools.count():
+        receiver = Receiver(_copy(tmp_path, at))
+        died = await receiver.survive(asked, at)
+        assert receiver.taken == set(asked)
+        posted = receiver.store.folder / "posted"
+        (job,) = (posted / "again").glob("*.job")
+        assert msgspec.json.decode(job.read_bytes(), type=PostedLetter).again
+        assert not [*(posted / named_after("alice")).glob("*.job")], f"died at {at}"
+        if not died:
+            return

@@ -15,7 +15,7 @@ from tests.lines.direct.samples import ALICE, BOB
 from tests.messages.posting import Office, office, some_sound
 
 ROOT = Path(__file__).parents[2]
-KILLS = 5
+KILLS = 3
 START_DEADLINE = 60.0
 
 

@@ -12,12 +12,14 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from hullo.lines.direct.channel import Device
-from hullo.lines.direct.private.envelope import SIZES
+from hullo.lines.direct.channel import Device, Sealed
+from hullo.lines.direct.private.control import UNREAD
+from hullo.lines.direct.private.envelope import SIZES, digest_of
 from hullo.lines.direct.private.identity import safety_number
 from hullo.lines.direct.private.sessions import Refused
 from hullo.lines.line import CallFailed, EndReason
 from hullo.rendezvous.directory import Directory
+from hullo.rendezvous.keeping import Keeping
 from hullo.rendezvous.local_store import LocalStore
 from hullo.rendezvous.node import Connection, Node
 from hullo.rendezvous.wire import Bundle, Bundles, Envelope, Fetch, PublishedKeys, encode
@@ -35,8 +37,8 @@ Deliver = Callable[[Envelope], list[Envelope]]
 class HostileNode(Node):
     """Keeps a copy of everything, and treats envelopes and keys as the test wants."""
 
-    def __init__(self) -> None:
-        super().__init__(LocalStore())
+    def __init__(self, keeping: Keeping | None = None) -> None:
+        super().__init__(LocalStore(), keeping=keeping)
         self.read: list[bytes] = []
         self.envelopes: list[tuple[str, str, Envelope]] = []
         self.deliver: Deliver = lambda envelope: [envelope]
@@ -350,3 +352,76 @@ async def test_rubbish_is_named_and_the_connection_comes_back(tmp_path: Path, ru
         await bob.notice("rendezvous-rubbish")
         await until(lambda: bob.line.status().ready and node.online == 2)
         await call(alice, bob)
+
+
+class Correspondent:
+    """What a device is told of letters."""
+
+    def __init__(self, member: Member) -> None:
+        self.letters: list[bytes] = []
+        self.unread: list[tuple[Device, Sealed]] = []
+        member.channel._on_message = lambda sender, data: self.letters.append(data)
+        member.channel.on_unread = lambda device, what: self.unread.append((device, what))
+        member.channel.keeps_letters = True
+
+
+async def correspondents(here: Town) -> tuple[Member, Correspondent, Member, Correspondent]:
+    alice, bob = await couple(here)
+    hers, his = Correspondent(alice), Correspondent(bob)
+    await alice.channel.post("bob", b"hello")
+    await until(lambda: his.letters == [b"hello"])
+    await bob.channel.post("alice", b"hello")
+    await until(lambda: hers.letters == [b"hello"])
+    return alice, hers, bob, his
+
+
+async def test_a_letter_that_can_not_be_read_is_asked_for_by_its_reader_and_by_nobody_else(tmp_path: Path) -> None:
+    node = HostileNode(Keeping(tmp_path / "kept"))
+    async with town(tmp_path, node) as here:
+        alice, hers, bob, _ = await correspondents(here)
+        lost = Envelope("alice", "phone", await alice.sessions.encrypt(BOB, b"\1lost on you"), 0.0, _letter(1))
+        for session in (tmp_path / "bob-phone").glob("session-*"):
+            session.unlink()
+        bob.sessions._store.forget(ALICE)
+        del node.envelopes[:]
+        node.inject("bob", "phone", lost)
+        await bob.notice("asked-again")
+        await until(lambda: bool(hers.unread))
+        assert hers.unread == [(BOB, Sealed(digest_of(lost.data), bob.sessions.keys.identity.public))]
+        (ask,) = {envelope.data: envelope for person, _, envelope in node.envelopes if person == "alice"}.values()
+        assert digest_of(lost.data) not in ask.data
+        for number in range(2, 20):  # the question again, and the letter again
+            node.inject("alice", "phone", msgspec.structs.replace(ask, letter=_letter(number)))
+            node.inject("bob", "phone", msgspec.structs.replace(lost, letter=_letter(number)))
+        await alice.channel.post("bob", b"the last")
+        made_up = UNREAD + digest_of(lost.data)
+        node.inject("alice", "phone", Envelope("bob", "phone", made_up, 0.0, _letter(20)))
+        await alice.notice("malformed")
+        assert len(hers.unread) == 1
+        assert len({e.data for person, _, e in node.envelopes if person == "alice"}) == 1
+
+
+async def test_letters_that_it_makes_up_have_us_ask_seldom_and_for_few(tmp_path: Path) -> None:
+    node, rng = HostileNode(Keeping(tmp_path / "kept")), random.Random(8)
+    async with town(tmp_path, node) as here:
+        alice, hers, bob, _ = await correspondents(here)
+        unseen = await alice.sessions.encrypt(BOB, b"\1never sent")
+        del node.envelopes[:]
+        sessions = alice.sessions.current(BOB)
+        for number in range(1, 150):
+            data = bytearray(unseen)
+            data[-1 - number] ^= rng.randrange(1, 256)
+            device = "phone" if number % 2 else f"made-up-{number}"
+            node.inject("bob", "phone", Envelope("alice", device, bytes(data), 0.0, _letter(number)))
+        await bob.notice("asked-again")
+        await until(lambda: bool(hers.unread))
+        assert len(node.envelopes) <= 4  # one question, as a letter and at once, whatever else was made up
+        assert all(device == BOB for device, _ in hers.unread)
+        await until(lambda: alice.sessions.current(BOB) not in (None, sessions))
+        letters = Correspondent(bob).letters
+        await alice.channel.post("bob", b"it goes on")
+        await until(lambda: letters == [b"it goes on"])
+
+
+def _letter(number: int) -> str:
+    return f"{number:013d}-{number:016x}"

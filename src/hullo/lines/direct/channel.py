@@ -42,6 +42,20 @@ OnMessage: TypeAlias = Callable[[Device, bytes], None]
 OnNotice: TypeAlias = Callable[[Notice], None]
 
 
+class Sealed(msgspec.Struct, frozen=True):
+    """What one device of a person is posted: the hash of its envelope, and the person's key."""
+
+    digest: bytes
+    identity: bytes
+
+
+OnSealed: TypeAlias = Callable[[dict[str, Sealed]], None]
+"""Told what each device is posted, before it leaves. May raise `OSError`, `ChannelError`: nothing is sent then."""
+OnUnread: TypeAlias = Callable[[Device, Sealed], None]
+"""Told that a device could not read what it was posted, with the key of its person now. May raise `OSError`: it is
+told again then."""
+
+
 class SecureChannel(Protocol):
     """End-to-end encrypted messages between devices.
 
@@ -93,11 +107,17 @@ class SealedFiles(Protocol):
         """The bytes from `begin` up to, without, `end`, in pieces of any size. Wrap it in `contextlib.aclosing`."""
 
 
+def ignore_sealed(sealed: dict[str, Sealed]) -> None:
+    """Nobody has to know."""
+
+
 class PostalChannel(SecureChannel, Protocol):
     """A channel that carries voice messages, too: it keeps messages for devices that are away, and sealed files."""
 
     keeps_letters: bool
     """Whether somebody here keeps what was posted; while nobody does, it waits where it is."""
+    on_unread: OnUnread
+    """Who posts, and can do it again, is told here."""
 
     @property
     def files(self) -> SealedFiles:
@@ -106,5 +126,7 @@ class PostalChannel(SecureChannel, Protocol):
     async def devices_of(self, person: str) -> tuple[str, ...]:
         """The devices of a person that `post` would reach now. Raises `ChannelError`."""
 
-    async def post(self, person: str, data: bytes, *, device: str | None = None) -> None:
+    async def post(
+        self, person: str, data: bytes, *, device: str | None = None, on_sealed: OnSealed = ignore_sealed
+    ) -> None:
         """As `send`, for devices that may be away for days."""

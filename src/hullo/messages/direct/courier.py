@@ -11,6 +11,7 @@ from hullo.messages.direct.in_call import CallPaths
 from hullo.messages.direct.letter_line import Letters
 from hullo.messages.direct.moving import Patience
 from hullo.messages.direct.pace import PaceLimits
+from hullo.messages.direct.posted import VOICE_MESSAGE, PostedLetter, PostedLetters
 from hullo.messages.direct.receipts import Receipts
 from hullo.messages.direct.sending import Sending
 from hullo.messages.metadata import Delivery
@@ -38,9 +39,10 @@ class DirectCourier:
         self.line = line.name
         self._direct = line
         self._channel = channel
-        self._receipts = Receipts(channel, store, patience, delivered=delivered, heard=heard)
+        self._posted = PostedLetters(channel, store, patience, self._unreadable)
+        self._receipts = Receipts(self._posted, store, patience, delivered=delivered, heard=heard)
         calls = CallPaths(line, channel, limits)
-        self._sending = Sending(channel, calls, store, tell, patience)
+        self._sending = Sending(channel, self._posted, calls, store, tell, patience)
         self._fetching = Fetching(line.name, channel, calls, store, self._receipts, tell, patience)
 
     def claims(self, to: str) -> bool:
@@ -54,12 +56,14 @@ class DirectCourier:
     async def run(self) -> None:
         """See `Courier.run`. The line must be running, too, or be started soon."""
         self._direct.on_letter = self._arrived
+        self._channel.on_unread = self._posted.unread
         self._channel.keeps_letters = True
         self._fetching.forget_left()
         try:
             async with asyncio.TaskGroup() as tasks:
-                for jobs in (self._receipts.jobs, self._sending.jobs, self._fetching.jobs):
+                for jobs in (self._receipts.jobs, self._sending.jobs, self._fetching.jobs, self._posted.jobs):
                     tasks.create_task(jobs.run())
+                tasks.create_task(self._posted.run())
                 tasks.create_task(self._sending.take_up(self.line))
         finally:
             self._channel.keeps_letters = False
@@ -82,6 +86,11 @@ class DirectCourier:
             case Receipt():
                 delivery = Delivery.HEARD if letter.kind == "heard" else Delivery.DELIVERED
                 self._sending.receipt(letter.message_id, sender.person, delivery)
+                self._posted.came(sender, letter.message_id)
+
+    def _unreadable(self, posted: PostedLetter, why: str) -> None:
+        if posted.kind == VOICE_MESSAGE:
+            self._sending.came(posted.message_id, posted.person, Delivery.FAILED, why)
 
 
 def direct_courier(line: Letters, channel: PostalChannel, *, delivered: bool = True, heard: bool = True) -> MakeCourier:

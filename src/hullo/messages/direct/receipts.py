@@ -7,9 +7,10 @@ from typing import Final, Literal, TypeAlias
 
 import msgspec
 
-from hullo.lines.direct.channel import ChannelError, PostalChannel
-from hullo.lines.direct.letters import Receipt, encode_letter
+from hullo.lines.direct.channel import ChannelError
+from hullo.lines.direct.letters import Receipt
 from hullo.messages.direct.moving import Patience, persist
+from hullo.messages.direct.posted import PostedLetters
 from hullo.messages.errors import MessageError
 from hullo.messages.jobs import JobQueue, named_after
 from hullo.messages.store import MessageStore
@@ -36,9 +37,9 @@ class Receipts:
     """Sends receipts of the kinds that are switched on."""
 
     def __init__(
-        self, channel: PostalChannel, store: MessageStore, patience: Patience, *, delivered: bool, heard: bool
+        self, posted: PostedLetters, store: MessageStore, patience: Patience, *, delivered: bool, heard: bool
     ) -> None:
-        self._channel = channel
+        self._posted = posted
         self._patience = patience
         self._wanted = {"delivered": delivered, "heard": heard}
         self.jobs = _queue(store, self._work)
@@ -53,10 +54,10 @@ class Receipts:
             logger.error("a receipt can't be sent: %s", error)
 
     async def _work(self, job_id: str, job: ReceiptJob) -> None:
-        letter = encode_letter(Receipt(message_id=job.message_id, kind=job.kind))
+        receipt = Receipt(message_id=job.message_id, kind=job.kind)
         while True:
             try:
-                await persist(lambda: self._channel.post(job.person, letter), self._patience)
+                await persist(lambda: self._posted.post(job.person, receipt), self._patience)
                 return
             except ChannelError as error:
                 if self._patience.is_final(error) or time.time() - job.begun > TRIED_FOR:

@@ -7,10 +7,11 @@ import time
 import msgspec
 
 from hullo.lines.direct.channel import ChannelError, ChannelRefused, Place, PostalChannel
-from hullo.lines.direct.letters import MAX_ENVELOPE, VoiceMessage, VoiceMessageInCall, encode_letter
+from hullo.lines.direct.letters import MAX_ENVELOPE, VoiceMessage, VoiceMessageInCall
 from hullo.messages.courier import TellEvent
 from hullo.messages.direct.in_call import CallPaths
 from hullo.messages.direct.moving import OnProgress, Patience, persist, upload
+from hullo.messages.direct.posted import PostedLetters
 from hullo.messages.envelope import VoiceMessageEnvelope
 from hullo.messages.errors import DiskRefuses, MessageError
 from hullo.messages.events import Came, Moving
@@ -41,9 +42,16 @@ class Sending:
     """Sends messages, each step on disk before the next one begins."""
 
     def __init__(
-        self, channel: PostalChannel, calls: CallPaths, store: MessageStore, tell: TellEvent, patience: Patience
+        self,
+        channel: PostalChannel,
+        posted: PostedLetters,
+        calls: CallPaths,
+        store: MessageStore,
+        tell: TellEvent,
+        patience: Patience,
     ) -> None:
         self._channel = channel
+        self._posted = posted
         self._calls = calls
         self._store = store
         self._tell = tell
@@ -106,7 +114,8 @@ class Sending:
         known = message.metadata if message is not None else None
         if message is None or known is None or known.delivery is None or peer not in (None, known.peer):
             return
-        if delivery is Delivery.FAILED or delivery.reaches(known.delivery):
+        failed = delivery is Delivery.FAILED and not known.delivery.reaches(Delivery.SENT)  # no device has it
+        if failed or delivery.reaches(known.delivery):
             changed = self._store.update(message.path, delivery=delivery, problem=problem)
             self._tell(Came(changed, delivery))
 
@@ -130,7 +139,7 @@ class Sending:
                 raise
             place = await self._lay_down(job_id, msgspec.structs.replace(job, place=None), size)  # its room is gone
         letter = VoiceMessage(message_id=job_id, file=place.file, envelope=job.envelope, sent_at=_milliseconds(job))
-        await persist(lambda: self._channel.post(job.person, encode_letter(letter)), self._patience)
+        await persist(lambda: self._posted.post(job.person, letter), self._patience)
 
     async def _goes_in_call(self, job_id: str, job: OutgoingJob, envelope: VoiceMessageEnvelope) -> bool:
         """Whether the peer has it by the call with them. Nothing of that is on disk: a new start begins anew."""

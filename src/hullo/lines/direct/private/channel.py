@@ -3,20 +3,37 @@
 import asyncio
 import logging
 import time
-from collections.abc import Coroutine, Iterable, Sequence
+from collections.abc import Callable, Coroutine, Iterable, Sequence
 from contextlib import suppress
 from typing import Any
 
-from hullo.lines.direct.channel import ChannelError, ChannelRefused, Device, Notice, OnMessage, OnNotice, Place
+import msgspec
+
+from hullo.lines.direct.channel import (
+    ChannelError,
+    ChannelRefused,
+    Device,
+    Notice,
+    OnMessage,
+    OnNotice,
+    OnSealed,
+    OnUnread,
+    Place,
+    Sealed,
+    ignore_sealed,
+)
+from hullo.lines.direct.private.asking import Asking
 from hullo.lines.direct.private.book import ContactBook
 from hullo.lines.direct.private.client import RendezvousClient
+from hullo.lines.direct.private.control import MESSAGE, NOTHING, UNREAD, parse_unread
+from hullo.lines.direct.private.envelope import digest_of
 from hullo.lines.direct.private.files import RendezvousFiles
 from hullo.lines.direct.private.joining import NEW
 from hullo.lines.direct.private.linking import Handover, LinkCode, LinkError, seal_handover
 from hullo.lines.direct.private.sessions import NoSession, Refused, Sessions
 from hullo.lines.direct.private.unlinking import UnlinkError, check_unlinking, unlinked_because
 from hullo.rendezvous.limits import Buckets
-from hullo.rendezvous.wire import Bundle, Envelope, Succeeded, Succession, WireError
+from hullo.rendezvous.wire import Bundle, Bundles, Envelope, Sent, Succeeded, Succession, WireError
 
 logger = logging.getLogger(__name__)
 
@@ -30,15 +47,13 @@ RENEW_EVERY = 30.0
 LOOK_AT_KEYS_EVERY = 3600.0
 """Seconds between two looks, while connected, whether new keys should be published."""
 
-_CONTROL, _MESSAGE = b"\0", b"\1"
-
 
 class PrivateChannel:
     """See `hullo.lines.direct.channel.PostalChannel`. Every attack and mishap is told to `on_notice` by its kind:
 
     `forged`, `replayed`, `malformed`, `stranger`, `flood`, `key-changed`, `withdrawn-key`, `device-removed`,
-    `unlinked`, `unknown-session`, `unknown-prekey`, `prekeys-low`, `prekeys-spent`, `rendezvous-rubbish`. Of the same
-    kind and person at most one a second.
+    `unlinked`, `unknown-session`, `unknown-prekey`, `asked-again`, `prekeys-low`, `prekeys-spent`,
+    `rendezvous-rubbish`. Of the same kind and person at most one a second.
     """
 
     def __init__(self, urls: Sequence[str], sessions: Sessions, book: ContactBook) -> None:
@@ -57,6 +72,8 @@ class PrivateChannel:
         )
         self._client.stop(sessions.keys.unlinked)
         self.keeps_letters = False
+        self.on_unread: OnUnread = _ignore_unread
+        self._asking = Asking(self._ask, self._client.took, self._asked)
         self.files = RendezvousFiles(lambda: self._client.node, self._reserve)
         self._turn = asyncio.Lock()
         self._on_message: OnMessage = _ignore_message
@@ -81,6 +98,7 @@ class PrivateChannel:
         try:
             async with self.files.open(), asyncio.TaskGroup() as tasks:
                 tasks.create_task(self._keep_keys_fresh(), name="fresh keys")
+                tasks.create_task(self._asking.run(), name="letters asked for again")
                 await self._client.run()
         finally:
             for task in self._telling:
@@ -89,18 +107,20 @@ class PrivateChannel:
 
     async def send(self, person: str, data: bytes, *, device: str | None = None) -> None:
         """Send to one device of a contact, or to all of them. Raises `ChannelError`."""
-        await self._checked(person, _MESSAGE + data, device, WAIT_SECONDS)
+        await self._checked(person, MESSAGE + data, device, WAIT_SECONDS)
 
-    async def post(self, person: str, data: bytes, *, device: str | None = None) -> None:
+    async def post(
+        self, person: str, data: bytes, *, device: str | None = None, on_sealed: OnSealed = ignore_sealed
+    ) -> None:
         """The same, for devices that may be away for days. Raises `ChannelError`."""
-        await self._checked(person, _MESSAGE + data, device, KEEP_SECONDS)
+        await self._checked(person, MESSAGE + data, device, KEEP_SECONDS, on_sealed)
 
     async def devices_of(self, person: str) -> tuple[str, ...]:
         """The devices of a contact: they all get an empty message, and the rendezvous tells of those we do not know.
 
         Raises `ChannelError`.
         """
-        return tuple(sorted(await self._checked(person, _CONTROL, None, WAIT_SECONDS)))
+        return tuple(sorted(await self._checked(person, NOTHING, None, WAIT_SECONDS)))
 
     async def hand_over(self, code: LinkCode) -> None:
         """Make the device that shows this code one more device of our person, with our identity and contacts.
@@ -194,18 +214,22 @@ class PrivateChannel:
         room = await self._client.reserve(size)
         return Place(room.file, room.ticket)
 
-    async def _checked(self, person: str, message: bytes, device: str | None, seconds: float) -> set[str]:
+    async def _checked(
+        self, person: str, message: bytes, device: str | None, seconds: float, on_sealed: OnSealed = ignore_sealed
+    ) -> set[str]:
         if not self._book.may_ring(person):
             raise ChannelRefused(f"{person} is not among your contacts: hullo contacts add {person}")
         try:
-            return await self._send(person, message, (device,) if device else None, seconds)
+            return await self._send(person, message, (device,) if device else None, seconds, on_sealed)
         except Refused as refused:
             self._notice(refused.kind, person, str(refused))
             raise ChannelRefused(str(refused)) from None
         except OSError as error:
             raise ChannelError(f"the disk refuses the keys, so nothing is sent: {error.strerror or error}") from None
 
-    async def _send(self, person: str, message: bytes, devices: tuple[str, ...] | None, seconds: float) -> set[str]:
+    async def _send(
+        self, person: str, message: bytes, devices: tuple[str, ...] | None, seconds: float, on_sealed: OnSealed
+    ) -> set[str]:
         """Gives the devices that there are of those; of all of them, if none were named."""
         everywhere = devices is None
         envelopes, unknown = await self._sealed(person, message, devices or self._book.devices(person))
@@ -213,11 +237,12 @@ class PrivateChannel:
             envelopes |= await self._begun(person, message, unknown, needed=not envelopes)
         if not envelopes:
             raise ChannelRefused(f"{person} has no device at the rendezvous that can be called")
+        on_sealed(self._named(person, envelopes))
         sent = await self._client.post(person, envelopes, seconds=seconds, everywhere=everywhere)
         self._book.forget_devices(person, sent.gone)
         reached = set(envelopes).difference(sent.gone, sent.full)
         try:
-            reached |= await self._sent_further(person, message, sent.missing, seconds)
+            reached |= await self._sent_further(person, message, sent.missing, seconds, on_sealed)
         except ChannelError as error:
             if not reached:
                 raise
@@ -228,13 +253,20 @@ class PrivateChannel:
             raise ChannelRefused(f"no device of {person} that was written to is at the rendezvous any more")
         return {*envelopes, *sent.missing}.difference(sent.gone)
 
-    async def _sent_further(self, person: str, message: bytes, devices: tuple[str, ...], seconds: float) -> set[str]:
+    async def _sent_further(
+        self, person: str, message: bytes, devices: tuple[str, ...], seconds: float, on_sealed: OnSealed
+    ) -> set[str]:
         """Send to devices of which we did not know; those that it reaches."""
         envelopes = await self._begun(person, message, devices, needed=False) if devices else {}
         if not envelopes:
             return set()
+        on_sealed(self._named(person, envelopes))
         sent = await self._client.post(person, envelopes, seconds=seconds, everywhere=False)
         return set(envelopes).difference(sent.gone, sent.full)
+
+    def _named(self, person: str, envelopes: dict[str, bytes]) -> dict[str, Sealed]:
+        identity = self._book.identity(person) or b""
+        return {device: Sealed(digest_of(data), identity) for device, data in envelopes.items()}
 
     async def _sealed(
         self, person: str, message: bytes, devices: Iterable[str]
@@ -256,7 +288,11 @@ class PrivateChannel:
 
         Keys that are not theirs are noticed; if there are no others and one is `needed`, that is raised as `Refused`.
         """
-        fetched = await self._client.fetch(person, devices)
+        return await self._sealed_anew(person, message, await self._client.fetch(person, devices), needed=needed)
+
+    async def _sealed_anew(
+        self, person: str, message: bytes, fetched: Bundles, *, needed: bool = True
+    ) -> dict[str, bytes]:
         envelopes: dict[str, bytes] = {}
         refused: Refused | None = None
         async with self._turn:
@@ -312,19 +348,50 @@ class PrivateChannel:
             async with self._turn:
                 await self._sessions.decrypt(sender, envelope.data, lambda message: self._take(sender, message))
         except Refused as refused:
-            if refused.kind != "replayed" or envelope.letter is None:  # a letter may come twice
-                self._notice(refused.kind, sender.person, str(refused))
-            if refused.kind in ("unknown-session", "unknown-prekey") and self._renewals.take(sender, now):
-                self._renew(sender)
-            return True
+            return self._refused(sender, envelope, refused)
         self._book.remember_device(sender.person, sender.device)
         if self._sessions.current(sender) is None and self._renewals.take(sender, now):
             self._renew(sender)
         return True
 
     def _take(self, sender: Device, message: bytes) -> None:
-        if message[:1] == _MESSAGE:
+        """What a device says, before its session moves on: it is safe when this returns. Raises `OSError`."""
+        if message.startswith(MESSAGE):
             self._on_message(sender, message[1:])
+        elif message.startswith(UNREAD):
+            identity = self._book.identity(sender.person) or b""
+            for digest in parse_unread(message):
+                self.on_unread(sender, Sealed(digest, identity))
+
+    def _refused(self, sender: Device, envelope: Envelope, refused: Refused) -> bool:
+        """Whether the envelope need not come again."""
+        if refused.kind != "replayed" or envelope.letter is None:  # a letter may come twice
+            self._notice(refused.kind, sender.person, str(refused))
+        if envelope.letter is not None and refused.lost:
+            return self._asking.want(sender, digest_of(envelope.data), envelope.letter)
+        if refused.kind in ("unknown-session", "unknown-prekey") and self._renewals.take(sender, time.monotonic()):
+            self._renew(sender)
+        return True
+
+    async def _ask(self, sender: Device, message: Callable[[], bytes]) -> None:
+        """See `hullo.lines.direct.private.asking.Ask`."""
+        fetched = await self._client.fetch(sender.person, (sender.device,))
+        bundles = tuple(bundle for bundle in fetched.bundles if bundle.device == sender.device)
+        envelopes = await self._sealed_anew(sender.person, message(), msgspec.structs.replace(fetched, bundles=bundles))
+        if not envelopes:
+            raise ChannelRefused(f"{sender} is not at the rendezvous any more")
+        sent = await self._post_control(sender.person, envelopes, KEEP_SECONDS)
+        if sent.gone:
+            raise ChannelRefused(f"{sender} is not at the rendezvous any more")
+        if sent.full:
+            raise ChannelError(f"the mailbox of {sender} is full")
+
+    def _asked(self, sender: Device, letters: int) -> None:
+        detail = (
+            f"what {sender} has sent (voice messages or receipts: {letters}) could not be read, because the keys to it "
+            "are lost here; it was asked to send it again"
+        )
+        self._notice("asked-again", sender.person, detail)
 
     def _renew(self, peer: Device) -> None:
         """The peer uses a session or prekey that is lost here, or older than our key; an empty message tells it."""
@@ -337,17 +404,17 @@ class PrivateChannel:
 
     async def _begin_anew(self, person: str, devices: tuple[str, ...], seconds: float) -> None:
         try:
-            envelopes = await self._begun(person, _CONTROL, devices)
+            envelopes = await self._begun(person, NOTHING, devices)
             if envelopes:
                 await self._post_control(person, envelopes, seconds)
         except (ChannelError, Refused, OSError) as error:
             logger.info("a session could not be renewed: %s", type(error).__name__)
 
-    async def _post_control(self, person: str, envelopes: dict[str, bytes], seconds: float) -> None:
+    async def _post_control(self, person: str, envelopes: dict[str, bytes], seconds: float) -> Sent:
         try:
-            await self._client.post(person, envelopes, seconds=seconds, everywhere=False)
+            return await self._client.post(person, envelopes, seconds=seconds, everywhere=False)
         except ChannelRefused:  # a rendezvous that keeps no letters
-            await self._client.post(person, envelopes, seconds=WAIT_SECONDS, everywhere=False)
+            return await self._client.post(person, envelopes, seconds=WAIT_SECONDS, everywhere=False)
 
     async def _prekeys_low(self, left: int) -> None:
         """The rendezvous tells how many prekeys of ours it has left; when we are new there, none."""
@@ -380,5 +447,6 @@ class PrivateChannel:
             self._on_notice(notice)
 
 
+def _ignore_unread(sender: Device, sealed: Sealed) -> None: ...
 def _ignore_message(sender: Device, data: bytes) -> None: ...
 def _ignore_notice(notice: Notice) -> None: ...
