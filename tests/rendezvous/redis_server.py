@@ -2,6 +2,7 @@
 
 import shutil
 import signal
+import socket
 import subprocess
 import time
 from collections.abc import Iterator
@@ -35,9 +36,14 @@ class RedisServer:
             cwd=self._socket.parent,
         )
         deadline = time.monotonic() + DEADLINE
-        while not self._socket.exists():
+        while not self._answers():
             assert time.monotonic() < deadline, "redis-server did not start"
             time.sleep(0.01)
+
+    def _answers(self) -> bool:
+        """Whether it listens: its socket is there a moment before."""
+        with socket.socket(socket.AF_UNIX) as trying:
+            return trying.connect_ex(str(self._socket)) == 0
 
     def kill(self) -> None:
         assert self._process is not None

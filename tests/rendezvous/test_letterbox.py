@@ -50,6 +50,35 @@ def test_a_box_and_all_boxes_have_an_end(tmp_path: Path) -> None:
     assert small.put("carol", "phone", LETTER, 1000.0) is not None
 
 
+def test_somebody_who_fills_a_box_gives_way_to_others_also_after_a_restart(tmp_path: Path) -> None:
+    wall = Wall()
+
+    def put(sender: str, number: int) -> bool:
+        box = Letterbox(tmp_path, max_waiting=6, wall=wall)  # which has to read who sent what
+        wall.now += 1.0
+        return box.put("bob", "phone", Envelope(sender, "phone", b"%d" % number, 0.0), 1000.0) is not None
+
+    assert [put("mallory", number) for number in range(7)] == [True] * 6 + [False]
+    assert [put("alice", number) for number in range(4)] == [True] * 3 + [False]
+    waiting = Letterbox(tmp_path, wall=wall).waiting("bob", "phone")
+    assert [letter.person for letter in waiting] == ["mallory"] * 3 + ["alice"] * 3
+    assert [letter.data for letter in waiting] == [b"0", b"1", b"2"] * 2
+
+
+def test_a_letter_that_is_damaged_or_was_taken_meanwhile_is_nobodys(tmp_path: Path) -> None:
+    wall = Wall()
+    box = Letterbox(tmp_path, max_waiting=4, wall=wall)
+    for _ in range(4):
+        wall.now += 1.0
+        box.put("bob", "phone", Envelope("mallory", "phone", b"sealed", 0.0), 1000.0)
+    letters = sorted((tmp_path / "letters").glob("*/*"))
+    letters[0].write_bytes(b"damaged")
+    other = Letterbox(tmp_path, max_waiting=4, wall=wall)
+    wall.now += 1.0
+    assert other.put("bob", "phone", LETTER, 1000.0) is not None
+    assert [letter.person for letter in other.waiting("bob", "phone")] == ["mallory", "mallory", "alice"]
+
+
 def test_the_disk_without_its_key_tells_neither_who_writes_nor_to_whom(tmp_path: Path) -> None:
     box = Letterbox(tmp_path)
     box.put("bobby", "phone", Envelope("alice", "laptop", b"sealed letter", 0.0), 1000.0)

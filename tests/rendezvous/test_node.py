@@ -318,6 +318,24 @@ async def test_room_for_a_file_is_given_to_known_devices_and_not_too_often(tmp_p
     assert codes == [*["too-big"] * 29, "rate"]
 
 
+async def test_nobody_posts_letters_without_end(tmp_path: Path) -> None:
+    clock = Clock()
+    node = Node(LocalStore(clock=clock), keeping=Keeping(tmp_path))
+    alice, carol = await joined(node, "alice"), await joined(node, "carol")
+    await joined(node, "bob")
+    large = Post(7, "bob", {f"device{number}": bytes(40_000) for number in range(8)}, DAYS, everywhere=False)
+    for _ in range(7):  # 40 units of the 300 each; nothing is kept, since Bob has no such devices
+        clock.now += 1.0
+        assert isinstance(await alice.say(large), Sent)
+    refused = await alice.say(large)
+    assert isinstance(refused, Refusal)
+    assert refused.code == "rate"
+    assert isinstance(await carol.say(large), Sent)
+    assert isinstance(await alice.say(msgspec.structs.replace(large, seconds=60.0)), Sent)
+    clock.now += 3600.0
+    assert isinstance(await alice.say(large), Sent)
+
+
 async def test_a_disk_that_refuses_is_told_and_ends_nothing(tmp_path: Path) -> None:
     node = Node(LocalStore(), keeping=Keeping(tmp_path / "kept"))
     alice = await joined(node, "alice")

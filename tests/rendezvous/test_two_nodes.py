@@ -93,7 +93,7 @@ async def test_what_waits_has_its_time_and_its_bound_at_both_nodes_together(node
     assert await carol.say(post("bob", "phone", seconds=2.0)) == Sent(7)
     for _ in range(31):
         assert await alice.say(post("bob", "phone")) == Sent(7)
-    assert await carol.say(post("bob", "phone")) == Sent(7, full=("phone",))
+    assert await alice.say(post("bob", "phone")) == Sent(7, full=("phone",))
     await asyncio.sleep(2.1)
     assert await carol.say(post("bob", "phone")) == Sent(7)
     back = Client(other, "bob", identity)
@@ -101,6 +101,24 @@ async def test_what_waits_has_its_time_and_its_bound_at_both_nodes_together(node
     waited = [message.waited for message in heard(back, Envelope) if isinstance(message, Envelope)]
     assert len(waited) == 32
     assert waited[0] >= 2.1 > waited[-1]
+
+
+async def test_somebody_who_fills_a_mailbox_at_one_node_gives_way_to_others_at_another(
+    nodes: tuple[Node, Node],
+) -> None:
+    one, other = nodes
+    identity = Identity.new()
+    mallory, carol, bob = await joined(one, "mallory"), await joined(other, "carol"), await joined(one, "bob", identity)
+    bob.leave()
+    for _ in range(32):
+        assert await mallory.say(post("bob", "phone")) == Sent(7)
+    assert await mallory.say(post("bob", "phone")) == Sent(7, full=("phone",))
+    answers = [await carol.say(post("bob", "phone")) for _ in range(17)]
+    assert answers == [*[Sent(7)] * 16, Sent(7, full=("phone",))]
+    back = Client(other, "bob", identity)
+    await back.hello()
+    senders = [message.person for message in heard(back, Envelope) if isinstance(message, Envelope)]
+    assert senders == [*["mallory"] * 16, *["carol"] * 16]
 
 
 async def test_a_prekey_is_given_once_by_both_nodes_together(nodes: tuple[Node, Node]) -> None:

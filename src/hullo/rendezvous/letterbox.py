@@ -1,13 +1,15 @@
 """Letters: envelopes that are kept on disk for days, until the device that they are for has taken them.
 
 Each is encrypted under a key of its box, so that the disk without the folder's key file tells neither who writes nor to
-whom; what the letter says is encrypted by its sender in any case.
+whom; what the letter says is encrypted by its sender in any case. Who sends how many is known by reading them, and kept
+in memory only.
 """
 
 import os
 import re
 import secrets
 import time
+from collections import OrderedDict
 from collections.abc import Callable
 from pathlib import Path
 from typing import Final
@@ -16,13 +18,16 @@ import msgspec
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import ChaCha20Poly1305
 
+from hullo.rendezvous.fairness import gives_way
 from hullo.rendezvous.storage_key import StorageKey
 from hullo.rendezvous.wire import Envelope
 
 MAX_WAITING: Final = 100
-"""Letters for one device; more are refused, and the sender is told."""
+"""Letters for one device; with more, whoever has sent most of them gives way, or the sender is told."""
 MAX_BYTES: Final = 512 << 20
 """For all devices together."""
+MAX_SENDERS: Final = 20_000
+"""Letters of which we remember who sent them; of others it is read again."""
 LOOK_EVERY: Final = 60.0
 """Seconds between two looks through all boxes for what has expired, or was put there by another node."""
 
@@ -51,20 +56,31 @@ class Letterbox:
         self._wall = wall
         self._bytes = 0
         self._looked = -LOOK_EVERY
+        self._senders: OrderedDict[str, str] = OrderedDict()
 
     def put(self, person: str, device: str, envelope: Envelope, seconds: float) -> str | None:
         """Keep a letter for that long; its id, or None if there is no room."""
         now = self._look()
         box = self._box(person, device)
         box.mkdir(mode=0o700, exist_ok=True)
-        size = len(envelope.data)
-        if len(_letters(box)) >= self._max_waiting or self._bytes + size > self._max_bytes:
+        if self._bytes + len(envelope.data) > self._max_bytes:
             return None
+        there = _letters(box)
+        outdone: Path | None = None
+        if len(there) >= self._max_waiting:
+            cipher = self._cipher(person, device)
+            index = gives_way([self._sender(path, cipher) for path in there], envelope.person)
+            if index is None:
+                return None
+            outdone = there[index]
         letter = f"{int(now * 1000):013d}-{secrets.token_hex(8)}"
         nonce = secrets.token_bytes(_NONCE)
         sealed = nonce + self._cipher(person, device).encrypt(nonce, msgspec.msgpack.encode(envelope), letter.encode())
         _write(box / f"{letter}.{int(now + seconds)}", sealed)
         self._bytes += len(sealed)
+        self._remember(letter, envelope.person)
+        if outdone is not None:
+            self._unlink(outdone)
         return letter
 
     def waiting(self, person: str, device: str) -> list[Envelope]:
@@ -74,13 +90,8 @@ class Letterbox:
         found = []
         for path in _letters(self._box(person, device)):
             letter, _, expires = path.name.partition(".")
-            if int(expires) > now:
-                try:
-                    sealed = path.read_bytes()
-                    plain = cipher.decrypt(sealed[:_NONCE], sealed[_NONCE:], letter.encode())
-                    envelope = msgspec.msgpack.decode(plain, type=Envelope)
-                except (FileNotFoundError, InvalidTag, ValueError, msgspec.DecodeError):
-                    continue  # taken meanwhile, or damaged: the look through all boxes removes it when it expires
+            envelope = _opened(path, cipher) if int(expires) > now else None
+            if envelope is not None:
                 waited = max(now - int(letter[:13]) / 1000, 0.0)
                 found.append(msgspec.structs.replace(envelope, waited=waited, letter=letter))
         return found
@@ -95,6 +106,19 @@ class Letterbox:
         """The device is no more."""
         for path in _letters(self._box(person, device)):
             self._unlink(path)
+
+    def _sender(self, path: Path, cipher: ChaCha20Poly1305) -> str:
+        """Who has sent a letter; nobody, if it was taken meanwhile or is damaged."""
+        letter = path.name.partition(".")[0]
+        if letter not in self._senders:
+            envelope = _opened(path, cipher)
+            self._remember(letter, "" if envelope is None else envelope.person)
+        return self._senders[letter]
+
+    def _remember(self, letter: str, sender: str) -> None:
+        self._senders[letter] = sender
+        if len(self._senders) > MAX_SENDERS:
+            self._senders.popitem(last=False)
 
     def _box(self, person: str, device: str) -> Path:
         return self._folder / self._key.derive("box", person, device).hex()[:32]
@@ -126,6 +150,16 @@ def _letters(box: Path) -> list[Path]:
         return sorted(path for path in box.iterdir() if _LETTER.fullmatch(path.name))
     except FileNotFoundError:
         return []
+
+
+def _opened(path: Path, cipher: ChaCha20Poly1305) -> Envelope | None:
+    """None if it was taken meanwhile, or is damaged: the look through all boxes removes it when it expires."""
+    try:
+        sealed = path.read_bytes()
+        plain = cipher.decrypt(sealed[:_NONCE], sealed[_NONCE:], path.name.partition(".")[0].encode())
+        return msgspec.msgpack.decode(plain, type=Envelope)
+    except (FileNotFoundError, InvalidTag, ValueError, msgspec.DecodeError):
+        return None
 
 
 def _kept(path: Path, now: float) -> int:

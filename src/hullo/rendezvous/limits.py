@@ -2,6 +2,7 @@
 
 from collections import OrderedDict
 from collections.abc import Hashable
+from ipaddress import IPv6Address, ip_address
 
 
 class Buckets:
@@ -22,3 +23,14 @@ class Buckets:
         if len(self._levels) > self._most_keys:
             self._levels.popitem(last=False)
         return allowed
+
+
+def customer(address: str) -> str:
+    """What limits by address count: of IPv6 the first 64 bits, since whoever has one address has all of those."""
+    try:
+        parsed = ip_address(address.partition("%")[0])
+    except ValueError:
+        return address
+    if not isinstance(parsed, IPv6Address):
+        return str(parsed)
+    return str(parsed.ipv4_mapped or IPv6Address(int(parsed) >> 64 << 64))

@@ -4,10 +4,11 @@ from collections import deque
 
 import msgspec
 
+from hullo.rendezvous.fairness import gives_way
 from hullo.rendezvous.wire import Envelope
 
 MAX_WAITING = 32
-"""Envelopes for one device; more are refused, and the sender is told."""
+"""Envelopes for one device; with more, whoever has sent most of them gives way, or the sender is told."""
 MAX_BYTES = 64 * 1024 * 1024
 """For all devices together."""
 LOOK_EVERY = 1.0
@@ -35,8 +36,14 @@ class Mailboxes:
         self._throw_away(now)
         box = self._boxes.setdefault((person, device), deque())
         size = len(envelope.data)
-        if len(box) >= self._max_waiting or self._bytes + size > self._max_bytes:
+        if self._bytes + size > self._max_bytes:
             return False
+        if len(box) >= self._max_waiting:
+            index = gives_way([waiting.envelope.person for waiting in box], envelope.person)
+            if index is None:
+                return False
+            self._bytes -= len(box[index].envelope.data)
+            del box[index]
         box.append(_Waiting(envelope, now, now + seconds))
         self._bytes += size
         return True

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from hullo.rendezvous.keeping import Keeping
 from hullo.rendezvous.limits import Buckets
-from hullo.rendezvous.store import Limit, NotYours, Store, StoreUnavailable
+from hullo.rendezvous.store import LETTER_UNIT, Limit, NotYours, Store, StoreUnavailable
 from hullo.rendezvous.succession import is_genuine
 from hullo.rendezvous.wire import (
     LIVE_SECONDS,
@@ -224,6 +224,9 @@ class Node:
                 connection, post.sequence, "no-storage", "this rendezvous keeps nothing for those who are away"
             )
             return
+        if post.seconds > LIVE_SECONDS and not await self._store.allows(Limit.LETTERS, sender, _letter_units(post)):
+            self._refuse(connection, post.sequence, "rate", "too many messages to people who are away; wait a while")
+            return
         full = []
         for device, data in post.envelopes.items():
             envelope = Envelope(sender, connection.device, data, 0.0)
@@ -361,3 +364,7 @@ class Node:
     def _kick(self, connection: Connection, code: str, detail: str) -> Kicked:
         connection.tell(Refusal(code, detail))
         return Kicked(code)
+
+
+def _letter_units(post: Post) -> int:
+    return sum(-(-len(data) // LETTER_UNIT) for data in post.envelopes.values())

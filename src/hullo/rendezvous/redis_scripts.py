@@ -49,29 +49,61 @@ return {keys, identity, redis.call('SPOP', KEYS[3])}
 """
 """KEYS: a device's signed keys, its person's identity, its prekeys. One of them is taken out, if there is one."""
 
+_ITEMS = """
+local function packed(since, till, who, data) return string.format('%014d%014d%-32s', since, till, who) .. data end
+local function since(item) return tonumber(item:sub(1, 14)) end
+local function till(item) return tonumber(item:sub(15, 28)) end
+local function sender(item) return item:sub(29, 60) end
+local function data(item) return item:sub(61) end
+"""
+# What waits in a mailbox: from when until when (milliseconds), whose it is (a name has 32 letters at most), and itself.
+
 _BYTES = """
 local function waiting(minute) return 'hullo:bytes:' .. minute end
 local function forget(item)
-    local minute = math.floor(tonumber(item:sub(1, 14)) / 60000)
+    local minute = math.floor(since(item) / 60000)
     if redis.call('EXISTS', waiting(minute)) == 1 then redis.call('DECRBY', waiting(minute), #item) end
 end
 """
 # What waits is counted by the minute in which it came; two minutes later nothing of that can be there any more, and
 # the count goes too, so that mailboxes which expire need nobody to count them off.
 
+_FAIRNESS = """
+local function made_room(mailbox, newcomer)
+    local items, senders, counts, most = redis.call('LRANGE', mailbox, 0, -1), {}, {}, 0
+    for at, item in ipairs(items) do
+        local who = sender(item)
+        senders[at], counts[who] = who, (counts[who] or 0) + 1
+        most = math.max(most, counts[who])
+    end
+    if (counts[newcomer] or 0) + 1 >= most then return false end
+    for at = #items, 1, -1 do
+        if counts[senders[at]] == most then
+            forget(items[at])
+            redis.call('LREM', mailbox, -1, items[at])
+            return true
+        end
+    end
+end
+"""
+# The rule of `fairness`.
+
 PUT = (
     _NOW
+    + _ITEMS
     + _BYTES
+    + _FAIRNESS
     + """
 local minute = math.floor(now / 60000)
 local oldest = redis.call('LINDEX', KEYS[1], 0)
-while oldest and tonumber(oldest:sub(15, 28)) <= now do
+while oldest and till(oldest) <= now do
     forget(redis.call('LPOP', KEYS[1]))
     oldest = redis.call('LINDEX', KEYS[1], 0)
 end
-local item = string.format('%014d%014d', now, now + ARGV[2]) .. ARGV[1]
+local item = packed(now, now + ARGV[2], ARGV[7], ARGV[1])
 local used = (redis.call('GET', waiting(minute)) or 0) + (redis.call('GET', waiting(minute - 1)) or 0)
-if redis.call('LLEN', KEYS[1]) >= tonumber(ARGV[3]) or used + #item > tonumber(ARGV[4]) then return 0 end
+if used + #item > tonumber(ARGV[4]) then return 0 end
+if redis.call('LLEN', KEYS[1]) >= tonumber(ARGV[3]) and not made_room(KEYS[1], sender(item)) then return 0 end
 redis.call('RPUSH', KEYS[1], item)
 redis.call('PEXPIRE', KEYS[1], 60000)
 redis.call('INCRBY', waiting(minute), #item)
@@ -80,18 +112,19 @@ redis.call('PUBLISH', ARGV[5], ARGV[6])
 return 1
 """
 )
-"""KEYS: a mailbox. ARGV: envelope, milliseconds (60,000 at most), most envelopes, most bytes of all, channel, news."""
+"""KEYS: a mailbox.
+ARGV: envelope, milliseconds (60,000 at most), most envelopes, most bytes of all, channel, news, who sends it.
+"""
 
 TAKE = (
     _NOW
+    + _ITEMS
     + _BYTES
     + """
 local found = {}
 for _, item in ipairs(redis.call('LRANGE', KEYS[1], 0, -1)) do
     forget(item)
-    if tonumber(item:sub(15, 28)) > now then
-        found[#found + 1] = {now - tonumber(item:sub(1, 14)), item:sub(29)}
-    end
+    if till(item) > now then found[#found + 1] = {now - since(item), data(item)} end
 end
 redis.call('DEL', KEYS[1])
 return found

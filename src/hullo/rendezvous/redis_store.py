@@ -174,13 +174,10 @@ class RedisStore:
         """See `Store.put`."""
         data = msgspec.msgpack.encode(envelope)
         wait = int(1000 * max(seconds, LEAST_WAIT))
-        limits = [MAX_WAITING, MAX_BYTES]
+        news = f"{_MAIL} {person} {device}"
+        arguments: list[bytes | str | int] = [data, wait, MAX_WAITING, MAX_BYTES, _NEWS, news, envelope.person]
         with _named():
-            return bool(
-                await self._put(
-                    [_key("mail", person, device)], [data, wait, *limits, _NEWS, f"{_MAIL} {person} {device}"]
-                )
-            )
+            return bool(await self._put([_key("mail", person, device)], arguments))
 
     async def take(self, person: str, device: str) -> list[Envelope]:
         """See `Store.take`."""

@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 
 from aiohttp import WSMsgType, web
 
+from hullo.rendezvous.limits import customer
 from hullo.rendezvous.node import Connection, Kicked, Node
 from hullo.rendezvous.wire import MAX_FRAME
 
@@ -112,7 +113,7 @@ class RendezvousServer:
 
     def _remote(self, request: web.Request) -> str:
         forwarded = request.headers.get("X-Forwarded-For", "") if self._behind_proxy else ""
-        return forwarded.rsplit(",", 1)[-1].strip() or request.remote or ""
+        return customer(forwarded.rsplit(",", 1)[-1].strip() or request.remote or "")
 
 
 async def _write(socket: web.WebSocketResponse, unread: asyncio.Queue[bytes | None]) -> None:

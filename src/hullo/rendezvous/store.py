@@ -14,6 +14,10 @@ class StoreUnavailable(Exception):
     """The store can't be reached, or is too slow; the text is for the device that wanted something of it."""
 
 
+LETTER_UNIT = 8192
+"""Bytes; nearly every letter is shorter."""
+
+
 class Rate(NamedTuple):
     """`burst` at once, `rate` a second in the long run."""
 
@@ -26,6 +30,8 @@ class Limit(Enum):
 
     POSTS = Rate(rate=20.0, burst=200.0)
     """Envelopes, by sending device."""
+    LETTERS = Rate(rate=300 / 3600, burst=300.0)
+    """Letters, in `LETTER_UNIT`s, by sending person: all together can't be filled by a few of them soon."""
     FETCHES = Rate(rate=0.5, burst=20.0)
     """Bundles of keys, by who asks and for whose."""
     SUCCESSIONS = Rate(rate=5 / 3600, burst=5.0)
