@@ -1,71 +1,15 @@
 """Voice notes between two accounts at the loopback Telegram, with either library at either end."""
 
-import contextlib
-from collections.abc import AsyncIterator
-from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
-from hullo.demo.loopback_telegram.server import LoopbackTelegram
 from hullo.lines.telegram.account.opening import Library
-from hullo.lines.telegram.account.safety import CallSafety, SafetyRules
 from hullo.lines.telegram.account.voice_note import PART
-from hullo.messages.events import Came, MessageEvent, NotReceived, Received
-from hullo.messages.making import message_of_sound
+from hullo.messages.events import Came, NotReceived, Received
 from hullo.messages.metadata import Delivery, Direction
-from hullo.messages.recorder_options import RecorderOptions
-from hullo.messages.store import MessageStore, StoredMessage
-from hullo.messages.telegram_courier import TelegramCourier
-from tests.lines.telegram.account.loopback import ANNA, BERT, CLEO, Running, logged_in, loopback, running
-from tests.messages import posting
-from tests.messages.sounds import sweep
-
-LONG = 60.0
-"""Seconds of a note that goes in more than one part."""
-
-
-class Person:
-    """An account with a courier and a folder."""
-
-    def __init__(self, here: Running, folder: Path) -> None:
-        self.store = MessageStore(folder)
-        self.events: list[MessageEvent] = []
-        self.here = here
-        safety = CallSafety(SafetyRules())
-        self.courier = TelegramCourier(
-            here.account, lambda user: safety.refuse_incoming(user, 0.0), self.store, self.events.append
-        )
-
-    async def send(self, to: str, seconds: float = 2.0) -> StoredMessage:
-        """Send a note."""
-        message = message_of_sound(
-            self.store,
-            [sweep(seconds)],
-            datetime.now(UTC),
-            RecorderOptions(),
-            "a sweep",
-            direction=Direction.SENT,
-            line="telegram",
-            peer=to,
-            delivery=Delivery.SENDING,
-        )
-        await self.courier.send(message)
-        return message
-
-    async def event(self, number: int = 1) -> MessageEvent:
-        """The n-th thing that happened."""
-        await self.here.until(lambda: len(self.events) >= number)
-        return self.events[number - 1]
-
-
-@contextlib.asynccontextmanager
-async def person(server: LoopbackTelegram, library: Library, user: int, folder: Path) -> AsyncIterator[Person]:
-    """Somebody who is online, until the end of the block; a second time as they were left."""
-    async with running(server, library, logged_in(server, user, folder)) as here:
-        found = Person(here, folder / str(user))
-        async with posting.running(found.courier.run()):
-            yield found
+from tests.lines.telegram.account.loopback import ANNA, BERT, CLEO, loopback
+from tests.messages.note_takers import LONG, person
 
 
 @pytest.mark.parametrize(("one", "other"), [("kurigram", "telethon"), ("telethon", "kurigram")])
@@ -145,12 +89,12 @@ async def test_notes_of_strangers_are_left_to_the_apps_and_nobody_is_a_clear_err
         assert isinstance(failed, Came)
         assert failed.message.metadata is not None
         assert failed.message.metadata.problem == "nobody on Telegram is called @nobody"
-        server.faults.fail("upload.getFile", 400, "FILE_REFERENCE_EXPIRED")
+        server.faults.fail("upload.getFile", 400, "FILE_ID_INVALID")
         async with person(server, "kurigram", ANNA, tmp_path) as anna:
             await anna.send("@bert")
             lost = await bert.event()
             assert isinstance(lost, NotReceived)
-            assert "FILE_REFERENCE_EXPIRED" in lost.detail
+            assert lost.detail == "Telegram does not hand out the note (FILE_ID_INVALID): listen to it in an app"
         assert bert.store.messages() == []
 
 

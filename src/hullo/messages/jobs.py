@@ -6,13 +6,15 @@ import hashlib
 import os
 from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
-from typing import Generic, TypeVar
+from typing import Generic, TypeAlias, TypeVar
 
 import msgspec
 
 from hullo.messages.errors import DiskRefuses
 
 JobT = TypeVar("JobT", bound=msgspec.Struct)
+Work: TypeAlias = Callable[[str, JobT], Awaitable[float | None]]
+"""Does a job, by id; None when it is done, or the seconds after which it is to be tried again."""
 
 
 class Left(Exception):
@@ -22,13 +24,12 @@ class Left(Exception):
 class JobQueue(Generic[JobT]):
     """Jobs by id, each in a file of its own that only we can read: they hold keys.
 
-    `work` is done for each, `at_once` at a time; when it returns, the job and its sealed file are removed, and when it
-    raises `Left` only the job. What is not done when `run` is cancelled stays for the next start.
+    `work` is done for each, `at_once` at a time. When it returns None, the job and its sealed file are removed, and when
+    it raises `Left` only the job; when it returns seconds, it is done again after them, and others have their turn
+    meanwhile. What is not done when `run` is cancelled stays for the next start.
     """
 
-    def __init__(
-        self, folder: Path, kind: type[JobT], work: Callable[[str, JobT], Awaitable[None]], *, at_once: int = 2
-    ) -> None:
+    def __init__(self, folder: Path, kind: type[JobT], work: Work[JobT], *, at_once: int = 2) -> None:
         self.folder = folder
         self._kind = kind
         self._work = work
@@ -93,16 +94,23 @@ class JobQueue(Generic[JobT]):
     async def _done(self, job_id: str, job: JobT) -> None:
         try:
             done = [self._path(job_id), self.sealed(job_id)]
-            async with self._room:
-                try:
-                    await self._work(job_id, job)
-                except Left:
-                    done.pop()
+            try:
+                await self._worked(job_id, job)
+            except Left:
+                done.pop()
             for path in done:
                 with contextlib.suppress(OSError):  # the worst that can come of it is that it is done again
                     path.unlink()
         finally:
             self._known.discard(job_id)
+
+    async def _worked(self, job_id: str, job: JobT) -> None:
+        while True:
+            async with self._room:
+                again = await self._work(job_id, job)
+            if again is None:
+                return
+            await asyncio.sleep(again)
 
     def _all(self) -> Iterator[tuple[str, JobT]]:
         """Those on disk; one that can't be read is left out and stays."""

@@ -13,8 +13,10 @@ from typing import Final, TypeAlias, TypeVar
 import msgspec
 
 from hullo.lines.telegram.account.account import Account
+from hullo.lines.telegram.account.errors import ENDED, LoginRefused, passes
 from hullo.lines.telegram.account.voice_note import (
     LARGEST,
+    PART,
     ContentsRead,
     NoteUpdate,
     ReceivedNote,
@@ -38,6 +40,10 @@ MAX_INCOMING: Final = 100
 """Notes that are being fetched or wait for it; more are left to the apps."""
 AGAIN: Final = 5.0
 """Seconds before what was not answered is asked again."""
+AGAIN_AT_MOST: Final = 60.0
+"""Seconds before a note is tried for again that could not be fetched: doubled from `AGAIN` on."""
+MAX_TROUBLES: Final = 5
+"""How often a note is tried for again when Telegram says that it has trouble itself."""
 _PATIENT: Final = RecorderOptions(max_seconds=6 * 3600.0)
 
 AnswerT = TypeVar("AnswerT")
@@ -64,11 +70,18 @@ class TelegramCourier:
     """See `hullo.messages.courier.Courier`. Peers are `@names`, or user ids of people without one.
 
     Telegram tells nothing of a delivery; that a note was heard it tells both ways. Notes of people that `refuse` names
-    a reason against are left to the apps.
+    a reason against are left to the apps. From the beginning on notes that come are kept, to be fetched in `run`.
     """
 
     def __init__(
-        self, account: Account, refuse: MayWrite, store: MessageStore, tell: TellEvent, *, heard: bool = True
+        self,
+        account: Account,
+        refuse: MayWrite,
+        store: MessageStore,
+        tell: TellEvent,
+        *,
+        heard: bool = True,
+        again: float = AGAIN,
     ) -> None:
         self.line = "telegram"
         self._account = account
@@ -76,9 +89,12 @@ class TelegramCourier:
         self._store = store
         self._tell = tell
         self._heard = heard
+        self._again_after = again
+        self._failures: dict[str, int] = {}
         self._outgoing = JobQueue(store.folder / "telegram-outgoing", NoteToSend, self._send)
         self._incoming = JobQueue(store.folder / "telegram-incoming", NoteToFetch, self._fetch)
         self._to_mark: asyncio.Queue[int] = asyncio.Queue(MAX_INCOMING)
+        account.set_note_listener(self._arrived)
 
     def claims(self, to: str) -> bool:
         """See `Courier.claims`."""
@@ -90,7 +106,6 @@ class TelegramCourier:
 
     async def run(self) -> None:
         """See `Courier.run`. The line must be running, too, or be started soon."""
-        self._account.set_note_listener(self._arrived)
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self._outgoing.run())
             tasks.create_task(self._incoming.run())
@@ -178,29 +193,49 @@ class TelegramCourier:
         except MessageError as error:
             logger.error("what became of a message can't be noted: %s", error)
 
-    async def _fetch(self, job_id: str, job: NoteToFetch) -> None:
+    async def _fetch(self, job_id: str, job: NoteToFetch) -> float | None:
         note = job.note
-        sender = await self._sender(note.sender)
+        try:
+            sender = await self._sender(note.sender)
+        except TelegramError as error:
+            logger.info("a voice note waits until it is known who sent it: %s", error)
+            return AGAIN_AT_MOST
         refusal = self._refuse(sender)
         if refusal is not None:
             logger.info("a voice note is left to the apps: %s", refusal)
-            return
+            return None
         try:
             if self._store.from_peer(self.line, sender.address, str(note.message_id)) is not None:
-                return
+                return None
             message = await self._fetched(self._incoming.sealed(job_id), sender, note)
         except (TelegramError, MessageError, OSError, ValueError) as error:
+            again = self._again(job_id, error)
+            if again is not None:
+                logger.info("a voice note is tried for again in %.0f s: %s", again, error)
+                return again
             self._tell(NotReceived(self.line, sender.address, str(note.message_id), _why(error)))
         else:
             self._tell(Received(message))
+        self._failures.pop(job_id, None)
+        return None
+
+    def _again(self, job_id: str, error: Exception) -> float | None:
+        """Seconds after which a note is tried for again that could not be fetched; None if it never can."""
+        if not isinstance(error, TelegramError) or not (passes(error) or error.name in ENDED):
+            return None
+        failures = self._failures[job_id] = self._failures.get(job_id, 0) + 1
+        if error.code >= 500 and failures > MAX_TROUBLES:
+            return None
+        if error.retry_after is not None:
+            return error.retry_after
+        return min(self._again_after * 2.0 ** min(failures - 1, 10), AGAIN_AT_MOST)
 
     async def _fetched(self, draft: Path, sender: User, note: ReceivedNote) -> StoredMessage:
-        async def fetch() -> None:
-            with draft.open("wb") as file:
-                async for part in self._account.fetch_voice_note(note):
-                    file.write(part)
-
-        await _answered(fetch)
+        with draft.open("ab") as file:
+            whole = min(file.tell(), note.size) // PART * PART
+            file.truncate(whole)  # what came before a restart, or before the connection was lost
+            async for part in self._account.fetch_voice_note(note, whole):
+                file.write(part)
         return await asyncio.to_thread(
             message_of_file,
             self._store,
@@ -215,9 +250,10 @@ class TelegramCourier:
         )
 
     async def _sender(self, user_id: int) -> User:
+        """Raises `TelegramError`."""
         try:
             return await _answered(lambda: self._account.resolve(str(user_id)))
-        except (TelegramError, UnknownUser):  # nobody that the account knows
+        except UnknownUser:
             return User(id=user_id, access_hash=0)
 
     async def _mark(self) -> None:
@@ -243,9 +279,16 @@ async def _answered(ask: Callable[[], Awaitable[AnswerT]]) -> AnswerT:
 
 
 def _why(error: Exception) -> str:
-    if isinstance(error, TelegramError) and error.name.startswith("FILE_MIGRATE"):
-        return "the note lies in another data centre of Telegram's than this account: listen to it in an app"
-    return str(error)
+    match error:
+        case LoginRefused():
+            return (
+                f"the note lies in Telegram's data centre {error.dc}, which does not take the login of this account "
+                f"({error.name}): listen to it in an app"
+            )
+        case TelegramError():
+            return f"Telegram does not hand out the note ({error.name}): listen to it in an app"
+        case _:
+            return str(error)
 
 
 def telegram_courier(account: Account, safety: Safety, *, heard: bool = True) -> MakeCourier:

@@ -33,11 +33,14 @@ class StockClient(Protocol):
     async def request(self, name: str, **fields: Any) -> Any:
         """Call a TL method."""
 
-    def make(self, name: str, **fields: Any) -> Any:
+    def make(self, name: str, /, **fields: Any) -> Any:
         """A TL object."""
 
     async def log_in(self, phone: str, password: str | None) -> int:
         """Log in, with the code that the server just made up, and return the user id."""
+
+    async def download(self, document: Any) -> bytes:
+        """The file of a document, wherever it lies."""
 
     async def update(self, kind: str) -> Any:
         """The next update of that kind; others are dropped."""
@@ -82,7 +85,7 @@ class KurigramClient(Updates):
             API_HASH,
             in_memory=True,
             workers=1,
-            protocol_factory=_only_loopback(getattr(transports, transport), server.address),
+            protocol_factory=_only_loopback(getattr(transports, transport), server),
         )
 
     async def start(self) -> None:
@@ -91,12 +94,14 @@ class KurigramClient(Updates):
     async def stop(self) -> None:
         if self.client.is_initialized:
             await self.client.terminate()
+        for session in self.client.sessions.values():  # to other data centres, which it forgets
+            await session.stop()
         await self.client.disconnect()
 
     async def request(self, name: str, **fields: Any) -> Any:
         return await self.client.invoke(_found(self._raw.functions, name)(**fields))
 
-    def make(self, name: str, **fields: Any) -> Any:
+    def make(self, name: str, /, **fields: Any) -> Any:
         return _found(self._raw.types, name)(**fields)
 
     async def log_in(self, phone: str, password: str | None) -> int:
@@ -111,6 +116,17 @@ class KurigramClient(Updates):
         await self.client.initialize()
         await self.request("updates.getState")
         return int(user.id)
+
+    async def download(self, document: Any) -> bytes:
+        found = importlib.import_module("pyrogram.file_id")
+        which = found.FileId(
+            file_type=found.FileType.VOICE,
+            dc_id=document.dc_id,
+            media_id=document.id,
+            access_hash=document.access_hash,
+            file_reference=document.file_reference,
+        )
+        return b"".join([part async for part in self.client.get_file(which)])
 
     async def _take(self, _client: Any, update: Any, _users: Any, _chats: Any) -> None:
         self.put(update)
@@ -127,6 +143,9 @@ class TelethonClient(Updates):
         session.set_dc(2, *server.address)
         connection = getattr(importlib.import_module("telethon.network"), transport)
         self.client = telethon.TelegramClient(session, API_ID, API_HASH, connection=connection, sequential_updates=True)
+        telethon.TelegramClient._config = (
+            None  # kept for all clients of a process: where the last server's centres were
+        )
         self.client.add_event_handler(self._take, telethon.events.Raw())
 
     async def start(self) -> None:
@@ -139,7 +158,7 @@ class TelethonClient(Updates):
         functions = importlib.import_module("telethon.tl.functions")
         return await self.client(_found(functions, name, "Request")(**fields))
 
-    def make(self, name: str, **fields: Any) -> Any:
+    def make(self, name: str, /, **fields: Any) -> Any:
         return _found(importlib.import_module("telethon.tl.types"), name)(**fields)
 
     async def log_in(self, phone: str, password: str | None) -> int:
@@ -150,6 +169,10 @@ class TelethonClient(Updates):
         except errors.SessionPasswordNeededError:
             user = await self.client.sign_in(password=password)
         return int(user.id)
+
+    async def download(self, document: Any) -> bytes:
+        data: bytes = await self.client.download_media(document, file=bytes)
+        return data
 
     async def _take(self, update: Any) -> None:
         self.put(update)
@@ -178,10 +201,11 @@ def _found(namespace: ModuleType | Any, name: str, suffix: str = "") -> Any:
     return getattr(namespace, last[0].upper() + last[1:] + suffix)
 
 
-def _only_loopback(transport: Any, address: tuple[str, int]) -> Any:
-    """The transport, which connects to the server whatever address it is given."""
+def _only_loopback(transport: Any, server: LoopbackTelegram) -> Any:
+    """The transport, which connects to a data centre of the server, the first one if it is given a strange address."""
 
-    async def connect(self: Any, _address: tuple[str, int]) -> None:
-        await transport.connect(self, address)
+    async def connect(self: Any, address: tuple[str, int]) -> None:
+        ours = address in server.world.addresses.values()
+        await transport.connect(self, address if ours else server.address)
 
     return type("Loopback" + transport.__name__, (transport,), {"connect": connect})

@@ -19,9 +19,12 @@ def account_settings(
 
     Raises `OSError`.
     """
-    host, port = server.address
+    home = server.home(user_id)
+    host, port = home.address
     session = folder / f"{user_id}.session"
-    login = Session(api_id=_API_ID, dc=2, host=host, port=port, auth_key=server.log_in(user_id), user_id=user_id)
+    login = Session(
+        api_id=_API_ID, dc=home.number, host=host, port=port, auth_key=server.log_in(user_id), user_id=user_id
+    )
     SessionFile(session).store(login)
     key = folder / "telegram.pem"
     key.write_text(server.key.public_pem, "ascii")

@@ -34,6 +34,8 @@ class Member:
     blocked: set[int] = field(default_factory=set)
     may_call: Who = Who.EVERYBODY
     may_p2p: Who = Who.EVERYBODY
+    dc: int = 2
+    """The data centre where the account lives, and the files that it uploads."""
 
     def allows(self, who: Who, other: int) -> bool:
         """Whether a privacy setting of this member lets `other` through."""

@@ -11,9 +11,10 @@ from hullo.demo.loopback_telegram.tl import types
 
 _LARGEST_PART = 512 * 1024
 _ALIGNED = 4096
+_CHUNK = 1 << 20
 
 
-@dataclass(frozen=True)
+@dataclass
 class SentDocument:
     """What messages.sendMedia sent: the file, and what was said of it."""
 
@@ -27,6 +28,14 @@ class SentDocument:
     mime_type: str
     attributes: list[Any]
     data: bytes
+    dc: int
+    """The data centre in which it lies; Telegram moves files at times."""
+
+
+@dataclass
+class _Reference:
+    document: int
+    parts_left: int | None
 
 
 class FileStore:
@@ -36,7 +45,19 @@ class FileStore:
         self._random = random
         self._random_ids: set[tuple[int, int]] = set()
         self.sent: list[SentDocument] = []
+        self.deleted: set[int] = set()
+        """Ids of messages that their senders took back."""
+        self.parts_for_a_reference: int | None = None
+        """After so many parts a file reference handed out from now on has expired; None keeps it good."""
+        self.fetched: list[tuple[int, int]] = []
+        """Document and offset of every part that was handed out."""
         self._parts: dict[tuple[int, int], dict[int, bytes]] = {}
+        self._references: dict[bytes, _Reference] = {}
+
+    def expire_references(self) -> None:
+        """Every file reference that was handed out is good no more (core.telegram.org/api/file_reference)."""
+        for reference in self._references.values():
+            reference.parts_left = 0
 
     def save(self, owner: Member, request: Any) -> None:
         """Keep a part. Raises `RpcFailure`."""
@@ -76,44 +97,69 @@ class FileStore:
             media.mime_type,
             list(media.attributes),
             data,
+            sender.dc,
         )
         self.sent.append(document)
         return document
 
-    def part(self, reader: Member, request: Any) -> bytes:
-        """Part of a document, for somebody who sent or got it (upload.getFile). Raises `RpcFailure`."""
-        if request.offset % _ALIGNED or request.limit % _ALIGNED or not 0 < request.limit <= 1 << 20:
+    def part(self, reader: Member, dc: int, request: Any) -> bytes:
+        """Part of a document, for somebody who sent or got it, in that data centre (upload.getFile).
+
+        Raises `RpcFailure`.
+        """
+        if request.limit % _ALIGNED or request.limit <= 0 or _CHUNK % request.limit:
             raise RpcFailure(400, "LIMIT_INVALID")
+        if request.offset % _ALIGNED or request.offset // _CHUNK != (request.offset + request.limit - 1) // _CHUNK:
+            raise RpcFailure(400, "OFFSET_INVALID")
         document = next((one for one in self.sent if one.id == request.location.id), None)
         if document is None or document.access_hash != request.location.access_hash:
             raise RpcFailure(400, "LOCATION_INVALID")
         if reader.id not in (document.sender, document.recipient):
             raise RpcFailure(400, "LOCATION_INVALID")
+        if document.dc != dc:
+            raise RpcFailure(303, f"FILE_MIGRATE_{document.dc}")
+        self._use(bytes(request.location.file_reference), document)
+        self.fetched.append((document.id, request.offset))
         return document.data[request.offset : request.offset + request.limit]
 
+    def message(self, message_id: int, viewer: int, media_unread: bool = True) -> Any:
+        """The `message` with a document, as its recipient or its sender sees it, with a new file reference."""
+        document = next((one for one in self.sent if one.id == message_id), None)
+        if document is None or message_id in self.deleted or viewer not in (document.sender, document.recipient):
+            return types.MessageEmpty(id=message_id)
+        mine = document.sender == viewer
+        return types.Message(
+            id=document.id,
+            peer_id=types.PeerUser(user_id=document.recipient if mine else document.sender),
+            from_id=types.PeerUser(user_id=document.sender),
+            date=document.date,
+            message="",
+            out=mine or None,
+            media_unread=media_unread or None,
+            media=types.MessageMediaDocument(voice=True, document=self._document(document)),
+        )
 
-def message_of(document: SentDocument, viewer: int, media_unread: bool = True) -> Any:
-    """The `message` with a document, as its recipient or its sender sees it."""
-    mine = document.sender == viewer
-    return types.Message(
-        id=document.id,
-        peer_id=types.PeerUser(user_id=document.recipient if mine else document.sender),
-        from_id=types.PeerUser(user_id=document.sender),
-        date=document.date,
-        message="",
-        out=mine or None,
-        media_unread=media_unread or None,
-        media=types.MessageMediaDocument(
-            voice=True,
-            document=types.Document(
-                id=document.id,
-                access_hash=document.access_hash,
-                file_reference=b"reference",
-                date=document.date,
-                mime_type=document.mime_type,
-                size=len(document.data),
-                dc_id=2,
-                attributes=document.attributes,
-            ),
-        ),
-    )
+    def _document(self, document: SentDocument) -> Any:
+        reference = self._random(16)
+        self._references[reference] = _Reference(document.id, self.parts_for_a_reference)
+        return types.Document(
+            id=document.id,
+            access_hash=document.access_hash,
+            file_reference=reference,
+            date=document.date,
+            mime_type=document.mime_type,
+            size=len(document.data),
+            dc_id=document.dc,
+            attributes=document.attributes,
+        )
+
+    def _use(self, reference: bytes, document: SentDocument) -> None:
+        known = self._references.get(reference)
+        if not reference:
+            raise RpcFailure(400, "FILE_REFERENCE_EMPTY")
+        if known is None or known.document != document.id:
+            raise RpcFailure(400, "FILE_REFERENCE_INVALID")
+        if known.parts_left == 0:
+            raise RpcFailure(400, "FILE_REFERENCE_EXPIRED")
+        if known.parts_left is not None:
+            known.parts_left -= 1

@@ -1,4 +1,4 @@
-"""auth.* and account.*: a phone number, a code, perhaps a password."""
+"""auth.* and account.*: a phone number, a code, perhaps a password; and the same login at other data centres."""
 
 from typing import Any
 
@@ -6,11 +6,14 @@ from hullo.demo.loopback_telegram.directory import Member
 from hullo.demo.loopback_telegram.rpc import RpcFailure
 from hullo.demo.loopback_telegram.srp import GENERATOR
 from hullo.demo.loopback_telegram.tl import DH_PRIME, functions, types
-from hullo.demo.loopback_telegram.world import Authorization, World
+from hullo.demo.loopback_telegram.world import EXPORT_GOOD_FOR, Authorization, Export, World
 
 
-def send_code(world: World, _who: Authorization, request: Any) -> Any:
+def send_code(world: World, who: Authorization, request: Any) -> Any:
     """auth.sendCode: the code goes to the owner's other devices; here `Directory.code_sent_to` has it."""
+    member = world.directory.by_phone(request.phone_number)
+    if member is not None and member.dc != who.dc:
+        raise RpcFailure(303, f"PHONE_MIGRATE_{member.dc}")
     code_hash = world.directory.send_code(request.phone_number)
     return types.auth.SentCode(type=types.auth.SentCodeTypeApp(length=5), phone_code_hash=code_hash)
 
@@ -60,6 +63,24 @@ def log_out(_world: World, who: Authorization, _request: Any) -> Any:
     return types.auth.LoggedOut()
 
 
+def export_authorization(world: World, who: Authorization, request: Any) -> Any:
+    """auth.exportAuthorization: good once, in the data centre it is for."""
+    member = who.require()
+    if request.dc_id == who.dc or request.dc_id not in world.addresses:
+        raise RpcFailure(400, "DC_ID_INVALID")
+    secret = world.random(128)
+    world.exports[secret] = Export(member, request.dc_id, world.clock() + EXPORT_GOOD_FOR)
+    return types.auth.ExportedAuthorization(id=member.id, bytes=secret)
+
+
+def import_authorization(world: World, who: Authorization, request: Any) -> Any:
+    """auth.importAuthorization."""
+    export = world.exports.pop(bytes(request.bytes), None)
+    if export is None or export.dc != who.dc or export.member.id != request.id or export.until < world.clock():
+        raise RpcFailure(400, "AUTH_BYTES_INVALID")
+    return _logged_in(world, who, export.member)
+
+
 def _logged_in(world: World, who: Authorization, member: Member) -> Any:
     who.member, who.half_in = member, None
     return types.auth.Authorization(user=world.user(member, member.id))
@@ -71,4 +92,6 @@ LOGIN_METHODS = {
     functions.auth.CheckPassword: check_password,
     functions.auth.LogOut: log_out,
     functions.account.GetPassword: get_password,
+    functions.auth.ExportAuthorization: export_authorization,
+    functions.auth.ImportAuthorization: import_authorization,
 }

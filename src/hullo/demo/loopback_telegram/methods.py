@@ -3,16 +3,18 @@
 from collections.abc import Callable
 from typing import Any
 
-from hullo.demo.loopback_telegram.files import SentDocument, message_of
+from hullo.demo.loopback_telegram.file_methods import FILE_METHODS, update_of
 from hullo.demo.loopback_telegram.handshake import GENERATOR
 from hullo.demo.loopback_telegram.login_methods import LOGIN_METHODS
 from hullo.demo.loopback_telegram.rpc import RpcFailure
 from hullo.demo.loopback_telegram.tl import DH_PRIME, LAYER, boolean, functions, method_name, objects, types, vector
-from hullo.demo.loopback_telegram.world import DC, Authorization, World
+from hullo.demo.loopback_telegram.world import Authorization, World
 
 Method = Callable[[World, Authorization, Any], Any]
 
 _DH_VERSION = 3
+DIFFERENCE_SLICE = 20
+"""Messages in one answer of updates.getDifference."""
 
 
 def call(world: World, who: Authorization, request: Any) -> Any:
@@ -22,11 +24,12 @@ def call(world: World, who: Authorization, request: Any) -> Any:
     world.faults.check(name)
     if method is None:
         raise RpcFailure(400, "METHOD_NOT_IMPLEMENTED")
+    if who.member is not None and who.member.dc != who.dc and type(request) not in _ABROAD:
+        raise RpcFailure(303, f"USER_MIGRATE_{who.member.dc}")
     return method(world, who, request)
 
 
-def _get_config(world: World, _who: Authorization, _request: Any) -> Any:
-    host, port = world.address
+def _get_config(world: World, who: Authorization, _request: Any) -> Any:
     now = int(world.clock())
     numbers = dict.fromkeys(_CONFIG_NUMBERS, 0)
     return types.Config(
@@ -34,11 +37,13 @@ def _get_config(world: World, _who: Authorization, _request: Any) -> Any:
         date=now,
         expires=now + 3600,
         test_mode=False,
-        this_dc=DC,
-        dc_options=[types.DcOption(id=DC, ip_address=host, port=port)],
+        this_dc=who.dc,
+        dc_options=[
+            types.DcOption(id=dc, ip_address=host, port=port) for dc, (host, port) in sorted(world.addresses.items())
+        ],
         dc_txt_domain_name="",
         me_url_prefix="https://t.me/",
-        webfile_dc_id=DC,
+        webfile_dc_id=who.dc,
         call_receive_timeout_ms=world.timers.receive,
         call_ring_timeout_ms=world.timers.ring,
         call_connect_timeout_ms=world.timers.connect,
@@ -68,36 +73,38 @@ def _resolve_username(world: World, who: Authorization, request: Any) -> Any:
 
 def _get_state(world: World, who: Authorization, _request: Any) -> Any:
     who.require()
-    return _state(world)
+    return _state(world, world.history.pts)
 
 
 def _get_difference(world: World, who: Authorization, request: Any) -> Any:
     viewer = who.require()
     updates = world.book.recent(viewer.id, world.clock())
     readable = who.layer in (0, LAYER)  # a `message` looks different in every layer, and we write ours only
-    documents = [one for one in world.files.sent if readable and one.recipient == viewer.id and _pts(one) > request.pts]
-    if not updates and not documents:
+    news = world.history.since(request.pts, viewer.id) if readable else []
+    if request.pts_total_limit is not None and len(news) > request.pts_total_limit:
+        return types.updates.DifferenceTooLong(pts=world.history.pts)
+    if not updates and not news:
         return types.updates.DifferenceEmpty(date=int(world.clock()), seq=0)
+    more = len(news) > DIFFERENCE_SLICE
+    news = news[:DIFFERENCE_SLICE]
+    state = _state(world, news[-1].pts if more else world.history.pts)
+    came = [one.came for one in news if one.came is not None]
     people = {user.id: user for update in updates for user in world.users_in(update, viewer.id)}
-    people |= {one.sender: world.user(world.directory.member(one.sender), viewer.id) for one in documents}
-    return types.updates.Difference(
-        new_messages=[message_of(one, viewer.id) for one in documents],
-        new_encrypted_messages=[],
-        other_updates=updates,
-        chats=[],
-        users=list(people.values()),
-        state=_state(world),
-    )
+    people |= {one.sender: world.user(world.directory.member(one.sender), viewer.id) for one in came}
+    told = {
+        "new_messages": [world.files.message(one.id, viewer.id) for one in came],
+        "new_encrypted_messages": [],
+        "other_updates": [*updates, *(update_of(world, one, viewer.id) for one in news if one.came is None)],
+        "chats": [],
+        "users": list(people.values()),
+    }
+    if more:
+        return types.updates.DifferenceSlice(**told, intermediate_state=state)
+    return types.updates.Difference(**told, state=state)
 
 
-def _state(world: World) -> Any:
-    pts = 1 + len(world.files.sent)
+def _state(world: World, pts: int) -> Any:
     return types.updates.State(pts=pts, qts=0, date=int(world.clock()), seq=0, unread_count=0)
-
-
-def _pts(document: SentDocument) -> int:
-    """One count for all members: it only has to grow."""
-    return document.id + 1
 
 
 def _get_dh_config(world: World, who: Authorization, request: Any) -> Any:
@@ -154,36 +161,6 @@ def _save_call_debug(world: World, who: Authorization, request: Any) -> Any:
     return boolean(True)
 
 
-def _save_file_part(world: World, who: Authorization, request: Any) -> Any:
-    world.files.save(who.require(), request)
-    return boolean(True)
-
-
-def _send_media(world: World, who: Authorization, request: Any) -> Any:
-    sender = who.require()
-    recipient = world.member_from(sender, request.peer)
-    now = int(world.clock())
-    document = world.files.send(sender, recipient, request.media, request.random_id, now)
-    message = message_of(document, recipient.id)
-    world.push(recipient.id, types.UpdateNewMessage(message=message, pts=_pts(document), pts_count=1), None, None)
-    return _updates(world, [types.UpdateMessageID(id=document.id, random_id=request.random_id)])
-
-
-def _get_file(world: World, who: Authorization, request: Any) -> Any:
-    data = world.files.part(who.require(), request)
-    return types.upload.File(type=types.storage.FileUnknown(), mtime=0, bytes=data)
-
-
-def _read_message_contents(world: World, who: Authorization, request: Any) -> Any:
-    reader = who.require().id
-    pts = 1 + len(world.files.sent)
-    for document in world.files.sent:
-        if document.id in request.id and document.recipient == reader:
-            read = types.UpdateReadMessagesContents(messages=[document.id], pts=pts, pts_count=0)
-            world.push(document.sender, read, None, None)
-    return types.messages.AffectedMessages(pts=pts, pts_count=0)
-
-
 def _get_call_config(_world: World, who: Authorization, _request: Any) -> Any:
     who.require()
     return types.DataJSON(data="{}")
@@ -221,8 +198,12 @@ _CONFIG_NUMBERS = (
     "message_length_max",
 )
 
+_ABROAD = (functions.help.GetConfig, functions.auth.ImportAuthorization, functions.upload.GetFile)
+"""What a data centre does for the members of others."""
+
 METHODS: dict[Any, Method] = {
     **LOGIN_METHODS,
+    **FILE_METHODS,
     functions.help.GetConfig: _get_config,
     functions.users.GetUsers: _get_users,
     functions.contacts.GetContacts: _get_contacts,
@@ -239,8 +220,4 @@ METHODS: dict[Any, Method] = {
     functions.phone.SetCallRating: _set_call_rating,
     functions.phone.SaveCallDebug: _save_call_debug,
     functions.phone.GetCallConfig: _get_call_config,
-    functions.upload.SaveFilePart: _save_file_part,
-    functions.upload.GetFile: _get_file,
-    functions.messages.SendMedia: _send_media,
-    functions.messages.ReadMessageContents: _read_message_contents,
 }

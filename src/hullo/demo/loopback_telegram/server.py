@@ -1,36 +1,40 @@
-"""The loopback Telegram on a TCP port."""
+"""The loopback Telegram: its members and its data centres."""
 
 import asyncio
 import secrets
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from types import TracebackType
 from typing import Any, Self
 
 from hullo.demo.loopback_telegram.calls import CallBook, CallSettings
 from hullo.demo.loopback_telegram.connection import Connection
 from hullo.demo.loopback_telegram.crypto import RandomBytes, ServerKey
+from hullo.demo.loopback_telegram.data_centre import DataCentre
 from hullo.demo.loopback_telegram.delivery import Delivery
 from hullo.demo.loopback_telegram.device import Device
 from hullo.demo.loopback_telegram.directory import Directory, Member
 from hullo.demo.loopback_telegram.faults import Faults
 from hullo.demo.loopback_telegram.files import FileStore
-from hullo.demo.loopback_telegram.handshake import NewKey
+from hullo.demo.loopback_telegram.history import History
 from hullo.demo.loopback_telegram.rpc import RpcFailure
 from hullo.demo.loopback_telegram.tl import LAYER, types
-from hullo.demo.loopback_telegram.world import Authorization, World
+from hullo.demo.loopback_telegram.world import DC, World
 
 _EXPIRE_EVERY = 0.2
-_CLOSE_WITHIN = 5.0
 
 
 class LoopbackTelegram:
-    """A server with its members; an asynchronous context manager. Entering raises `OSError` if the port is taken."""
+    """A server with its members; an asynchronous context manager. Entering raises `OSError` if the port is taken.
+
+    Members live in data centre 2, which is at `port`, unless they are told to live in another one of `centres`.
+    """
 
     def __init__(
         self,
         *,
         port: int = 0,
+        centres: Sequence[int] = (DC,),
         key: ServerKey | None = None,
         random: RandomBytes = secrets.token_bytes,
         clock: Callable[[], float] = time.time,
@@ -43,7 +47,7 @@ class LoopbackTelegram:
         self.directory = Directory(random)
         book = CallBook(self.settings, self._push, random)
         self.world = World(
-            address=("127.0.0.1", port),
+            addresses={number: ("127.0.0.1", port if number == DC else 0) for number in centres},
             clock=clock,
             random=random,
             directory=self.directory,
@@ -51,13 +55,11 @@ class LoopbackTelegram:
             settings=self.settings,
             faults=self.faults,
             files=FileStore(random),
+            history=History(),
             push=self._push,
         )
-        self._devices: dict[int, Device] = {}
-        self._connections: set[Connection] = set()
-        self._server: asyncio.Server | None = None
+        self._centres = {number: DataCentre(number, self.world, self.key, random, clock) for number in centres}
         self._clockwork: asyncio.Task[None] | None = None
-        self._serving: set[asyncio.Task[None]] = set()
         self._delivery = Delivery(self.faults, clock)
 
     async def __aenter__(self) -> Self:
@@ -68,50 +70,52 @@ class LoopbackTelegram:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        """Close every connection and the port."""
+        """Close every connection and the ports."""
         await self.stop_listening()
         self._delivery.close()
-        if self._serving:
-            await asyncio.wait(self._serving, timeout=_CLOSE_WITHIN)
+        for centre in self._centres.values():
+            await centre.closed()
         if self._clockwork is not None:
             self._clockwork.cancel()
             await asyncio.wait([self._clockwork])
 
     @property
     def address(self) -> tuple[str, int]:
-        """Host and port."""
-        return self.world.address
+        """Host and port of data centre 2, where every client begins."""
+        return self.world.addresses[DC]
 
-    def add_member(self, user_id: int, name: str, *, phone: str = "", password: str | None = None) -> Member:
+    def centre(self, number: int) -> DataCentre:
+        """A data centre."""
+        return self._centres[number]
+
+    def home(self, user_id: int) -> DataCentre:
+        """The data centre in which a member lives."""
+        return self._centres[self.directory.member(user_id).dc]
+
+    def add_member(
+        self, user_id: int, name: str, *, phone: str = "", password: str | None = None, dc: int = DC
+    ) -> Member:
         """Open an account; the username is the name in lower case."""
         member = Member(
-            id=user_id, phone=phone or f"99966{user_id:05}", name=name, username=name.lower(), password=password
+            id=user_id, phone=phone or f"99966{user_id:05}", name=name, username=name.lower(), password=password, dc=dc
         )
         return self.directory.add(member)
 
     def log_in(self, user_id: int) -> bytes:
         """A device of a member that is logged in already: its authorization key, 256 bytes."""
-        key = self.random(256)
-        authorization = Authorization(key, int.from_bytes(self.random(8), "little", signed=True))
-        authorization.member = self.directory.member(user_id)
-        self._devices[authorization.device] = Device(authorization, self.random)
-        return key
+        return self.home(user_id).log_in(self.directory.member(user_id))
 
     # The network, and what goes wrong with it
 
     async def listen(self) -> None:
-        """Take connections, after `stop_listening` at the same port as before."""
-        host, port = self.world.address
-        self._server = await asyncio.start_server(self._serve, host, port)
-        self.world.address = (host, self._server.sockets[0].getsockname()[1])
+        """Take connections, after `stop_listening` at the same ports as before."""
+        for centre in self._centres.values():
+            await centre.listen()
 
     async def stop_listening(self) -> None:
         """Be unreachable: drop all connections and refuse new ones."""
-        if self._server is not None:
-            self._server.close()
-            self._server = None
-        for connection in list(self._connections):
-            connection.drop()
+        for centre in self._centres.values():
+            await centre.stop_listening()
 
     def kick(self, user_id: int) -> None:
         """Drop the connections of a member."""
@@ -125,47 +129,26 @@ class LoopbackTelegram:
 
     def revoke(self, user_id: int) -> None:
         """Forget the authorization keys of a member: the server answers them with -404 and hangs up."""
-        for device in self._devices_of(user_id):
-            del self._devices[device.id]
+        for centre in self._centres.values():
+            for device in centre.devices_of(user_id):
+                centre.forget(device)
         self.kick(user_id)
 
     def end_logins(self, user_id: int, code: int = 401, name: str = "SESSION_REVOKED") -> None:
         """End the member's logins as another of their devices can: requests fail, the keys live on."""
-        for device in self._devices_of(user_id):
-            device.authorization.ended_by = RpcFailure(code, name)
+        for centre in self._centres.values():
+            for device in centre.devices_of(user_id):
+                device.authorization.ended_by = RpcFailure(code, name)
 
     def connected(self, user_id: int) -> int:
-        """How many connections a member has."""
+        """How many connections a member has, in the data centre they live in."""
         return len(self._connections_of(user_id))
 
     def _connections_of(self, user_id: int) -> list[Connection]:
-        return [one for one in self._connections if one.user_id == user_id]
+        return self.home(user_id).connections_of(user_id)
 
     def _devices_of(self, user_id: int) -> list[Device]:
-        return [one for one in self._devices.values() if one.user_id == user_id]
-
-    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        task = asyncio.current_task()
-        assert task is not None
-        connection = Connection(self, reader, writer)
-        self._connections.add(connection)
-        self._serving.add(task)
-        try:
-            await connection.run()
-        finally:
-            self._connections.discard(connection)
-            self._serving.discard(task)
-
-    # Keys
-
-    def new_device(self, new: NewKey) -> None:
-        """A key exchange is through."""
-        device = Device(Authorization(new.auth_key, new.salt), self.random)
-        self._devices[device.id] = device
-
-    def device(self, key_id: int) -> Device | None:
-        """The device with that key, unless it is unknown or revoked."""
-        return self._devices.get(key_id)
+        return self.home(user_id).devices_of(user_id)
 
     def _push(self, user_id: int, update: Any, only: int | None, but: int | None) -> None:
         body = self._packaged(update, user_id)

@@ -46,8 +46,15 @@ def read(data: bytes) -> Any:
 
 
 def objects(values: list[Any]) -> list[Any]:
-    """A vector that was read, with objects where kurigram took constructors without fields for numbers."""
-    return [read(value.to_bytes(4, "little", signed=True)) if isinstance(value, int) else value for value in values]
+    """A vector that was read, with objects where kurigram took those of 4 and 8 bytes for numbers.
+
+    Raises `ValueError` where there is no object.
+    """
+    return [read(_number(value)) if isinstance(value, int) else value for value in values]
+
+
+def _number(value: int) -> bytes:
+    return value.to_bytes(4 if -(1 << 31) <= value < 1 << 31 else 8, "little", signed=True)
 
 
 def rpc_result(request_id: int, value: Any) -> Any:

@@ -9,10 +9,14 @@ from hullo.demo.loopback_telegram.crypto import RandomBytes, key_id
 from hullo.demo.loopback_telegram.directory import Directory, Member
 from hullo.demo.loopback_telegram.faults import Faults
 from hullo.demo.loopback_telegram.files import FileStore
+from hullo.demo.loopback_telegram.history import History
 from hullo.demo.loopback_telegram.rpc import RpcFailure
 from hullo.demo.loopback_telegram.tl import types
 
 DC = 2
+"""The data centre of members who have no other home."""
+EXPORT_GOOD_FOR = 60.0
+"""Seconds in which an exported authorization has to be imported."""
 
 
 @dataclass
@@ -31,6 +35,8 @@ class Authorization:
 
     key: bytes
     salt: int
+    dc: int
+    """The data centre that knows the key."""
     member: Member | None = None
     half_in: Member | None = None
     """Who gave the right code and still owes the password."""
@@ -52,11 +58,21 @@ class Authorization:
         return self.member
 
 
+@dataclass(frozen=True)
+class Export:
+    """An authorization on its way to another data centre."""
+
+    member: Member
+    dc: int
+    until: float
+
+
 @dataclass
 class World:
     """The state of one loopback Telegram."""
 
-    address: tuple[str, int]
+    addresses: dict[int, tuple[str, int]]
+    """Host and port of each data centre."""
     clock: Callable[[], float]
     """Unix seconds."""
     random: RandomBytes
@@ -65,6 +81,7 @@ class World:
     settings: CallSettings
     faults: Faults
     files: FileStore
+    history: History
     push: Push
     """Brings an update to the devices of a member."""
     timers: Timers = field(default_factory=Timers)
@@ -72,6 +89,8 @@ class World:
     """Call id and stars of each phone.setCallRating."""
     debug_reports: list[tuple[int, str]] = field(default_factory=list)
     """Call id and JSON text of each phone.saveCallDebug."""
+    exports: dict[bytes, Export] = field(default_factory=dict)
+    """By the bytes that auth.exportAuthorization told."""
 
     def user(self, member: Member, viewer: int) -> Any:
         """A member as `viewer` sees them."""

@@ -28,9 +28,9 @@ KEY = ServerKey.generate()
 
 
 @contextlib.asynccontextmanager
-async def loopback(within: float = 90.0) -> AsyncIterator[LoopbackTelegram]:
+async def loopback(within: float = 90.0, centres: tuple[int, ...] = (2,)) -> AsyncIterator[LoopbackTelegram]:
     """For so many seconds a server with Anna, Bert, who has a password, and Cleo; Anna and Bert know each other."""
-    async with asyncio.timeout(within), LoopbackTelegram(key=KEY) as server:
+    async with asyncio.timeout(within), LoopbackTelegram(key=KEY, centres=centres) as server:
         anna = server.add_member(ANNA, "Anna")
         bert = server.add_member(BERT, "Bert", password=PASSWORD)
         server.add_member(CLEO, "Cleo")
@@ -78,10 +78,11 @@ def maker(library: Library, server: LoopbackTelegram) -> Callable[[Session], Mak
 
 def logged_in(server: LoopbackTelegram, user_id: int, folder: Path) -> SessionFile:
     """The session file of a login."""
-    host, port = server.address
+    home = server.home(user_id)
+    host, port = home.address
     file = SessionFile(folder / f"{user_id}.session")
     key = server.log_in(user_id)
-    file.store(Session(api_id=API_ID, dc=2, host=host, port=port, auth_key=key, user_id=user_id))
+    file.store(Session(api_id=API_ID, dc=home.number, host=host, port=port, auth_key=key, user_id=user_id))
     return file
 
 

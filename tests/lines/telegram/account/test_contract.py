@@ -29,6 +29,13 @@ METHODS = [
     "phone.sendSignalingData",
     "phone.setCallRating",
     "phone.saveCallDebug",
+    "auth.exportAuthorization",
+    "auth.importAuthorization",
+    "upload.saveFilePart",
+    "upload.getFile",
+    "messages.sendMedia",
+    "messages.getMessages",
+    "messages.readMessageContents",
 ]
 
 

@@ -8,9 +8,11 @@ from collections.abc import AsyncIterator, Callable
 from typing import Any
 
 from hullo.lines.telegram.account import translate
+from hullo.lines.telegram.account.centres import DataCentres
 from hullo.lines.telegram.account.floods import FloodWaits
 from hullo.lines.telegram.account.link import Link, MakeClient, Timing
 from hullo.lines.telegram.account.lookup import Lookup
+from hullo.lines.telegram.account.note_fetching import NoteFetcher
 from hullo.lines.telegram.account.people import People
 from hullo.lines.telegram.account.replays import Replays
 from hullo.lines.telegram.account.session_file import SessionFile, SessionFileError
@@ -18,7 +20,6 @@ from hullo.lines.telegram.account.voice_note import (
     OnNote,
     ReceivedNote,
     VoiceNote,
-    fetch_voice_note,
     mark_listened,
     note_update,
     send_voice_note,
@@ -53,6 +54,8 @@ class Account:
         self._link = Link(make_client, self._news, timing)
         self._people = People(file.users_path)
         self._lookup = Lookup(self._people, self._ask, wall_clock)
+        self._centres = DataCentres(self._link, self._export, reply=timing.reply, idle=timing.idle)
+        self._fetcher = NoteFetcher(self._ask, self._ask_at, self._link.client.make)
         self._floods = FloodWaits()
         self._replays = Replays()
         self._listener: OnUpdate | None = None
@@ -88,7 +91,10 @@ class Account:
             with self._file.locked():
                 self._people.load()
                 try:
-                    await self._link.run()
+                    async with asyncio.TaskGroup() as tasks:
+                        others = tasks.create_task(self._centres.run(), name="Telegram's other data centres")
+                        await self._link.run()
+                        others.cancel()
                 finally:
                     with contextlib.suppress(OSError):  # what is not saved is looked up again
                         self._people.save()
@@ -118,9 +124,9 @@ class Account:
         """Send a voice note; its message id if the server tells it. Raises `TelegramError`, `TelegramUnreachable`."""
         return await send_voice_note(self._ask, self._link.client.make, to, note, random_id)
 
-    def fetch_voice_note(self, note: ReceivedNote) -> AsyncIterator[bytes]:
-        """The sound of a note that came. Raises `TelegramError`, `ValueError` for one that is too long."""
-        return fetch_voice_note(self._ask, self._link.client.make, note)
+    def fetch_voice_note(self, note: ReceivedNote, start: int = 0) -> AsyncIterator[bytes]:
+        """The sound of a note that came, in parts. See `NoteFetcher.fetch`."""
+        return self._fetcher.fetch(note, start)
 
     async def mark_listened(self, message_id: int) -> None:
         """Tell the sender that their note was heard. Raises `TelegramError`."""
@@ -130,10 +136,18 @@ class Account:
         """A request by its TL name."""
         return await self._invoke(name, self._link.client.function(name, **fields))
 
-    async def _invoke(self, method: str, function: Any) -> Any:
+    async def _ask_at(self, dc: int, name: str, **fields: Any) -> Any:
+        """A request by its TL name in a data centre; 0 is ours."""
+        here = dc in (0, self._link.client.session.dc)
+        return await self._invoke(name, self._link.client.function(name, **fields), 0 if here else dc)
+
+    async def _export(self, dc: int) -> Any:
+        return await self._ask("auth.exportAuthorization", dc_id=dc)
+
+    async def _invoke(self, method: str, function: Any, dc: int = 0) -> Any:
         self._floods.check(method, self._clock())
         try:
-            return await self._link.invoke(function)
+            return await (self._centres.invoke(dc, function) if dc else self._link.invoke(function))
         except TelegramError as error:
             self._floods.note(method, error, self._clock())
             raise

@@ -23,6 +23,9 @@ class MtprotoClient(Protocol):
     session: Session
     """What to connect with; holds the key after the first `connect`."""
 
+    def elsewhere(self, session: Session, on_lost: OnLost) -> "MtprotoClient":
+        """A client of the same library for another data centre, from where no updates are wanted."""
+
     def make(self, name: str, /, **fields: Any) -> Any:
         """A TL object such as `inputPhoneCall`."""
 
@@ -68,6 +71,18 @@ DEVICE = {
     "lang_code": "en",
 }
 """How the login shows up under Settings, Devices."""
+
+
+def address_of(config: Any, dc: int) -> tuple[str, int] | None:
+    """Where a data centre is, according to `help.config`: host and port."""
+    for option in config.dc_options:
+        if option.id == dc and not (option.ipv6 or option.media_only or option.cdn or option.tcpo_only):
+            return option.ip_address, option.port
+    return None
+
+
+def no_updates(_updates: Any) -> None:
+    """Takes updates where none are wanted."""
 
 
 def kind(value: Any) -> str:

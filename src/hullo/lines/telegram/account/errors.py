@@ -2,7 +2,7 @@
 
 import re
 
-from hullo.lines.telegram.port import TelegramError
+from hullo.lines.telegram.port import TelegramError, TelegramUnreachable
 
 _NUMBERED = re.compile(r"^(?P<name>[A-Z0-9_]+?)_(?P<number>\d+)$")
 
@@ -37,6 +37,19 @@ class Migrate(TelegramError):
     def __init__(self, name: str, code: int, dc: int) -> None:
         super().__init__(name, code)
         self.dc = dc
+
+
+class LoginRefused(TelegramError):
+    """Another data centre, `dc`, does not take the login of this account."""
+
+    def __init__(self, error: TelegramError, dc: int) -> None:
+        super().__init__(error.name, error.code)
+        self.dc = dc
+
+
+def passes(error: TelegramError) -> bool:
+    """Whether the same request may be answered later: nobody was reached, or the server had to wait or had trouble."""
+    return isinstance(error, TelegramUnreachable) or error.retry_after is not None or error.code >= 500
 
 
 def error_from(message: str, code: int) -> TelegramError:

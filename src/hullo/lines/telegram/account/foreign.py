@@ -26,6 +26,26 @@ async def cancellable(work: Coroutine[Any, Any, ResultT]) -> ResultT:
     return task.result()
 
 
+class Over(Exception):
+    """What was waited for will not come."""
+
+
+async def unless(over: asyncio.Event, work: Coroutine[Any, Any, ResultT]) -> ResultT:
+    """The result of `work`. Raises `Over` if the event is set before it is there."""
+    working = asyncio.ensure_future(work)
+    working.add_done_callback(retrieve)
+    ending = asyncio.ensure_future(over.wait())
+    try:
+        await asyncio.wait([working, ending], return_when=asyncio.FIRST_COMPLETED)
+        if working.done():
+            return working.result()
+        raise Over
+    finally:
+        for task in (working, ending):
+            task.cancel()
+        await asyncio.wait([working, ending])
+
+
 async def to_the_end(work: Coroutine[Any, Any, None]) -> None:
     """Let some clean-up finish, even when we are cancelled; bounded in time, never raises anything of its own."""
     task = asyncio.ensure_future(work)

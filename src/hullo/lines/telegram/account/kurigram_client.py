@@ -17,7 +17,7 @@ from typing import Any
 import msgspec
 from cryptography.hazmat.primitives.serialization import load_pem_public_key
 
-from hullo.lines.telegram.account.client import DEVICE, OnLost, OnUpdates, Server, find
+from hullo.lines.telegram.account.client import DEVICE, OnLost, OnUpdates, Server, find, no_updates
 from hullo.lines.telegram.account.errors import KEY_NOT_FOUND, NO_KEY, UNREACHABLE, error_from
 from hullo.lines.telegram.account.foreign import cancellable, to_the_end
 from hullo.lines.telegram.account.session_file import Session
@@ -171,6 +171,7 @@ class KurigramClient:
 
     def __init__(self, session: Session, server: Server, on_updates: OnUpdates, on_lost: OnLost) -> None:
         self.session = session
+        self._server = server
         self._on_updates = on_updates
         self._on_lost = on_lost
         self._client: Any = None
@@ -178,6 +179,10 @@ class KurigramClient:
         self._watch: asyncio.Task[None] | None = None
         if server.public_key is not None:
             _trust(server.public_key)
+
+    def elsewhere(self, session: Session, on_lost: OnLost) -> "KurigramClient":
+        """See `MtprotoClient.elsewhere`."""
+        return KurigramClient(session, self._server, no_updates, on_lost)
 
     def make(self, name: str, /, **fields: Any) -> Any:
         """See `MtprotoClient.make`."""

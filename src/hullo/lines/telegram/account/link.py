@@ -9,7 +9,7 @@ import msgspec
 from hullo.lines.telegram.account import translate
 from hullo.lines.telegram.account.client import MtprotoClient, OnLost, OnUpdates, kind
 from hullo.lines.telegram.account.errors import ENDED
-from hullo.lines.telegram.account.foreign import retrieve
+from hullo.lines.telegram.account.foreign import Over, unless
 from hullo.lines.telegram.port import TelegramError, TelegramUnreachable
 
 MakeClient: TypeAlias = Callable[[OnUpdates, OnLost], MtprotoClient]
@@ -31,6 +31,8 @@ class Timing(msgspec.Struct, frozen=True, kw_only=True):
     reconnect_first: float = 0.1
     reconnect_most: float = 15.0
     """Between attempts to connect: doubled from the first to the most."""
+    idle: float = 60.0
+    """Until a connection to another data centre is closed that nobody uses."""
 
 
 class _UpdateState(msgspec.Struct, frozen=True):
@@ -201,18 +203,10 @@ class Link:
 
     async def _while_connected(self, function: Any, timeout: float) -> Any:
         """Call a method on this connection only. Raises `TelegramError`, also when the connection is lost."""
-        asking = asyncio.ensure_future(self.client.invoke(function, timeout))
-        asking.add_done_callback(retrieve)
-        losing = asyncio.ensure_future(self._broken.wait())
         try:
-            await asyncio.wait([asking, losing], return_when=asyncio.FIRST_COMPLETED)
-            if asking.done():
-                return asking.result()
-            raise self._lost or TelegramUnreachable("the connection to Telegram is lost")
-        finally:
-            for task in (asking, losing):
-                task.cancel()
-            await asyncio.wait([asking, losing])
+            return await unless(self._broken, self.client.invoke(function, timeout))
+        except Over:
+            raise self._lost or TelegramUnreachable("the connection to Telegram is lost") from None
 
     async def _pause(self, seconds: float) -> None:
         """Wait, unless the login ends meanwhile."""

@@ -6,7 +6,7 @@ from typing import Any, Protocol
 import msgspec
 
 from hullo.lines.telegram.account import translate
-from hullo.lines.telegram.account.client import MtprotoClient, Server, kind
+from hullo.lines.telegram.account.client import MtprotoClient, Server, address_of, kind
 from hullo.lines.telegram.account.errors import Migrate
 from hullo.lines.telegram.account.link import MakeClient
 from hullo.lines.telegram.account.session_file import Session
@@ -134,10 +134,10 @@ class _Login:
 
 def _in_centre(session: Session, config: Any, dc: int) -> Session:
     """A session in another data centre, where a new key is made. Raises `LoginError`."""
-    for option in config.dc_options:
-        if option.id == dc and not (option.ipv6 or option.media_only or option.cdn or option.tcpo_only):
-            return msgspec.structs.replace(session, dc=dc, host=option.ip_address, port=option.port, auth_key=b"")
-    raise LoginError(f"Telegram did not say where data centre {dc} is: try again later")
+    address = address_of(config, dc)
+    if address is None:
+        raise LoginError(f"Telegram did not say where data centre {dc} is: try again later")
+    return msgspec.structs.replace(session, dc=dc, host=address[0], port=address[1], auth_key=b"")
 
 
 def _sent_to(sent: Any) -> str:

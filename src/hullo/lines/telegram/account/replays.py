@@ -4,7 +4,7 @@ from hashlib import blake2b
 
 import msgspec
 
-from hullo.lines.telegram.account.voice_note import NoteUpdate
+from hullo.lines.telegram.account.voice_note import NoteUpdate, ReceivedNote
 from hullo.lines.telegram.port import PhoneUpdate, UpdatePhoneCall
 
 _REMEMBERED = 4096
@@ -15,7 +15,7 @@ class Replays:
 
     After a reconnect the server repeats what was not acknowledged, and a difference repeats what is still true. An
     equal update says nothing new: a call never returns to an earlier state, and no two signaling packets are equal,
-    since each carries a counter, nor two messages.
+    since each carries a counter. A voice note is known by its message: told again, it has another file reference.
     """
 
     def __init__(self) -> None:
@@ -37,4 +37,5 @@ class Replays:
 def _mark(update: PhoneUpdate | NoteUpdate) -> bytes:
     """A digest, so that what is remembered of a call is small and no secret."""
     said = update.phone_call if isinstance(update, UpdatePhoneCall) else update
-    return blake2b(type(said).__name__.encode() + msgspec.msgpack.encode(said), digest_size=16).digest()
+    told = said.message_id if isinstance(said, ReceivedNote) else said
+    return blake2b(type(said).__name__.encode() + msgspec.msgpack.encode(told), digest_size=16).digest()

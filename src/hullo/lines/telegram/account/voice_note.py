@@ -1,11 +1,11 @@
-"""Voice notes through an account: uploaded in parts and sent as a document with its picture, and the way back.
+"""Voice notes through an account: uploaded in parts and sent as a document with its picture; and those that come.
 
 core.telegram.org/api/files and /constructor/documentAttributeAudio.
 """
 
 import hashlib
 import secrets
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import Awaitable, Callable
 from datetime import datetime
 from typing import Any, Final, Protocol, TypeAlias
 
@@ -33,7 +33,7 @@ class VoiceNote(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ReceivedNote(msgspec.Struct, frozen=True, kw_only=True):
-    """A voice note that somebody sent us; its sound is fetched with `fetch_voice_note`."""
+    """A voice note that somebody sent us; its sound is fetched with a `NoteFetcher`."""
 
     message_id: int
     sender: int
@@ -47,6 +47,8 @@ class ReceivedNote(msgspec.Struct, frozen=True, kw_only=True):
     duration: float
     """Seconds, as the sender says."""
     waveform: bytes
+    dc: int = 0
+    """The data centre where the sound lies; 0 if that was not said."""
 
 
 class ContentsRead(msgspec.Struct, frozen=True):
@@ -137,26 +139,8 @@ def _note(message: Any) -> ReceivedNote | None:
         size=document.size,
         duration=audio.duration,
         waveform=bytes(audio.waveform or b""),
+        dc=document.dc_id,
     )
-
-
-async def fetch_voice_note(invoke: Invoke, make: Callable[..., Any], note: ReceivedNote) -> AsyncIterator[bytes]:
-    """The sound of a note, part by part. Raises `TelegramError`, `ValueError` for more than `LARGEST` bytes."""
-    if not 0 < note.size <= LARGEST:
-        raise ValueError(f"a voice note of {note.size} bytes: 1 to {LARGEST} are fetched")
-    location = make(
-        "inputDocumentFileLocation",
-        id=note.document_id,
-        access_hash=note.access_hash,
-        file_reference=note.file_reference,
-        thumb_size="",
-    )
-    for offset in range(0, note.size, PART):
-        answer = await invoke("upload.getFile", location=location, offset=offset, limit=PART)
-        data = bytes(getattr(answer, "bytes", b""))
-        if len(data) != min(PART, note.size - offset):
-            raise TelegramError("FILE_PART_MISSING", 0)
-        yield data
 
 
 async def mark_listened(invoke: Invoke, message_id: int) -> None:
