@@ -15,7 +15,7 @@ from hullo.messages.metadata import Delivery, Direction
 from hullo.messages.recorder_options import RecorderOptions
 from hullo.messages.store import MessageStore, StoredMessage
 from hullo.messages.telegram_courier import TelegramCourier
-from tests.lines.telegram.account.loopback import QUICK, Running, logged_in, running
+from tests.lines.telegram.account.loopback import QUICK, Running, kept_running, logged_in, opened
 from tests.messages import posting
 from tests.messages.sounds import sweep
 
@@ -79,8 +79,9 @@ async def away(
     server: LoopbackTelegram, library: Library, user: int, folder: Path, timing: Timing = QUICK
 ) -> AsyncIterator[Person]:
     """Somebody who is online, and whose courier does not run: what comes is only taken note of."""
-    async with running(server, library, logged_in(server, user, folder), timing) as here:
-        yield Person(here, folder / str(user))
+    found = Person(opened(server, library, logged_in(server, user, folder), timing), folder / str(user))
+    async with kept_running(found.here):
+        yield found
 
 
 @contextlib.asynccontextmanager

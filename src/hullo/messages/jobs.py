@@ -38,7 +38,7 @@ class JobQueue(Generic[JobT]):
         self._known: set[str] = set()
 
     def __len__(self) -> int:
-        return len(self._known)
+        return len(self._known) if self._tasks is not None else sum(1 for _ in self.folder.glob("*.job"))
 
     def __contains__(self, job_id: str) -> bool:
         return job_id in self._known or self._path(job_id).exists()

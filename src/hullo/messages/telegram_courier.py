@@ -38,6 +38,8 @@ logger = logging.getLogger(__name__)
 
 MAX_INCOMING: Final = 100
 """Notes that are being fetched or wait for it; more are left to the apps."""
+OLDEST: Final = 14 * 86_400.0
+"""Seconds; notes that came earlier, while nobody was there to take them, are left to the apps."""
 AGAIN: Final = 5.0
 """Seconds before what was not answered is asked again."""
 AGAIN_AT_MOST: Final = 60.0
@@ -171,7 +173,9 @@ class TelegramCourier:
 
     def _arrived(self, update: NoteUpdate) -> None:
         match update:
-            case ReceivedNote() if len(self._incoming) < MAX_INCOMING:
+            case ReceivedNote() if time.time() - update.date > OLDEST or len(self._incoming) >= MAX_INCOMING:
+                logger.info("a voice note is left to the apps: it is old, or too many wait")
+            case ReceivedNote():
                 try:
                     self._incoming.add(named_after(str(update.message_id)), NoteToFetch(note=update))
                 except MessageError as error:

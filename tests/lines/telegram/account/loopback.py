@@ -128,12 +128,14 @@ class Running:
         return [one.phone_call for one in self.updates if isinstance(one, UpdatePhoneCall)]
 
 
+def opened(server: LoopbackTelegram, library: Library, file: SessionFile, timing: Timing = QUICK) -> Running:
+    """The account of a session file, which does not run yet."""
+    return Running(Account(client_maker(library, file.load(), where(server)), file, timing=timing))
+
+
 @contextlib.asynccontextmanager
-async def running(
-    server: LoopbackTelegram, library: Library, file: SessionFile, timing: Timing = QUICK
-) -> AsyncIterator[Running]:
-    """The account of a session file, online."""
-    running = Running(Account(client_maker(library, file.load(), where(server)), file, timing=timing))
+async def kept_running(running: Running) -> AsyncIterator[Running]:
+    """Until the end of the block, and online."""
     task = asyncio.create_task(running.account.run())
     try:
         await running.online()
@@ -142,6 +144,15 @@ async def running(
         task.cancel()
         await asyncio.wait([task])
         assert task.cancelled()
+
+
+@contextlib.asynccontextmanager
+async def running(
+    server: LoopbackTelegram, library: Library, file: SessionFile, timing: Timing = QUICK
+) -> AsyncIterator[Running]:
+    """The account of a session file, online."""
+    async with kept_running(opened(server, library, file, timing)) as here:
+        yield here
 
 
 @contextlib.asynccontextmanager

@@ -16,6 +16,7 @@ from hullo.lines.telegram.account.note_fetching import NoteFetcher
 from hullo.lines.telegram.account.people import People
 from hullo.lines.telegram.account.replays import Replays
 from hullo.lines.telegram.account.session_file import SessionFile, SessionFileError
+from hullo.lines.telegram.account.update_state import UpdateState, UpdateStateFile
 from hullo.lines.telegram.account.voice_note import (
     OnNote,
     ReceivedNote,
@@ -51,7 +52,8 @@ class Account:
     ) -> None:
         self._file = file
         self._clock = clock
-        self._link = Link(make_client, self._news, timing)
+        self._link = Link(make_client, self._news, self._read_up_to, timing)
+        self._update_state = UpdateStateFile(file.updates_path)
         self._people = People(file.users_path)
         self._lookup = Lookup(self._people, self._ask, wall_clock)
         self._centres = DataCentres(self._link, self._export, reply=timing.reply, idle=timing.idle)
@@ -90,6 +92,8 @@ class Account:
         try:
             with self._file.locked():
                 self._people.load()
+                if self._note_listener is not None:
+                    self._link.begin_at(self._update_state.load(self.self_id))
                 try:
                     async with asyncio.TaskGroup() as tasks:
                         others = tasks.create_task(self._centres.run(), name="Telegram's other data centres")
@@ -117,7 +121,10 @@ class Account:
         return await self._lookup.find(to)
 
     def set_note_listener(self, on_note: OnNote) -> None:
-        """Hand on each voice note that comes, and who has listened to ours."""
+        """Hand on each voice note that comes, and who has listened to ours.
+
+        Set before `run`, it is also told what came since the last run that had one.
+        """
         self._note_listener = on_note
 
     async def send_voice_note(self, to: User, note: VoiceNote, random_id: int | None = None) -> int | None:
@@ -152,14 +159,24 @@ class Account:
             self._floods.note(method, error, self._clock())
             raise
 
-    def _news(self, updates: list[Any], users: list[Any]) -> None:
-        """Updates and users, however they came."""
+    def _read_up_to(self, state: UpdateState) -> None:
+        """Only who takes notes has read them: for others they wait."""
+        if self._note_listener is not None:
+            try:
+                self._update_state.save(self.self_id, state)
+            except OSError as error:
+                _log.warning("voice notes may be told again after a restart: %s", error.strerror or error)
+
+    def _news(self, updates: list[Any], users: list[Any]) -> bool:
+        """Updates and users, however they came; whether a voice note was among them."""
         if users:
             self._lookup.learn(users)
+        notes = False
         for one in updates:
             note = note_update(one)
             if note is not None and self._note_listener is not None and self._replays.is_new(note):
                 self._note_listener(note)
+                notes = True
             try:
                 update = translate.update(one)
             except translate.UnexpectedAnswer as error:
@@ -167,6 +184,7 @@ class Account:
                 continue
             if update is not None and self._replays.is_new(update) and self._listener is not None:
                 self._listener(update)
+        return notes
 
     def _address(self) -> str | None:
         me = self._link.me

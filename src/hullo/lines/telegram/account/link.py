@@ -1,7 +1,9 @@
 """The connection of an account: kept alive, opened again when it is lost, until the login itself has ended."""
 
 import asyncio
+import logging
 from collections.abc import Callable
+from datetime import datetime
 from typing import Any, TypeAlias
 
 import msgspec
@@ -10,14 +12,20 @@ from hullo.lines.telegram.account import translate
 from hullo.lines.telegram.account.client import MtprotoClient, OnLost, OnUpdates, kind
 from hullo.lines.telegram.account.errors import ENDED
 from hullo.lines.telegram.account.foreign import Over, unless
+from hullo.lines.telegram.account.update_state import UpdateState
 from hullo.lines.telegram.port import TelegramError, TelegramUnreachable
 
 MakeClient: TypeAlias = Callable[[OnUpdates, OnLost], MtprotoClient]
-OnAnswer: TypeAlias = Callable[[list[Any], list[Any]], None]
-"""Takes single updates and users, as TL objects."""
+OnAnswer: TypeAlias = Callable[[list[Any], list[Any]], bool]
+"""Takes single updates and users, as TL objects; whether there was something that must not be told again."""
+OnRead: TypeAlias = Callable[[UpdateState], None]
+"""Told how far the updates have been read, once all of them were handed on."""
 
-_DIFFERENCES = 10
-_DIFFERENCE_OF_AT_MOST = 1000
+_log = logging.getLogger(__name__)
+
+_DIFFERENCES = 50
+_DIFFERENCE_OF_AT_MOST = 5000
+_REFUSED_FOR = 60.0
 
 
 class Timing(msgspec.Struct, frozen=True, kw_only=True):
@@ -33,20 +41,14 @@ class Timing(msgspec.Struct, frozen=True, kw_only=True):
     """Between attempts to connect: doubled from the first to the most."""
     idle: float = 60.0
     """Until a connection to another data centre is closed that nobody uses."""
-
-
-class _UpdateState(msgspec.Struct, frozen=True):
-    """How far the account's updates have been read; `date` as the library has it."""
-
-    pts: int
-    qts: int
-    date: Any
+    catch_up: float = 900.0
+    """Between two times that the server is asked for updates that did not come by themselves."""
 
 
 class Link:
     """`run` owns the connection; requests wait for it."""
 
-    def __init__(self, make_client: MakeClient, on_news: OnAnswer, timing: Timing) -> None:
+    def __init__(self, make_client: MakeClient, on_news: OnAnswer, on_read: OnRead, timing: Timing) -> None:
         self.client = make_client(self._take, self._connection_lost)
         self.config: Any = None
         """`help.config`, from the first connection on."""
@@ -58,18 +60,25 @@ class Link:
         """Set with `ended`."""
         self.detail = "not started"
         self._on_news = on_news
+        self._on_read = on_read
         self._timing = timing
         self._online = asyncio.Event()
         self._attention = asyncio.Event()
         self._broken = asyncio.Event()
         self._lost: TelegramError | None = None
         self._gap = False
-        self._state: _UpdateState | None = None
+        self._state: UpdateState | None = None
+        self._due = 0.0
+        self._not_before = 0.0
 
     @property
     def online(self) -> bool:
         """Whether requests go through, as far as is known."""
         return self._online.is_set()
+
+    def begin_at(self, state: UpdateState | None) -> None:
+        """Read the updates from there on, not from the first connection; before `run`."""
+        self._state = state
 
     async def run(self) -> None:
         """Keep the connection until the login has ended or until cancelled; nothing is left open then."""
@@ -129,8 +138,10 @@ class Link:
         self._broken.clear()
         self.detail = "connecting"
         self.config = await self.client.connect()
-        if self._state is None:
+        if self.me is None:
             await self._first_time()
+        if self._state is None:
+            await self._read_state()
         await self._catch_up()
         self.detail = "online"
         self._online.set()
@@ -139,11 +150,9 @@ class Link:
         mine = self.client.function("users.getUsers", id=[self.client.make("inputUserSelf")])
         self.me = next(iter(await self._ask(mine)))
         self._on_news([], [self.me])
-        await self._read_state()
 
     async def _read_state(self) -> None:
-        state = await self._ask(self.client.function("updates.getState"))
-        self._state = _UpdateState(state.pts, state.qts, state.date)
+        self._state = _state_from(await self._ask(self.client.function("updates.getState")))
 
     async def _watch(self) -> None:
         """Return when the login has ended. Raises `TelegramError` when the connection is lost."""
@@ -151,7 +160,7 @@ class Link:
             self._attention.clear()
             if self._lost is not None:
                 raise self._lost
-            if self._gap:
+            if self._not_before <= _now() and (self._gap or self._due <= _now()):
                 await self._catch_up()
             if not self._online.is_set():
                 await self._ping()
@@ -173,7 +182,24 @@ class Link:
             self._attention.set()
 
     async def _catch_up(self) -> None:
-        """Read what was said while we were away."""
+        """Read what was said while we were away; what is refused is asked for again later, and stops nothing else."""
+        try:
+            await self._read_differences()
+        except TelegramUnreachable:
+            raise
+        except TelegramError as error:
+            if error.name in ENDED:
+                raise
+            _log.warning("Telegram does not tell what came while the account was away: %s", error)
+            if error.code == 400:  # it does not know any more how far we were
+                await self._read_state()
+            self._not_before = _now() + (error.retry_after or _REFUSED_FOR)
+        else:
+            assert self._state is not None
+            self._on_read(self._state)
+        self._due = _now() + self._timing.catch_up
+
+    async def _read_differences(self) -> None:
         for _ in range(_DIFFERENCES):
             self._gap = False
             assert self._state is not None
@@ -188,15 +214,17 @@ class Link:
             )
             match kind(answer):
                 case "Difference" | "DifferenceSlice":
-                    state = answer.state if kind(answer) == "Difference" else answer.intermediate_state
-                    self._state = _UpdateState(state.pts, state.qts, state.date)
                     self._on_news([*answer.other_updates, *answer.new_messages], list(answer.users))
                     if kind(answer) == "Difference":
+                        self._state = _state_from(answer.state)
                         return
+                    self._state = _state_from(answer.intermediate_state)
                 case "DifferenceTooLong":
+                    _log.warning("too much came while the account was away: it is left to the apps")
                     await self._read_state()
                 case _:
                     return
+        self._gap = True  # and there is still more
 
     async def _ask(self, function: Any) -> Any:
         return await self._while_connected(function, self._timing.reply)
@@ -231,11 +259,21 @@ class Link:
         if kind(updates) == "UpdatesTooLong":
             self._gap = True
             self._attention.set()
-        else:
-            self._on_news(list(translate.updates(updates)), list(getattr(updates, "users", ())))
+        elif self._on_news(list(translate.updates(updates)), list(getattr(updates, "users", ()))):
+            self._gap = True  # so that a new start is not told the same
+            self._attention.set()
 
     def _connection_lost(self, error: TelegramError) -> None:
         self._lost = error
         self._broken.set()
         self._online.clear()
         self._attention.set()
+
+
+def _state_from(state: Any) -> UpdateState:
+    date = state.date
+    return UpdateState(state.pts, state.qts, int(date.timestamp()) if isinstance(date, datetime) else date)
+
+
+def _now() -> float:
+    return asyncio.get_running_loop().time()

@@ -35,11 +35,14 @@ class Session(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class SessionFile:
-    """One session file, and beside it the people this account knows (`.users`) and a lock (`.lock`)."""
+    """One session file, and beside it the people this account knows (`.users`), how far its updates have been read
+    (`.updates`), and a lock (`.lock`).
+    """
 
     def __init__(self, path: Path) -> None:
         self.path = path
         self.users_path = path.with_name(path.name + ".users")
+        self.updates_path = path.with_name(path.name + ".updates")
 
     def load(self) -> Session:
         """The login in the file. Raises `SessionFileError`."""
