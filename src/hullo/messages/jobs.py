@@ -24,8 +24,8 @@ class Left(Exception):
 class JobQueue(Generic[JobT]):
     """Jobs by id, each in a file of its own that only we can read: they hold keys.
 
-    `work` is done for each, `at_once` at a time. When it returns None, the job and its sealed file are removed, and when
-    it raises `Left` only the job; when it returns seconds, it is done again after them, and others have their turn
+    `work` is done for each, `at_once` at a time. When it returns None, the job and its sealed file are removed; when it
+    raises `Left` only the job; when it returns seconds, it is done again after them, and others have their turn
     meanwhile. What is not done when `run` is cancelled stays for the next start.
     """
 
