@@ -5,13 +5,15 @@ from pathlib import Path
 
 from hullo.lines.direct.channel import OnSealed, ignore_sealed
 from hullo.lines.direct.letters import Receipt, VoiceMessage, encode_letter
+from hullo.messages.direct.fetching import IncomingJob
 from hullo.messages.direct.moving import Patience
 from hullo.messages.events import Came, NotReceived, Received
+from hullo.messages.jobs import keep, named_after
 from hullo.messages.metadata import Delivery, Direction
 from hullo.messages.store import MessageStore
 from tests.lines.direct.samples import ALICE, BOB
 from tests.messages.posting import Desk, breaking_way, kept, office, some_sound
-from tests.messages.test_envelope import NESTED
+from tests.messages.test_envelope import ENVELOPE, NESTED
 from tests.rtc.test_connection import until
 
 
@@ -129,6 +131,24 @@ async def test_a_letter_that_comes_twice_brings_one_message(tmp_path: Path) -> N
         await alice.came(last, Delivery.DELIVERED)
         assert len(bob.store.messages()) == 2
         assert len([event for event in bob.events if isinstance(event, Received)]) == 2
+
+
+async def test_a_program_that_ended_before_it_told_of_a_message_tells_it_under_the_same_id(tmp_path: Path) -> None:
+    async with office(tmp_path) as here, here.desk(ALICE, "bob") as alice:
+        await here.introduce(BOB, "alice")
+        message = await alice.send(some_sound(1000), "bob")
+        sent = await alice.came(message, Delivery.SENT)
+        async with here.desk(BOB, "alice") as bob:
+            first = await received(bob)
+            await until(lambda: not [*(bob.store.folder / "incoming").iterdir()])
+        letter = VoiceMessage(message_id=sent.id, file="f" * 43, envelope=ENVELOPE.encode(), sent_at=0)
+        job = IncomingJob(name=first.message.path.name, person="alice", letter=letter, begun=0.0)
+        keep(bob.store.folder / "incoming" / f"{named_after('alice', sent.id)}.job", job)
+        async with here.desk(BOB, "alice") as bob:
+            again = await received(bob)
+            assert again.message == first.message
+            assert len(bob.store.messages()) == 1
+            await until(lambda: not [*(bob.store.folder / "incoming").iterdir()])
 
 
 async def test_letters_that_make_no_sense_are_one_notice_each(tmp_path: Path) -> None:

@@ -89,14 +89,14 @@ async def posted(tmp_path: Path, *letters: Letter, answered: bool) -> list[bytes
 
 @pytest.mark.parametrize("answered", [False, True], ids=["in a new session", "in one that goes on"])
 async def test_wherever_it_dies_each_message_comes_once(tmp_path: Path, answered: bool) -> None:
-    letters = await posted(tmp_path, voice_message(1), voice_message(2), voice_message(3), answered=answered)
+    letters = await posted(tmp_path, voice_message(1), voice_message(2), answered=answered)
     for at in itertools.count():
         receiver = Receiver(_copy(tmp_path, at))
-        died = await receiver.survive(letters[:2], at)
-        assert receiver.taken == set(letters[:2]), f"died at {at}"
-        assert receiver.incoming == 2, f"died at {at}"
+        died = await receiver.survive(letters[:1], at)
+        assert receiver.taken == set(letters[:1]), f"died at {at}"
+        assert receiver.incoming == 1, f"died at {at}"
         await receiver.run(letters)
-        assert receiver.incoming == 3, f"died at {at}"
+        assert receiver.incoming == 2, f"died at {at}"
         _check_spent(receiver.root, letters[0])
         if not died:
             assert at > 10

@@ -5,7 +5,7 @@ import logging
 import math
 import secrets
 import time
-from contextlib import closing
+from contextlib import closing, suppress
 from datetime import UTC, datetime
 from typing import Final
 
@@ -129,6 +129,9 @@ class Fetching:
 
     async def _work(self, job_id: str, job: IncomingJob) -> None:
         job = self.jobs.read(job_id) or job  # it may lie in the storage now, after it waited for its turn
+        if (there := self._kept_before(job)) is not None:
+            self._has_come(job, there)
+            return
         if isinstance(job.letter, VoiceMessageInCall):
             if await self._comes_by_call(job_id, job, job.letter):
                 return
@@ -143,6 +146,12 @@ class Fetching:
             self._lost(job.person, job.letter, str(error))
         else:
             self._has_come(job, message)
+
+    def _kept_before(self, job: IncomingJob) -> StoredMessage | None:
+        """The message, if the last program ended between keeping it and telling of it."""
+        with suppress(MessageError):
+            return self._store.from_peer(self._line, job.person, job.letter.message_id)
+        return None
 
     async def _comes_by_call(self, job_id: str, job: IncomingJob, letter: VoiceMessageInCall) -> bool:
         """Whether the message has come. If not, its sender will lay it into the storage, and says when it is there."""

@@ -97,6 +97,27 @@ async def test_a_letter_that_the_disk_refused_comes_again(tmp_path: Path, caplog
         await until(lambda: not [*(tmp_path / "kept" / "letters").glob("*/*")])
 
 
+async def test_a_letter_that_the_disk_refused_is_taken_on_the_same_connection_when_there_is_room(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(private_channel, "DISK_RETRY", 0.02)
+    async with town(tmp_path, Node(LocalStore(), keeping=Keeping(tmp_path / "kept"))) as here:
+        alice, bob = await acquainted(here)
+        bob.channel.keeps_letters = True
+        refused: list[bytes] = []
+
+        def full(sender: Device, data: bytes) -> None:
+            refused.append(data)
+            raise OSError(28, "No space left on device")
+
+        bob.channel._on_message = full
+        await alice.channel.post("bob", b"a letter")
+        await until(lambda: refused[:2] == [b"a letter"] * 2)
+        messages = heard(bob)
+        await until(lambda: messages == [b"a letter"])
+        await until(lambda: not [*(tmp_path / "kept" / "letters").glob("*/*")])
+
+
 async def test_a_peer_that_used_a_prekey_that_is_lost_here_is_told_by_a_new_session(tmp_path: Path) -> None:
     async with town(tmp_path) as here:
         alice, bob = await here.join(ALICE, "bob"), await here.join(BOB, "alice")

@@ -44,6 +44,10 @@ KEEP_SECONDS = 14 * 86_400.0
 LOW_PREKEYS = 20
 RENEW_EVERY = 30.0
 """Seconds between two new sessions with a device that uses one we do not have."""
+DISK_RETRY = 60.0
+"""Seconds between two attempts to take letters that the disk has refused."""
+MAX_REFUSED = 100
+"""Letters that are tried again so; more come again with the next connection."""
 LOOK_AT_KEYS_EVERY = 3600.0
 """Seconds between two looks, while connected, whether new keys should be published."""
 
@@ -81,6 +85,7 @@ class PrivateChannel:
         self._told = Buckets(rate=1.0, burst=1.0)
         self._floods = Buckets(rate=20.0, burst=200.0)
         self._renewals = Buckets(rate=1 / RENEW_EVERY, burst=1.0)
+        self._refused_letters: dict[str, Envelope] = {}
         self._announcing = False
         self._telling: set[asyncio.Task[None]] = set()
         """What we send by ourselves, so that others know of a session or a key."""
@@ -99,6 +104,7 @@ class PrivateChannel:
             async with self.files.open(), asyncio.TaskGroup() as tasks:
                 tasks.create_task(self._keep_keys_fresh(), name="fresh keys")
                 tasks.create_task(self._asking.run(), name="letters asked for again")
+                tasks.create_task(self._take_refused_letters(), name="letters that the disk refused")
                 await self._client.run()
         finally:
             for task in self._telling:
@@ -325,12 +331,22 @@ class PrivateChannel:
             done = await self._read(envelope)
         except OSError as error:
             logger.error("a message can't be taken, for the disk refuses it: %s", error.strerror or error)
+            if envelope.letter is not None and len(self._refused_letters) < MAX_REFUSED:
+                self._refused_letters[envelope.letter] = envelope
             return
         if done and envelope.letter is not None:
             try:
                 await self._client.took(envelope.letter)
             except ChannelError as error:
                 logger.info("a letter will come again: %s", error)
+
+    async def _take_refused_letters(self) -> None:
+        """They come again with the next connection; this one may last for months."""
+        while True:
+            await asyncio.sleep(DISK_RETRY)
+            refused, self._refused_letters = self._refused_letters, {}
+            for envelope in refused.values():
+                await self._arrived(envelope)
 
     async def _read(self, envelope: Envelope) -> bool:
         """Whether it need not come again: it was read, or will never be readable."""
