@@ -146,6 +146,25 @@ async def test_a_login_that_is_gone_there_is_made_again(library: Library, tmp_pa
 
 
 @both
+async def test_a_connection_there_that_has_gone_silent_is_given_up(library: Library, tmp_path: Path) -> None:
+    async with loopback(centres=(HOME, ELSEWHERE)) as server:
+        server.directory.member(BERT).dc = ELSEWHERE
+        hasty = msgspec.structs.replace(QUICK, reply=1.5)
+        async with (
+            person(server, library, ANNA, tmp_path) as anna,
+            person(server, library, BERT, tmp_path, hasty) as bert,
+        ):
+            await anna.send("@bert")
+            await bert.received()
+            for connection in server.centre(HOME).connections_of(BERT):
+                connection.silent = True
+            await anna.send("@bert")
+            await bert.received(2)
+            await bert.here.until(lambda: len(server.centre(HOME).connections_of(BERT)) == 1)
+            assert bert.here.account.health().online
+
+
+@both
 async def test_a_file_that_was_moved_is_fetched_from_where_it_is(library: Library, tmp_path: Path) -> None:
     async with loopback(centres=(HOME, ELSEWHERE, THIRD)) as server:
         settle(server)
