@@ -27,10 +27,13 @@ from hullo.rendezvous.local_store import LocalStore
 from hullo.rendezvous.node import Node
 from hullo.rendezvous.server import PATH
 from hullo.rendezvous.storage import Storage, StorageLimits
+from hullo.rtc.parameters import Consent, IceOptions
 from hullo.speech.service import SpeechService
 from tests.lines.direct.memory_channel import DEADLINE
 from tests.lines.direct.rendezvous import Member, Town, town
 
+PATIENT = IceOptions(consent=Consent(expiry=30.0))
+"""A busy machine ends no call."""
 QUICK = Patience(first=0.01, most=0.05, give_up=1.0)
 
 
@@ -69,9 +72,9 @@ class Desk:
                 await asyncio.sleep(0.005)
         return found[number - 1]
 
-    async def came(self, message: StoredMessage, delivery: Delivery) -> VoiceMessageMetadata:
+    async def came(self, message: StoredMessage, delivery: Delivery, seconds: float = DEADLINE) -> VoiceMessageMetadata:
         """Wait until a message of ours came so far."""
-        async with asyncio.timeout(DEADLINE):
+        async with asyncio.timeout(seconds):
             while (known := self.known(message)).delivery is not delivery:
                 await asyncio.sleep(0.005)
         return known
@@ -127,7 +130,12 @@ class Office:
 
     async def introduce(self, own: Device, contact: str) -> None:
         """Somebody is known here, and away."""
-        async with self.town.visiting(own, contact), asyncio.timeout(DEADLINE):
+        async with self.town.visiting(own, contact):
+            await self.known(own)
+
+    async def known(self, own: Device) -> None:
+        """Wait until somebody can be written to."""
+        async with asyncio.timeout(DEADLINE):
             while not self._directory.prekeys_left(own.person, own.device):
                 await asyncio.sleep(0.002)
 
@@ -186,6 +194,7 @@ async def office(
     directory = Directory(root / "rendezvous.db")
     node = Node(LocalStore(directory), keeping=keeping)
     async with town(root / "vaults", node, make_files(keeping.storage)) as here:
+        here.ice = PATIENT
         yield Office(here, directory, folder, root)
     directory.close()
 

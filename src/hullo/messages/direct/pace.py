@@ -26,7 +26,8 @@ FIRST_ROUND_TRIP: Final = 0.1
 """Seconds, as long as none was measured."""
 
 _RECENT: Final = 0.25
-"""Seconds of which the shortest round trip says what the path is like now; the others had waited for a tick."""
+_RECENT_AT_LEAST: Final = 3
+"""Seconds, and round trips, of which the shortest says what the path is like now; the others had waited for a tick."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +35,7 @@ class PaceLimits:
     """Bytes a second: at the beginning, at least and at most; and bytes at once."""
 
     first: float = 8192.0
-    least: float = 512.0
+    least: float = 1024.0
     most: float = 65_536.0
     burst: float = 2048.0
 
@@ -63,7 +64,7 @@ class Pace:
         self._level = limits.burst
         self._filled = -math.inf
         self._shortest = _Shortest()
-        self._recent: deque[tuple[float, float]] = deque(maxlen=64)
+        self._recent: deque[tuple[float, float]] = deque()
         self._base = FIRST_ROUND_TRIP
         self._heard = self._slowed = -math.inf
         self._faster = FIRST_FASTER
@@ -87,10 +88,15 @@ class Pace:
         if round_trip <= 0:
             return
         self._base = self._shortest.take(round_trip, now)
-        self._recent.append((now, round_trip))
         since, self._heard = now - self._heard, now
-        if min(seconds for at, seconds in self._recent if now - at <= _RECENT) - self._base <= TARGET:
+        if self._shortest_lately(round_trip, now) - self._base <= TARGET:
             self.rate = min(self.rate * (1 + self._faster * min(since, 0.2)), self._limits.most)
         elif now - self._slowed >= max(round_trip, 2 * TARGET):  # what was done before shows only now
             self.rate = max(self.rate * SLOWER, self._limits.least)
             self._slowed, self._faster = now, FASTER
+
+    def _shortest_lately(self, round_trip: float, now: float) -> float:
+        self._recent.append((now, round_trip))
+        while len(self._recent) > _RECENT_AT_LEAST and now - self._recent[0][0] > _RECENT:
+            self._recent.popleft()
+        return min(seconds for _, seconds in self._recent)
