@@ -1,6 +1,6 @@
 """What a messenger brings to have calls: a way to send opaque bytes to a person's devices, and to receive them."""
 
-from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from typing import Protocol, TypeAlias
 
 import msgspec
@@ -49,7 +49,7 @@ class Sealed(msgspec.Struct, frozen=True):
     identity: bytes
 
 
-OnSealed: TypeAlias = Callable[[dict[str, Sealed]], None]
+OnSealed: TypeAlias = Callable[[dict[str, Sealed]], Awaitable[None]]
 """Told what each device is posted, before it leaves. May raise `OSError`, `ChannelError`: nothing is sent then."""
 OnUnread: TypeAlias = Callable[[Device, Sealed], None]
 """Told that a device could not read what it was posted, with the key of its person now. May raise `OSError`: it is
@@ -107,7 +107,7 @@ class SealedFiles(Protocol):
         """The bytes from `begin` up to, without, `end`, in pieces of any size. Wrap it in `contextlib.aclosing`."""
 
 
-def ignore_sealed(sealed: dict[str, Sealed]) -> None:
+async def ignore_sealed(sealed: dict[str, Sealed]) -> None:
     """Nobody has to know."""
 
 

@@ -77,7 +77,7 @@ class PostedLetters:
         kind = letter.kind if isinstance(letter, Receipt) else VOICE_MESSAGE
         encoded = encode_letter(letter)
 
-        def sealed(devices: dict[str, Sealed]) -> None:
+        async def sealed(devices: dict[str, Sealed]) -> None:
             for device, what in devices.items():
                 posted = PostedLetter(
                     person=person,
@@ -88,7 +88,7 @@ class PostedLetters:
                     identity=what.identity,
                     again=False,
                 )
-                self._keep(posted, what.digest)
+                await asyncio.to_thread(self._keep, posted, what.digest)
 
         await self._channel.post(person, encoded, on_sealed=sealed)
 
@@ -120,11 +120,11 @@ class PostedLetters:
             raise OSError(str(error)) from error
 
     async def _post_again(self, job_id: str, posted: PostedLetter) -> None:
-        def sealed(devices: dict[str, Sealed]) -> None:
+        async def sealed(devices: dict[str, Sealed]) -> None:
             for what in devices.values():
                 if what.identity != posted.identity:
                     raise ChannelRefused(f"{posted.person} has another key since")
-                self._keep(posted, what.digest)
+                await asyncio.to_thread(self._keep, posted, what.digest)
 
         try:
             await persist(

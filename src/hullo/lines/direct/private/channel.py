@@ -3,11 +3,9 @@
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Coroutine, Iterable, Sequence
+from collections.abc import Coroutine, Sequence
 from contextlib import suppress
 from typing import Any
-
-import msgspec
 
 from hullo.lines.direct.channel import (
     ChannelError,
@@ -30,17 +28,14 @@ from hullo.lines.direct.private.envelope import digest_of
 from hullo.lines.direct.private.files import RendezvousFiles
 from hullo.lines.direct.private.joining import NEW
 from hullo.lines.direct.private.linking import Handover, LinkCode, LinkError, seal_handover
-from hullo.lines.direct.private.sessions import NoSession, Refused, Sessions
+from hullo.lines.direct.private.outbox import KEEP_SECONDS, WAIT_SECONDS, Outbox
+from hullo.lines.direct.private.sessions import Refused, Sessions
 from hullo.lines.direct.private.unlinking import UnlinkError, check_unlinking, unlinked_because
 from hullo.rendezvous.limits import Buckets
-from hullo.rendezvous.wire import Bundle, Bundles, Envelope, Sent, Succeeded, Succession, WireError
+from hullo.rendezvous.wire import Envelope, Succeeded, Succession, WireError
 
 logger = logging.getLogger(__name__)
 
-WAIT_SECONDS = 60.0
-"""How long the rendezvous keeps an envelope for a device that is away: as long as a call rings."""
-KEEP_SECONDS = 14 * 86_400.0
-"""How long it keeps a letter."""
 LOW_PREKEYS = 20
 RENEW_EVERY = 30.0
 """Seconds between two new sessions with a device that uses one we do not have."""
@@ -77,9 +72,10 @@ class PrivateChannel:
         self._client.stop(sessions.keys.unlinked)
         self.keeps_letters = False
         self.on_unread: OnUnread = _ignore_unread
-        self._asking = Asking(self._ask, self._client.took, self._asked)
-        self.files = RendezvousFiles(lambda: self._client.node, self._reserve)
         self._turn = asyncio.Lock()
+        self._outbox = Outbox(self._client, sessions, book, self._turn, self._notice)
+        self._asking = Asking(self._outbox.ask, self._client.took, self._asked)
+        self.files = RendezvousFiles(lambda: self._client.node, self._reserve)
         self._on_message: OnMessage = _ignore_message
         self._on_notice: OnNotice = _ignore_notice
         self._told = Buckets(rate=1.0, burst=1.0)
@@ -209,7 +205,7 @@ class PrivateChannel:
         """An empty message in a new session shows them the new key; who can't be told now will see it later."""
         for person, entry in self._book.entries().items():
             if entry.contact and not entry.blocked and entry.identity is not None:
-                await self._begin_anew(person, (), KEEP_SECONDS)
+                await self._outbox.begin_anew(person, (), KEEP_SECONDS)
         self._announcing = False
         if self.problem() is None:
             async with self._turn:
@@ -226,103 +222,12 @@ class PrivateChannel:
         if not self._book.may_ring(person):
             raise ChannelRefused(f"{person} is not among your contacts: hullo contacts add {person}")
         try:
-            return await self._send(person, message, (device,) if device else None, seconds, on_sealed)
+            return await self._outbox.send(person, message, (device,) if device else None, seconds, on_sealed)
         except Refused as refused:
             self._notice(refused.kind, person, str(refused))
             raise ChannelRefused(str(refused)) from None
         except OSError as error:
             raise ChannelError(f"the disk refuses the keys, so nothing is sent: {error.strerror or error}") from None
-
-    async def _send(
-        self, person: str, message: bytes, devices: tuple[str, ...] | None, seconds: float, on_sealed: OnSealed
-    ) -> set[str]:
-        """Gives the devices that there are of those; of all of them, if none were named."""
-        everywhere = devices is None
-        envelopes, unknown = await self._sealed(person, message, devices or self._book.devices(person))
-        if unknown or (everywhere and not envelopes):
-            envelopes |= await self._begun(person, message, unknown, needed=not envelopes)
-        if not envelopes:
-            raise ChannelRefused(f"{person} has no device at the rendezvous that can be called")
-        on_sealed(self._named(person, envelopes))
-        sent = await self._client.post(person, envelopes, seconds=seconds, everywhere=everywhere)
-        self._book.forget_devices(person, sent.gone)
-        reached = set(envelopes).difference(sent.gone, sent.full)
-        try:
-            reached |= await self._sent_further(person, message, sent.missing, seconds, on_sealed)
-        except ChannelError as error:
-            if not reached:
-                raise
-            logger.info("a message did not reach all devices: %s", error)
-        if not reached and sent.full:
-            raise ChannelRefused(f"the mailbox of {person} at the rendezvous is full; try again later")
-        if not reached:
-            raise ChannelRefused(f"no device of {person} that was written to is at the rendezvous any more")
-        return {*envelopes, *sent.missing}.difference(sent.gone)
-
-    async def _sent_further(
-        self, person: str, message: bytes, devices: tuple[str, ...], seconds: float, on_sealed: OnSealed
-    ) -> set[str]:
-        """Send to devices of which we did not know; those that it reaches."""
-        envelopes = await self._begun(person, message, devices, needed=False) if devices else {}
-        if not envelopes:
-            return set()
-        on_sealed(self._named(person, envelopes))
-        sent = await self._client.post(person, envelopes, seconds=seconds, everywhere=False)
-        return set(envelopes).difference(sent.gone, sent.full)
-
-    def _named(self, person: str, envelopes: dict[str, bytes]) -> dict[str, Sealed]:
-        identity = self._book.identity(person) or b""
-        return {device: Sealed(digest_of(data), identity) for device, data in envelopes.items()}
-
-    async def _sealed(
-        self, person: str, message: bytes, devices: Iterable[str]
-    ) -> tuple[dict[str, bytes], tuple[str, ...]]:
-        """Envelopes for the devices that we have a session with, and the other devices."""
-        envelopes, unknown = {}, []
-        async with self._turn:
-            for device in devices:
-                try:
-                    envelopes[device] = await self._sessions.encrypt(Device(person, device), message)
-                except NoSession:
-                    unknown.append(device)
-        return envelopes, tuple(unknown)
-
-    async def _begun(
-        self, person: str, message: bytes, devices: tuple[str, ...], *, needed: bool = True
-    ) -> dict[str, bytes]:
-        """Envelopes in new sessions, with all devices if none is named.
-
-        Keys that are not theirs are noticed; if there are no others and one is `needed`, that is raised as `Refused`.
-        """
-        return await self._sealed_anew(person, message, await self._client.fetch(person, devices), needed=needed)
-
-    async def _sealed_anew(
-        self, person: str, message: bytes, fetched: Bundles, *, needed: bool = True
-    ) -> dict[str, bytes]:
-        envelopes: dict[str, bytes] = {}
-        refused: Refused | None = None
-        async with self._turn:
-            for bundle in fetched.bundles:
-                self._warn_if_spent(person, bundle)
-                peer = Device(person, bundle.device)
-                try:
-                    envelopes[bundle.device] = await self._sessions.encrypt(peer, message, bundle, fetched.successions)
-                except Refused as error:
-                    refused = error
-                else:
-                    self._book.remember_device(person, bundle.device)
-        if refused is not None and needed and not envelopes:
-            raise refused
-        if refused is not None:
-            self._notice(refused.kind, person, str(refused))
-        return envelopes
-
-    def _warn_if_spent(self, person: str, bundle: Bundle) -> None:
-        if bundle.prekey is None:
-            detail = (
-                f"{person}/{bundle.device} has no one-time prekeys left: its first message has less forward secrecy"
-            )
-            self._notice("prekeys-spent", person, detail)
 
     # What the rendezvous brings
 
@@ -389,19 +294,6 @@ class PrivateChannel:
             self._renew(sender)
         return True
 
-    async def _ask(self, sender: Device, message: Callable[[], bytes]) -> None:
-        """See `hullo.lines.direct.private.asking.Ask`."""
-        fetched = await self._client.fetch(sender.person, (sender.device,))
-        bundles = tuple(bundle for bundle in fetched.bundles if bundle.device == sender.device)
-        envelopes = await self._sealed_anew(sender.person, message(), msgspec.structs.replace(fetched, bundles=bundles))
-        if not envelopes:
-            raise ChannelRefused(f"{sender} is not at the rendezvous any more")
-        sent = await self._post_control(sender.person, envelopes, KEEP_SECONDS)
-        if sent.gone:
-            raise ChannelRefused(f"{sender} is not at the rendezvous any more")
-        if sent.full:
-            raise ChannelError(f"the mailbox of {sender} is full")
-
     def _asked(self, sender: Device, letters: int) -> None:
         detail = (
             f"what {sender} has sent (voice messages or receipts: {letters}) could not be read, because the keys to it "
@@ -411,26 +303,12 @@ class PrivateChannel:
 
     def _renew(self, peer: Device) -> None:
         """The peer uses a session or prekey that is lost here, or older than our key; an empty message tells it."""
-        self._by_ourselves(self._begin_anew(peer.person, (peer.device,), WAIT_SECONDS), "new session")
+        self._by_ourselves(self._outbox.begin_anew(peer.person, (peer.device,), WAIT_SECONDS), "new session")
 
     def _by_ourselves(self, work: Coroutine[Any, Any, None], name: str) -> None:
         task = asyncio.create_task(work, name=name)
         self._telling.add(task)
         task.add_done_callback(self._telling.discard)
-
-    async def _begin_anew(self, person: str, devices: tuple[str, ...], seconds: float) -> None:
-        try:
-            envelopes = await self._begun(person, NOTHING, devices)
-            if envelopes:
-                await self._post_control(person, envelopes, seconds)
-        except (ChannelError, Refused, OSError) as error:
-            logger.info("a session could not be renewed: %s", type(error).__name__)
-
-    async def _post_control(self, person: str, envelopes: dict[str, bytes], seconds: float) -> Sent:
-        try:
-            return await self._client.post(person, envelopes, seconds=seconds, everywhere=False)
-        except ChannelRefused:  # a rendezvous that keeps no letters
-            return await self._client.post(person, envelopes, seconds=WAIT_SECONDS, everywhere=False)
 
     async def _prekeys_low(self, left: int) -> None:
         """The rendezvous tells how many prekeys of ours it has left; when we are new there, none."""
