@@ -138,7 +138,7 @@ def test_the_unfinished_are_listed_and_recovered(tmp_path: Path) -> None:
         (["record", "EMPTY"], "can't be read"),
         (["record", "SOURCE", "--bitrate", "32"], "32 kbit/s is not possible"),
         (["play", "pigeon", "--output", "x.wav"], "no message begins with 'pigeon'"),
-        (["play", "--output", "x.wav"], "every message in"),
+        (["play", "--output", "x.wav"], "has no messages"),
         (["play", "EMPTY", "--output", "x.wav"], "it is empty"),
         (["play", "SOURCE", "--output", "SOURCE"], "can't be written: file exists"),
         (["export", "last", "x.mp3"], "can't be exported as 'x.mp3'"),

@@ -57,8 +57,10 @@ def test_a_message_goes_from_shell_to_shell_and_from_shell_to_daemon(tmp_path: P
             assert back[0]["delivery"] in ("sent", "delivered")
             play_next(bob)
             assert lines(run("message", "inbox", "--config", bob, "--json")) == []  # all have been heard
-        shown = run("message", "inbox", "--config", alice, "--wait", "1")
+        shown = run("message", "inbox", "--config", alice, "--wait", "2")
         assert "bob" in shown.stdout
+    listed = [line.split()[-3:] for line in run("message", "list", "--config", alice).stdout.splitlines()[1:]]
+    assert sorted(listed) == [["heard", "to", "bob"], ["heard", "to", "bob"], ["new", "from", "bob"]]
     known = [message.metadata for message in MessageStore(tmp_path / "alice" / "messages").messages()]
     assert [one.delivery for one in known if one and one.direction is Direction.SENT] == [Delivery.HEARD] * 2
     assert (tmp_path / "rendezvous.files" / "files").is_dir()

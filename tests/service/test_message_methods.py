@@ -113,7 +113,10 @@ async def test_what_can_not_be_sent_is_one_clear_error(tmp_path: Path) -> None:
             assert error["code"] == INVALID_PARAMS
             assert words in error["message"]
         for params, words in (
-            ({"to": "+4912345", "path": sound}, "no line carries messages to '+4912345'; those that carry any: direct"),
+            (
+                {"to": "+4912345", "path": sound},
+                "no line carries messages to '+4912345': is it a contact?",
+            ),
             ({"to": "bob", "path": sound, "line": "telegram"}, "no line carries"),
             ({"to": "bob", "path": str(tmp_path / "none.wav")}, "no such file"),
             ({"to": "bob", "path": str(empty)}, "it is empty"),

@@ -18,6 +18,7 @@ from hullo.cli.message_io import drawn, is_pipe, length, record_all, sound_of, w
 from hullo.cli.message_microphone import record_microphone
 from hullo.cli.show import complain, err, fail, give_up, json_line, out, plain
 from hullo.messages.errors import MessageError
+from hullo.messages.metadata import Delivery, Direction, VoiceMessageMetadata
 from hullo.messages.player import PlaybackEvent, PlaybackFailed, VoiceMessagePlayer
 from hullo.messages.recorder import LimitNear, LimitReached, RecorderEvent, VoiceMessageRecorder
 from hullo.messages.recorder_options import MAX_SECONDS, Bitrate, RecorderOptions
@@ -274,7 +275,8 @@ def _named(store: MessageStore, name: str) -> StoredMessage:
 def _unheard(store: MessageStore) -> StoredMessage:
     found = store.next_unheard()
     if found is None:
-        raise MessageError(f"every message in {store.folder} has been heard: name the one to play")
+        heard = "has no new message: name the one to play" if store.messages() else "has no messages"
+        raise MessageError(f"{store.folder} {heard}")
     return found
 
 
@@ -306,13 +308,25 @@ def _warn(event: RecorderEvent) -> None:
 
 def _table(found: list[StoredMessage]) -> Table:
     table = Table(box=None, pad_edge=False)
-    for head in ("message", "length", "", ""):
+    for head in ("message", "length", "", "", ""):
         table.add_column(head, no_wrap=True)
     for one in found:
         if one.metadata is None:
             note = "being recorded" if one.condition is Condition.RECORDING else "unfinished: hullo message recover"
-            table.add_row(plain(one.path.name), "", f"[yellow]{note}[/yellow]", "")
+            table.add_row(plain(one.path.name), "", f"[yellow]{note}[/yellow]")
         else:
-            heard = "[dim]heard[/dim]" if one.metadata.heard else "[bold]new[/bold]"
-            table.add_row(plain(one.path.name), length(one.metadata.duration), drawn(one.metadata, 25), heard)
+            known = one.metadata
+            table.add_row(plain(one.path.name), length(known.duration), drawn(known, 25), _state(known), _peer(known))
     return table
+
+
+def _state(known: VoiceMessageMetadata) -> str:
+    if known.delivery is not None:
+        return "[red]failed[/red]" if known.delivery is Delivery.FAILED else f"[dim]{known.delivery}[/dim]"
+    return "[dim]heard[/dim]" if known.heard else "[bold]new[/bold]"
+
+
+def _peer(known: VoiceMessageMetadata) -> str:
+    if known.peer is None:
+        return ""
+    return f"{'to' if known.direction is Direction.SENT else 'from'} {plain(known.peer)}"

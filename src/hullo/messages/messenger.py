@@ -120,7 +120,7 @@ class Messenger:
             if courier.line == line or (line is None and courier.claims(to)):
                 return courier
         lines = ", ".join(courier.line for courier in self._couriers) or "none"
-        raise MessageError(f"no line carries messages to {to!r}; those that carry any: {lines}")
+        raise MessageError(f"no line carries messages to {to!r}: is it a contact? Those that carry any: {lines}")
 
     # In
 
