@@ -135,6 +135,8 @@ def list_messages(folder: FolderOption = None, config: ConfigOption = None, as_j
             json_line(one)
     elif found:
         out.print(_table(found))
+        if any(one.condition is Condition.UNFINISHED for one in found):
+            out.print("unfinished: hullo message recover")
     else:
         out.print(f"no messages in {plain(str(store.folder))}")
 
@@ -308,11 +310,12 @@ def _warn(event: RecorderEvent) -> None:
 
 def _table(found: list[StoredMessage]) -> Table:
     table = Table(box=None, pad_edge=False)
-    for head in ("message", "length", "", "", ""):
+    for head in ("message", "length", "", ""):
         table.add_column(head, no_wrap=True)
+    table.add_column(overflow="fold")
     for one in found:
         if one.metadata is None:
-            note = "being recorded" if one.condition is Condition.RECORDING else "unfinished: hullo message recover"
+            note = "being recorded" if one.condition is Condition.RECORDING else "unfinished"
             table.add_row(plain(one.path.name), "", f"[yellow]{note}[/yellow]")
         else:
             known = one.metadata
