@@ -13,10 +13,10 @@ TARGET: Final = 0.05
 """Seconds that packets may wait on the way because of us. Ends read their sockets every 20 ms, which is no waiting."""
 SLOWER: Final = 0.5
 """What the rate is multiplied by when packets wait."""
-FIRST_FASTER: Final = 0.5
-"""The share of itself by which the rate grows in a second, as long as packets have not waited yet."""
-FASTER: Final = 0.1
-"""The same from then on: what is too fast shows only a round trip later, and until then the sound waits, too."""
+FASTER: Final = 0.5
+"""The share of itself by which the rate grows in a second, far from where packets waited the last time."""
+CAREFUL: Final = 0.1
+"""The same from half of that on: what is too much shows only a round trip later, and until then the sound waits."""
 BASE_WINDOW: Final = 30.0
 """Seconds for which the shortest round trip counts, up to twice; then the path may have become another one."""
 
@@ -34,8 +34,8 @@ _RECENT_AT_LEAST: Final = 3
 class PaceLimits:
     """Bytes a second: at the beginning, at least and at most; and bytes at once."""
 
-    first: float = 8192.0
-    least: float = 1024.0
+    first: float = 4096.0
+    least: float = 256.0
     most: float = 65_536.0
     burst: float = 2048.0
 
@@ -67,7 +67,8 @@ class Pace:
         self._recent: deque[tuple[float, float]] = deque()
         self._base = FIRST_ROUND_TRIP
         self._heard = self._slowed = -math.inf
-        self._faster = FIRST_FASTER
+        self._full = math.inf
+        self._grows = True
 
     def pause(self, now: float, size: int, unacknowledged: int) -> float:
         """Seconds to wait before asking again; 0 if that many bytes may go now, which counts them as gone.
@@ -90,10 +91,14 @@ class Pace:
         self._base = self._shortest.take(round_trip, now)
         since, self._heard = now - self._heard, now
         if self._shortest_lately(round_trip, now) - self._base <= TARGET:
-            self.rate = min(self.rate * (1 + self._faster * min(since, 0.2)), self._limits.most)
+            faster = CAREFUL if self.rate > self._full / 2 else FASTER
+            self.rate = min(self.rate * (1 + faster * min(since, 0.2)), self._limits.most)
+            self._grows = True
         elif now - self._slowed >= max(round_trip, 2 * TARGET):  # what was done before shows only now
+            if self._grows:  # or it is only that the first cut was too little
+                self._full, self._grows = self.rate, False
             self.rate = max(self.rate * SLOWER, self._limits.least)
-            self._slowed, self._faster = now, FASTER
+            self._slowed = now
 
     def _shortest_lately(self, round_trip: float, now: float) -> float:
         self._recent.append((now, round_trip))
