@@ -12,7 +12,6 @@ import typer
 from rich.table import Table
 
 from hullo.audio.devices.device import DeviceError
-from hullo.cli import message_mail as mail
 from hullo.cli.config import configuration
 from hullo.cli.message_io import drawn, is_pipe, length, record_all, sound_of, wait_until_taken, write_wav
 from hullo.cli.message_microphone import record_microphone
@@ -62,7 +61,9 @@ def record(
         stored = _recorded(source, _options(bitrate, limit, trim), _store(folder, settings), settings)
     except (MessageError, SpeechError, DeviceError) as error:
         give_up(error)
-    if stored is not None:
+    if stored is None:
+        err.print("[dim]discarded[/dim]")
+    else:
         _show_recorded(stored, as_json)
 
 
@@ -78,6 +79,8 @@ def send(
     as_json: JsonOption = False,
 ) -> None:
     """Send a voice message, and show how far it comes; what can't be sent now is sent at the next chance."""
+    from hullo.cli import message_mail as mail  # lines and speech take a second to load
+
     if sum((source is not None, record, text is not None)) != 1:
         fail("what shall be sent?", "a sound file or the name of a message, --record, or --text")
     settings = configuration(config)
@@ -100,6 +103,8 @@ def inbox(
     as_json: JsonOption = False,
 ) -> None:
     """Fetch the voice messages that wait for you, and send what waits to be sent."""
+    from hullo.cli import message_mail as mail
+
     found: list[dict[str, Any]] = []
 
     def tell(one: dict[str, Any]) -> None:
@@ -163,12 +168,12 @@ def play(
         _play(stored.path, output, speed, start)
         if output is None and is_pipe(sys.stdout.fileno()):
             wait_until_taken(sys.stdout.fileno())
-            asyncio.run(mail.heard(settings, store, stored))
+            _heard(settings, store, stored)
         elif stored.metadata is not None:
             store.mark_heard(stored)
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # nobody listens any more; exit flushes stdout
-    except mail.ERRORS as error:
+    except MessageError as error:
         give_up(error)
 
 
@@ -298,6 +303,15 @@ def _play(path: Path, output: Path | None, speed: float = 1.0, start: float = 0.
         player.close()
     if isinstance(events[-1], PlaybackFailed):
         raise MessageError(events[-1].detail)
+
+
+def _heard(settings: Config, store: MessageStore, stored: StoredMessage) -> None:
+    from hullo.cli import message_mail as mail
+
+    try:
+        asyncio.run(mail.heard(settings, store, stored))
+    except mail.ERRORS as error:
+        give_up(error)
 
 
 def _warn(event: RecorderEvent) -> None:

@@ -20,7 +20,7 @@ from hullo.messages.store import MessageStore, StoredMessage
 
 _SHOWN_EVERY = 0.1
 _SOFTEST = -60.0
-_WIDTH = 30
+_WIDTH = 20
 _HELP = "space pauses, Enter ends, x discards"
 
 

@@ -45,6 +45,7 @@ def _set_up(settings: Config, path: Path) -> Config:
     except (onboarding.OnboardingError, PrivateUnavailable, VaultError, ConfigError, OSError) as error:
         fail(f"{path}: {error}")
     except EOFError:
+        print()  # behind the question
         fail("the first start asks some questions", "run it in a terminal, or see docs/phone.md")
     return settings
 
