@@ -150,10 +150,15 @@ class Office:
         url: str | None = None,
         limits: PaceLimits = PaceLimits(),  # noqa: B008  # frozen
     ) -> AsyncIterator[Desk]:
-        """Somebody's desk, until the end of the block; a second time it is as it was left."""
+        """Somebody's desk, until the end of the block; a second time it is as it was left. They can be written to.
+
+        Unless they come by another `url` than that of the rendezvous: the way may be broken.
+        """
         async with self.town.visiting(own, contact, ready=False, url=url) as member:
             desk = Desk(member, self._root / f"messages-{own.person}", patience, receipts, limits)
             async with running(desk.courier.run()):
+                if url is None:
+                    await self.known(own)
                 yield desk
 
     @asynccontextmanager
@@ -166,6 +171,7 @@ class Office:
             found = Messenger(store, tell, speech=speech)
             found.add(lambda store, tell: DirectCourier(member.line, member.channel, store, tell, patience=QUICK))
             async with running(found.run()):
+                await self.known(own)
                 yield found
 
 

@@ -84,6 +84,7 @@ async def test_over_connections_that_break_every_200_kb_it_arrives_whole(tmp_pat
         here.desk(BOB, "alice", url=way.url) as bob,
         here.desk(ALICE, "bob", url=way.url) as alice,
     ):
+        await here.known(BOB)
         message = await alice.send(sound, "bob")
         received = await bob.event(Received)
         assert isinstance(received, Received)
