@@ -136,6 +136,8 @@ def test_ctrl_c_hangs_up_and_still_prints_the_report(tmp_path: Path) -> None:
         (["call", NOBODY, "--record", "call.mp3"], "a recording is a .wav or .opus file"),
         (["call", NOBODY, "--record", "missing/call.wav"], "missing: there is no such folder"),
         (["call", NOBODY, "--say", "x", "--no-speech"], "--say needs a voice"),
+        (["call", NOBODY, "--say", "x", "--config", "mute.toml"], "--say needs a voice"),
+        (["call", NOBODY, "--config", "key.toml"], "missing can't be read"),
         (["answer"], "there is nothing to answer"),
         (["answer", "--listen", "8765"], "8765 is no address to listen at"),
         (["answer", "--listen", "0.0.0.0:8765", "--no-speech"], "token"),
@@ -163,13 +165,16 @@ def test_bad_input_is_one_clear_line_and_a_hint(
     monkeypatch.chdir(tmp_path)
     Path("folder").mkdir()
     Path("text.wav").write_text("a letter")
+    Path("mute.toml").write_text("[speech]\nenabled = false\n")
+    Path("key.toml").write_text('[speech]\nvoice = "https://127.0.0.1:9/v1"\nvoice_api_key_file = "missing"\n')
+    there = {path.name for path in tmp_path.iterdir()}
     homes = {f"XDG_{name}_HOME": str(tmp_path / name) for name in ("CONFIG", "STATE", "DATA")}
     result = CliRunner().invoke(application(arguments[:1]), arguments, env={"COLUMNS": "200", "NO_COLOR": "1"} | homes)
     assert isinstance(result.exception, SystemExit), result.exception
     assert result.exit_code == 1
     assert says in result.stderr
     assert len(result.stderr.strip().splitlines()) <= 2
-    assert {path.name for path in tmp_path.iterdir()} <= {"folder", "text.wav", "STATE"}
+    assert {path.name for path in tmp_path.iterdir()} <= there | {"STATE"}
 
 
 def test_an_address_that_is_taken_is_one_clear_line() -> None:

@@ -29,7 +29,8 @@ def call(
     stay: StayOption = 5.0,
     speech: SpeechOption = True,
     config: Annotated[
-        Path | None, typer.Option(help="the TOML file with the Telegram account and the private calls")
+        Path | None,
+        typer.Option(help="the TOML file with lines, recogniser and voice; else the default one"),
     ] = None,
     as_json: JsonOption = False,
 ) -> None:

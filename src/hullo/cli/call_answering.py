@@ -33,7 +33,7 @@ def take(task: Task, listen: str | None, token_file: Path | None, config: Path |
         direct=direct,
         answer="ask",
         ice=settings.ice.options(),
-        speech=speech_of(task),
+        speech=speech_of(task, settings.speech),
     )
     try:
         report = asyncio.run(_answer(phone, task))

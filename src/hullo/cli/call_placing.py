@@ -25,7 +25,7 @@ def place(to: str, task: Task, config: Path | None) -> None:
         direct=direct,
         dial_tokens=settings.browser.tokens(),
         ice=settings.ice.options(),
-        speech=speech_of(task),
+        speech=speech_of(task, settings.speech),
     )
     try:
         report = asyncio.run(_call(phone, to, task))

@@ -12,6 +12,8 @@ from hullo.call.call import Call
 from hullo.call.event_stream import EventStream
 from hullo.cli.conversation_options import Task
 from hullo.cli.show import event_line, fail, give_up, json_line, out, report_table
+from hullo.service.config import SpeechConfig
+from hullo.service.secret_file import SecretError, read_key
 from hullo.speech.speaking.audiofile import check_playable
 
 UNAVAILABLE = (hullo.CallError, hullo.TelegramUnavailable, hullo.PrivateUnavailable, hullo.SpeechError, OSError)
@@ -36,9 +38,18 @@ def check(task: Task) -> None:
         fail("--say needs a voice", "leave --no-speech out, or --play a file")
 
 
-def speech_of(task: Task) -> hullo.SpeechSettings:
-    """With recogniser and voice, or with neither; files can be played either way."""
-    return hullo.SpeechSettings() if task.speech else hullo.SpeechSettings(recogniser=None, voice=None)
+def speech_of(task: Task, config: SpeechConfig) -> hullo.SpeechSettings:
+    """The configured recogniser and voice, or neither; files can be played either way. A mistake ends the command."""
+    if not task.speech:
+        return hullo.SpeechSettings(recogniser=None, voice=None)
+    if not config.enabled:
+        if task.say:
+            fail("--say needs a voice", "set [speech] enabled = true, or --play a file")
+        return hullo.SpeechSettings(recogniser=None, voice=None)
+    try:
+        return config.settings(read_key)
+    except (hullo.SpeechError, SecretError) as error:
+        give_up(error)
 
 
 async def hold(call: Call, stream: EventStream, task: Task) -> hullo.CallReport:
