@@ -61,6 +61,12 @@ def test_answers_are_timed_at_the_asker() -> None:
     assert gaps[2] == pytest.approx(400, abs=11)
 
 
+def test_a_line_that_is_recorded_before_it_was_begun_is_still_answered() -> None:
+    asker = Recording(noise_at(10, (1.0, 2.0), (5.0, 6.0)), noise_at(10, (2.8, 4.0), (6.5, 7.0)), 0.0)
+    gaps = answer_gaps(asker, [1.08, 5.2])
+    assert gaps == [pytest.approx(800, abs=11), pytest.approx(500, abs=11)]
+
+
 @pytest.mark.parametrize(
     ("said", "heard", "rate"),
     [

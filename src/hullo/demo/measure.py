@@ -21,6 +21,8 @@ _BLOCK_SECONDS = 0.01
 _AUDIBLE_DBFS = -55.0
 _LONGEST_PAUSE = 0.35
 _SHORTEST_SPEECH = 0.12
+_LATENESS = 0.3
+"""Seconds: where the clock of a busy machine is late, a line stands in the recording before it was begun."""
 
 Signal = NDArray[np.float32]
 
@@ -132,7 +134,7 @@ def answer_gaps(asker: Recording, begins: Sequence[float]) -> list[float | None]
     """
     asked, answered = speech_stretches(asker.ours), speech_stretches(asker.theirs)
     gaps: list[float | None] = []
-    for begin, until in itertools.pairwise((*begins, float("inf"))):
+    for begin, until in itertools.pairwise((*(begin - _LATENESS for begin in begins), float("inf"))):
         ends = [stretch.ended for stretch in asked if begin <= stretch.began < until]
         starts = [answer.began for answer in answered if ends and ends[-1] <= answer.began < until]
         gaps.append((starts[0] - ends[-1]) * 1000 if starts else None)
