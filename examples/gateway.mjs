@@ -68,7 +68,8 @@ class Agent {
       case "call.interrupted":
         return this.onUtteranceOver(method, params);
       case "call.error":
-        return say(params.call_id, `error in the ${params.component}: ${params.error}`);
+        say(params.call_id, `error in the ${params.component}: ${params.error}`);
+        return params.utterance_id === null ? undefined : this.onUtteranceOver(method, params);
       case "call.ended":
         return this.onEnded(params);
     }
@@ -106,7 +107,7 @@ class Agent {
   async onUtteranceOver(method, { call_id, utterance_id }) {
     this.speaking.get(call_id)?.delete(utterance_id);
     const wasLast = this.lastWords.delete(utterance_id);
-    if (wasLast && method === "call.spoken") await this.request("call.hangup", { call_id });
+    if (wasLast && method !== "call.interrupted") await this.request("call.hangup", { call_id });
   }
 
   onEnded({ call_id, reason, duration }) {

@@ -94,6 +94,8 @@ class Agent:
                 await self.on_utterance_over(method, params["call_id"], params["utterance_id"])
             case "call.error":
                 say(params["call_id"], f"error in the {params['component']}: {params['error']}")
+                if params["utterance_id"] is not None:
+                    await self.on_utterance_over(method, params["call_id"], params["utterance_id"])
             case "call.ended":
                 self.on_ended(params)
 
@@ -129,11 +131,11 @@ class Agent:
             self.last_words.add(utterance["utterance_id"])
 
     async def on_utterance_over(self, method: str, call_id: str, utterance_id: str) -> None:
-        """Something was said to its end, or cut short."""
+        """Something was said to its end, cut short, or could not be said."""
         self.speaking.get(call_id, set()).discard(utterance_id)
         if utterance_id in self.last_words:
             self.last_words.discard(utterance_id)
-            if method == "call.spoken":
+            if method != "call.interrupted":
                 await self.request("call.hangup", call_id=call_id)
 
     def on_ended(self, params: dict[str, Any]) -> None:

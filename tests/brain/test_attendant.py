@@ -168,6 +168,16 @@ async def test_an_mm_hm_while_we_speak_is_no_question() -> None:
         assert peer.brain.asked == []
 
 
+async def test_one_word_is_an_answer_after_something_could_not_be_said() -> None:
+    async with attended(AttendantSettings(greeting="Which day would suit you?")) as peer:
+        asked = await peer.until(events.Speaking)
+        peer.call.note_error("voice", "it broke", True, utterance_id=asked.utterance_id, heard_text="Which day")
+        await peer.until(events.Error)
+        peer.says("Tomorrow.")
+        await peer_is_asked(peer, 1)
+        assert peer.contents() == ["assistant: Which day", "user: Tomorrow."]
+
+
 async def test_speech_without_words_is_asked_for_again() -> None:
     async with attended(AttendantSettings(unclear="Pardon?")) as peer:
         await peer.until(events.Connected)

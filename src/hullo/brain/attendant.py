@@ -108,9 +108,11 @@ class Conversation:
                     await self._heard(text)
                 case events.Unclear() if ours and self._idle:
                     self._say(self._settings.unclear)
-                case events.Spoken(utterance_id=utterance_id, heard_text=text):
-                    self._was_said(utterance_id, text)
-                case events.Interrupted(utterance_id=utterance_id, heard_text=text):
+                case (
+                    events.Spoken(utterance_id=str(utterance_id), heard_text=text)
+                    | events.Interrupted(utterance_id=str(utterance_id), heard_text=text)
+                    | events.Error(utterance_id=str(utterance_id), heard_text=text)
+                ):
                     self._was_said(utterance_id, text)
 
     @property

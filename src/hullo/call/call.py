@@ -295,13 +295,25 @@ class Call:
         self._publish(event)  # type: ignore[arg-type]
         return event
 
-    def note_error(self, component: str, error: str, retryable: bool) -> None:
-        """Something failed and the call goes on: into the report and to the gateway. Nothing once it has ended."""
+    def note_error(
+        self, component: str, error: str, retryable: bool, *, utterance_id: str | None = None, heard_text: str = ""
+    ) -> None:
+        """Something failed and the call goes on: into the report and to the gateway. Nothing once it has ended.
+
+        `utterance_id` is what could not be said for it, `heard_text` what of that was heard.
+        """
         if self.state is CallState.ENDED:
             return
         del self._errors[_MAX_ERRORS - 1 :]
         self._errors.append(f"{component}: {error}")
-        self.emit(events.Error, component=component, error=error, retryable=retryable)
+        self.emit(
+            events.Error,
+            component=component,
+            error=error,
+            retryable=retryable,
+            utterance_id=utterance_id,
+            heard_text=heard_text,
+        )
 
     async def run(self) -> None:
         """Live: from the first ring to `call.ended`. Returns when everything is freed."""
@@ -418,6 +430,8 @@ class Call:
     async def _finish(self) -> None:
         ending = self._ending or Ending(EndReason.HANGUP_BOT, "this process is stopping")
         self._ending = ending
+        if self._sound.voice is not None:
+            self._sound.voice.end()
         try:
             await self._recorder.end()
         except OSError as error:

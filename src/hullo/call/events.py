@@ -166,7 +166,7 @@ class Interrupted(Event, frozen=True, kw_only=True, tag="call.interrupted"):
     """`voice`: the voice told when each word sounds; `aligned`: found in its sound; `estimate`: by the length of the
     words."""
     cause: Cause = Cause.REQUEST
-    """`speech`: the peer interrupted by speaking; `request`: somebody asked for it."""
+    """`speech`: the peer interrupted by speaking; `request`: somebody asked for it; `ended`: the call was over."""
 
 
 class Quality(Event, frozen=True, kw_only=True, tag="call.quality"):
@@ -199,6 +199,10 @@ class Error(Event, frozen=True, kw_only=True, tag="call.error"):
     component: str
     error: str
     retryable: bool
+    utterance_id: str | None = None
+    """What could not be said, or not to its end: no `call.spoken` or `call.interrupted` follows for it."""
+    heard_text: str = ""
+    """Its words that the peer has heard."""
 
 
 class Ended(Event, frozen=True, kw_only=True, tag="call.ended"):

@@ -55,8 +55,8 @@ class TranscriptFile:
                 self._kept.append(Cue(max(end - (event.ended_at - event.started_at), 0.0), end, THEIRS, event.text))
             case events.Speaking():
                 self._ours[event.utterance_id] = at
-            case events.Spoken() | events.Interrupted():
-                start = self._ours.pop(event.utterance_id, None)
+            case events.Spoken() | events.Interrupted() | events.Error(utterance_id=str()):
+                start = self._ours.pop(str(event.utterance_id), None)
                 if start is not None and event.heard_text:
                     self._kept.append(Cue(start, at, OURS, event.heard_text))
             case _:

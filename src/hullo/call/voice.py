@@ -19,7 +19,13 @@ from hullo.speech.service import SpeechService
 from hullo.speech.settings import SpeechSettings
 from hullo.speech.speaking.queue import Appended
 
-NoteError = Callable[[str, str, bool], None]
+
+class NoteError(Protocol):
+    """Tells of a failure that the call survives."""
+
+    def __call__(
+        self, component: str, error: str, retryable: bool, *, utterance_id: str | None = None, heard_text: str = ""
+    ) -> None: ...
 
 
 class Emit(Protocol):
@@ -149,6 +155,10 @@ class Voice:
         """Be silent at once; `call.interrupted` tells what was cut short."""
         self._queue.interrupt(self._heard_delay())
 
+    def end(self) -> None:
+        """The call is over: `call.interrupted` tells what was cut short by that."""
+        self._queue.interrupt(self._heard_delay(), speech_events.Cause.ENDED)
+
     def _answered(self, utterance_id: str, text: str) -> None:
         self._filler.answered()
         self._turns.answered(utterance_id, text, time.monotonic())
@@ -190,8 +200,8 @@ class Voice:
                 self._resumed(event)
             case speech_events.Interrupted():
                 self._interrupted(event)
-            case speech_events.SpeakFailed(utterance_id=utterance_id, detail=detail):
-                self._note_error("voice", f"utterance {utterance_id}: {detail}", True)
+            case speech_events.SpeakFailed(utterance_id=utterance_id, heard_text=heard, detail=detail):
+                self._note_error("voice", detail, True, utterance_id=utterance_id, heard_text=heard)
             case speech_events.HostDown(role=role, detail=detail):
                 self._note_error(role, detail, True)
             case speech_events.HostUp(role=role):

@@ -8,7 +8,7 @@ import hullo
 from hullo.call import events
 from hullo.call.call import Call
 from hullo.cli.config import configuration
-from hullo.cli.conversation import UNAVAILABLE, check, conclude, hold, show, speech_of
+from hullo.cli.conversation import UNAVAILABLE, Held, check, conclude, hold, show, speech_of
 from hullo.cli.conversation_options import Task
 from hullo.cli.show import err, fail, give_up, plain
 from hullo.lines.browser.guard import OpenToEverybody
@@ -36,12 +36,12 @@ def take(task: Task, listen: str | None, token_file: Path | None, config: Path |
         speech=speech_of(task, settings.speech),
     )
     try:
-        report = asyncio.run(_answer(phone, task))
+        held = asyncio.run(_answer(phone, task))
     except OpenToEverybody as error:
         fail(str(error), "a token is made by: umask 077; openssl rand -hex 32 > token; then say --token-file token")
     except UNAVAILABLE as error:
         give_up(error)
-    conclude(report, task)
+    conclude(held, task)
 
 
 def _address(listen: str) -> tuple[str, int]:
@@ -58,14 +58,14 @@ def _token(file: Path) -> str:
         give_up(error)
 
 
-async def _answer(phone: hullo.Phone, task: Task) -> hullo.CallReport:
+async def _answer(phone: hullo.Phone, task: Task) -> Held:
     try:
         return await _hold_first(phone, task)
     except* OSError as errors:  # of a line, such as an address that is taken
         raise _first(errors) from None
 
 
-async def _hold_first(phone: hullo.Phone, task: Task) -> hullo.CallReport:
+async def _hold_first(phone: hullo.Phone, task: Task) -> Held:
     async with phone:
         told = phone.events()
         await _listening(phone)

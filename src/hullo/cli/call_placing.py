@@ -5,7 +5,7 @@ from pathlib import Path
 
 import hullo
 from hullo.cli.config import configuration
-from hullo.cli.conversation import UNAVAILABLE, check, conclude, hold, speech_of
+from hullo.cli.conversation import UNAVAILABLE, Held, check, conclude, hold, speech_of
 from hullo.cli.conversation_options import Task
 from hullo.cli.show import fail, give_up
 from hullo.lines.telegram.line import is_address
@@ -28,13 +28,13 @@ def place(to: str, task: Task, config: Path | None) -> None:
         speech=speech_of(task, settings.speech),
     )
     try:
-        report = asyncio.run(_call(phone, to, task))
+        held = asyncio.run(_call(phone, to, task))
     except UNAVAILABLE as error:
         give_up(error)
-    conclude(report, task)
+    conclude(held, task)
 
 
-async def _call(phone: hullo.Phone, to: str, task: Task) -> hullo.CallReport:
+async def _call(phone: hullo.Phone, to: str, task: Task) -> Held:
     async with phone:
         call = phone.dial(to)
         return await hold(call, call.events(), task)

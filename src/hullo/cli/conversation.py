@@ -1,6 +1,7 @@
 """One call held from the shell: what is said and played, what is heard, and the report at the end."""
 
 import asyncio
+from dataclasses import dataclass
 
 import msgspec
 import typer
@@ -11,7 +12,7 @@ from hullo.call import events
 from hullo.call.call import Call
 from hullo.call.event_stream import EventStream
 from hullo.cli.conversation_options import Task
-from hullo.cli.show import event_line, fail, give_up, json_line, out, report_table
+from hullo.cli.show import complain, event_line, fail, give_up, json_line, out, report_table
 from hullo.service.config import SpeechConfig
 from hullo.service.secret_file import SecretError, read_key
 from hullo.speech.speaking.audiofile import check_playable
@@ -52,11 +53,19 @@ def speech_of(task: Task, config: SpeechConfig) -> hullo.SpeechSettings:
         give_up(error)
 
 
-async def hold(call: Call, stream: EventStream, task: Task) -> hullo.CallReport:
-    """Show every event, say what is to be said, hang up a while after the last of it, and return the report."""
+@dataclass(frozen=True, slots=True)
+class Held:
+    """A call that is over, and how much of what was to be said and played was not, to its end."""
+
+    report: hullo.CallReport
+    unsaid: int
+
+
+async def hold(call: Call, stream: EventStream, task: Task) -> Held:
+    """Show every event, say what is to be said, and hang up a while after the last of it."""
     if task.record is not None:
         call.start_recording(str(task.record))
-    waiting = len(task.say) + len(task.play)
+    waiting = unsaid = len(task.say) + len(task.play)
     hang_up_at: float | None = None
     while True:
         try:
@@ -73,14 +82,21 @@ async def hold(call: Call, stream: EventStream, task: Task) -> hullo.CallReport:
             call.hangup()
             continue
         if event is None:
-            return await call.wait_ended()
+            return Held(await call.wait_ended(), unsaid)
         show(event, task)
-        if isinstance(event, events.Connected):
-            await _say_all(call, task)
-        elif isinstance(event, events.Spoken):
-            waiting -= 1
-            if waiting == 0:
-                hang_up_at = asyncio.get_running_loop().time() + task.stay
+        match event:
+            case events.Connected():
+                await _say_all(call, task)
+                continue
+            case events.Spoken():
+                unsaid -= 1
+            case events.Interrupted() | events.Error(utterance_id=str()):
+                pass
+            case _:
+                continue
+        waiting -= 1
+        if waiting == 0:
+            hang_up_at = asyncio.get_running_loop().time() + task.stay
 
 
 def show(event: events.CallEvent, task: Task) -> None:
@@ -91,13 +107,15 @@ def show(event: events.CallEvent, task: Task) -> None:
         out.print(event_line(events.event_name(type(event)), msgspec.to_builtins(event)), soft_wrap=True)
 
 
-def conclude(report: hullo.CallReport, task: Task) -> None:
-    """Print the report; the status of the command is 1 if the call came to nothing."""
+def conclude(held: Held, task: Task) -> None:
+    """Print the report; the status of the command is 1 if the call came to nothing, or not everything was said."""
     if task.as_json:
-        json_line(report)
+        json_line(held.report)
     else:
-        out.print(report_table(report))
-    if report.ending.reason not in _WELL:
+        out.print(report_table(held.report))
+    if held.unsaid and held.report.ending.reason in _WELL:
+        complain(f"{held.unsaid} of {len(task.say) + len(task.play)} to say or play did not come to its end")
+    if held.unsaid or held.report.ending.reason not in _WELL:
         raise typer.Exit(1)
 
 

@@ -24,6 +24,7 @@ from hullo.messages.metadata import Direction
 from hullo.messages.recorder import RecorderState, VoiceMessageRecorder
 from hullo.messages.recorder_options import RecorderOptions
 from hullo.messages.settings import VoicemailConfig
+from hullo.speech.events import Cause
 
 VOICEMAIL: Final = "voicemail"
 """What `call.bridged` says such a call is joined to."""
@@ -130,8 +131,10 @@ class Visit:
                     utterance = await self._greet()
                     if utterance is None:
                         return True
-                case events.Spoken(utterance_id=said) | events.Interrupted(utterance_id=said) if said == utterance:
+                case events.Spoken(utterance_id=said) if said == utterance:
                     return True
+                case events.Interrupted(utterance_id=said, cause=cause) if said == utterance:
+                    return cause is not Cause.ENDED
                 case events.Error(component="voice"):  # better a beep without a greeting than silence
                     return call.state is CallState.ACTIVE
                 case events.Bridged(to=to) if to != VOICEMAIL:

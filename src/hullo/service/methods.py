@@ -103,6 +103,8 @@ async def hangup(service: Service, params: CallParams) -> CallResult:
 async def speak(service: Service, params: SpeakParams) -> SpeakResult:
     """Say something after what is being said. `call.speaking` follows, then `call.spoken` or `call.interrupted`.
 
+    What can't be said, or not to its end, is told by a `call.error` with its `utterance_id`.
+
     With `stream_id` the text may come in pieces: the first request begins the stream, further ones `append`, the last
     one says `end`. It is spoken sentence by sentence while the rest still comes.
     """

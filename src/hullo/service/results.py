@@ -27,7 +27,7 @@ class HearingResult(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class UtteranceResult(msgspec.Struct, frozen=True, kw_only=True):
-    """The utterance that `call.speaking`, `call.spoken` and `call.interrupted` will name."""
+    """The utterance that `call.speaking`, `call.spoken`, `call.interrupted` and `call.error` will name."""
 
     call_id: str
     utterance_id: str

@@ -110,10 +110,11 @@ class Resumed(msgspec.Struct, frozen=True, kw_only=True, tag="resumed"):
 
 
 class Cause(StrEnum):
-    """Who interrupted: whoever asked for it, or the peer by speaking."""
+    """What interrupted: a request, the peer by speaking, or the end of the call."""
 
     REQUEST = "request"
     SPEECH = "speech"
+    ENDED = "ended"
 
 
 class Interrupted(msgspec.Struct, frozen=True, kw_only=True, tag="interrupted"):

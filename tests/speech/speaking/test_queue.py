@@ -433,6 +433,21 @@ async def test_a_pause_is_silent_and_goes_on_at_a_word(voice: VoiceClient) -> No
     assert text.startswith(resumed.heard_text)
 
 
+async def test_going_back_to_the_first_word_is_no_second_beginning(voice: VoiceClient) -> None:
+    mouth = Mouth(voice)
+    async with mouth.running():
+        mouth.queue.say("Unbelievably long words come first.")
+        await mouth.pull(lambda frames: len(frames) == 5)
+        mouth.queue.pause()
+        assert mouth.tick() is not None  # the fade
+        mouth.queue.resume()
+        assert mouth.queue.sounding
+        await mouth.pull_all()
+    assert mouth.kinds() == [Speaking, Paused, Resumed, Spoken]
+    assert isinstance(mouth.events[2], Resumed)
+    assert mouth.events[2].heard_text == ""
+
+
 async def test_an_interruption_in_a_pause_is_total(voice: VoiceClient) -> None:
     mouth = Mouth(voice)
     async with mouth.running():

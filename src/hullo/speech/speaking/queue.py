@@ -162,7 +162,7 @@ class SpeechQueue:
         while self._items and self._paused_at is None:
             item = self._items[0]
             frame = item.playback.take(now)
-            if frame is not None and item.playback.sent_frames == 1:
+            if frame is not None and not item.has_begun:
                 self._on_event(item.begun(now))
             if item.playback.over:
                 self._end(item)

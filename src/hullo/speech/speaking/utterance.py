@@ -120,6 +120,8 @@ class Item:
         self.source = source
         self.interruptible = interruptible
         self.playback = Playback()
+        self.has_begun = False
+        """Whether its beginning was told, which going back to its first word does not change."""
         self._asked_at = asked_at
 
     @property
@@ -138,6 +140,7 @@ class Item:
 
     def begun(self, now: float) -> Speaking:
         """Its first frame goes out."""
+        self.has_begun = True
         since = max(self._asked_at, self.source.ready_at or 0.0)
         return Speaking(
             utterance_id=self.utterance_id, text=self.source.text, first_audio_ms=round((now - since) * 1000, 1)

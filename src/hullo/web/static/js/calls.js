@@ -140,7 +140,10 @@ const HANDLERS = {
   "call.interrupted": (call, event) => {
     if (event.heard_text || utterance(call, event.utterance_id)) said(call, event, event.heard_text);
   },
-  "call.error": (call, event) => call.transcript.push(line("note", `${event.component}: ${event.error}`)),
+  "call.error": (call, event) => {
+    if (event.utterance_id) said(call, event, event.heard_text);
+    call.transcript.push(line("note", `${event.component}: ${event.error}`));
+  },
   "call.ended": (call, event) => {
     dropPartial(call);
     const { reason, detail, duration, report } = event;
@@ -180,7 +183,7 @@ function utterance(call, id) {
 function said(call, event, heardText) {
   const entry = utterance(call, event.utterance_id);
   if (!entry) return;
-  entry.text = event.text;
+  entry.text = event.text ?? entry.text;
   if (heardText !== null) entry.cut = heardText;
 }
 

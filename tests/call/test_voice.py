@@ -1,0 +1,91 @@
+"""What a call says and how it is told, with a voice over HTTP and a far end in this process."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from hullo.call import events
+from hullo.call.call import Call
+from hullo.call.event_stream import EventStream
+from hullo.call.switchboard import Switchboard
+from hullo.cli.conversation import hold
+from hullo.cli.conversation_options import Task
+from hullo.lines.line import EndReason
+from hullo.speech.events import Cause
+from hullo.speech.service import SpeechService
+from hullo.speech.settings import SpeechSettings
+from tests.service.loopback_line import LoopbackLine
+from tests.speech.openai_server import KEY, OpenAiHost
+from tests.speech.support import eventually
+
+
+@asynccontextmanager
+async def talking(host: OpenAiHost) -> AsyncIterator[tuple[Call, EventStream, LoopbackLine]]:
+    """A call that is connected, and what happens from then on."""
+    line = LoopbackLine()
+    async with host.serving() as base:
+        settings = SpeechSettings(recogniser=None, voice=base, voice_api_key=KEY)
+        async with SpeechService(settings) as speech, Switchboard([line], speech=speech) as board:
+            call = board.dial("loop:ann")
+            stream = call.events()
+            await until(stream, events.Connected)
+            yield call, stream, line
+
+
+async def until(stream: EventStream, *kinds: type[events.Event]) -> list[events.CallEvent]:
+    """All that happens up to the first event of one of these kinds."""
+    happened: list[events.CallEvent] = []
+    async for event in stream:
+        happened.append(event)
+        if isinstance(event, kinds):
+            break
+    return happened
+
+
+async def test_what_cannot_be_said_is_told_by_its_name(tmp_path: Path) -> None:
+    async with talking(OpenAiHost(trouble="400", after=1)) as (call, stream, _):
+        call.start_recording(str(tmp_path / "call.wav"), str(tmp_path / "call.vtt"))
+        call.open_stream("s")
+        call.append("s", "One two three. ")
+        (speaking,) = (one for one in await until(stream, events.Speaking) if isinstance(one, events.Speaking))
+        call.append("s", "Four five six. ", end=True)
+        *_, error = await until(stream, events.Error, events.Spoken, events.Ended)
+        assert isinstance(error, events.Error)
+        assert (error.component, error.utterance_id) == ("voice", speaking.utterance_id)
+        assert error.heard_text == "One two three."
+        # What could not be said holds up nothing of the transcript.
+        assert "One two three." in (tmp_path / "call.vtt").read_text()
+        call.hangup()
+        assert (await call.wait_ended()).errors == [f"voice: {error.error}"]
+
+
+async def test_a_call_that_ends_in_mid_sentence_tells_what_was_heard() -> None:
+    async with talking(OpenAiHost()) as (call, stream, line):
+        first = call.speak("One two three four five six seven eight nine ten.")
+        second = call.speak("Nobody ever hears this.")
+        await until(stream, events.Speaking)
+        await eventually(lambda: line.legs[0].frames_sent > 50)
+        line.legs[0].hang_up()
+        *_, cut, dropped, ended = await until(stream, events.Ended)
+        assert isinstance(cut, events.Interrupted)
+        assert isinstance(dropped, events.Interrupted)
+        assert isinstance(ended, events.Ended)
+        assert (cut.utterance_id, dropped.utterance_id) == (first, second)
+        assert (cut.cause, dropped.cause) == (Cause.ENDED, Cause.ENDED)
+        assert cut.heard_text.startswith("One two")
+        assert not cut.heard_text.endswith("ten.")
+        assert dropped.heard_text == ""
+
+
+async def test_the_shell_does_not_wait_for_what_cannot_be_said() -> None:
+    task = Task(say=["Hello.", "Goodbye."], play=[], record=None, stay=0.0, speech=True, as_json=True)
+    host = OpenAiHost(trouble="400", after=1)
+    async with host.serving() as base:
+        settings = SpeechSettings(recogniser=None, voice=base, voice_api_key=KEY)
+        async with SpeechService(settings) as speech, Switchboard([LoopbackLine()], speech=speech) as board:
+            call = board.dial("loop:ann")
+            async with asyncio.timeout(30):
+                held = await hold(call, call.events(), task)
+    assert held.unsaid == 1
+    assert held.report.ending.reason is EndReason.HANGUP_BOT
