@@ -20,7 +20,7 @@ _LEAST_SPOKEN = 0.2
 class AdaptiveSettings:
     """Seconds, and likelihoods that a turn is over; tuned on half of the conversations, tried on the other half."""
 
-    shortest: float = 0.32
+    shortest: float = 0.3
     longest: float = 1.2
     assumed: tuple[float, ...] = (0.35, 0.4, 0.45, 0.5, 0.5)
     """Pauses that everybody is taken to have made before the call."""
