@@ -1,5 +1,6 @@
 """The command `hullo`: one file a command, imported when that command is used."""
 
+import os
 import sys
 from collections.abc import Iterable
 from importlib import import_module
@@ -76,6 +77,8 @@ def _options(
 
 def main() -> None:
     """Run the command line."""
+    # Before anything imports numpy, whose library would start a thread for each core: no call needs them.
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     named = next((word for word in sys.argv[1:] if not word.startswith("-")), "")
     try:
         (application([named]) if named in COMMANDS else outline())()

@@ -8,10 +8,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hullo.media.pcm import Pcm
-from hullo.speech.listening.periodicity import LONGEST, RATE, SHORTEST, WINDOW, autocorrelations, power_spectra
+from hullo.speech.listening.decimator import Decimation
+from hullo.speech.listening.periodicity import (
+    HIGHEST_USED,
+    LONGEST,
+    RATE,
+    SHORTEST,
+    WINDOW,
+    autocorrelations,
+    power_spectra,
+)
 
-_STEP = 320
-_LOW_BINS = 64
+_QUARTER = Decimation(4, cutoff=2_000 / RATE, taps=33)
+"""A voice is periodic below 1 kHz: for that 4 kHz are enough, and a fifth of the work."""
+_STEP = 80
 _VOICED = 0.6
 """Normalised autocorrelation of a vowel."""
 _NEARLY = 0.85
@@ -21,18 +31,25 @@ _LAGS = np.arange(WINDOW // 2)
 
 
 def pitch(speech: Pcm) -> NDArray[np.float64]:
-    """The pitch of the vowels in `speech` (16 kHz mono), Hz, one for each 20 ms that is one; about 0.7 ms for 2 s."""
+    """The pitch of the vowels in `speech` (16 kHz mono), Hz, one for each 20 ms that is one; about 0.6 ms for 2 s."""
     if len(speech) < WINDOW:
         return np.zeros(0)
-    powers = power_spectra(speech, _STEP)
+    powers = power_spectra(_quartered(speech), _STEP, RATE // 4)
     correlation = autocorrelations(powers)
-    loudness = powers[:, :_LOW_BINS].sum(axis=1)
+    loudness = powers[:, :HIGHEST_USED].sum(axis=1)
     peaks = correlation[:, SHORTEST:LONGEST].max(axis=1)
     voiced = (peaks > _VOICED) & (loudness > 0.02 * np.median(loudness))
     return RATE / _periods(correlation[voiced], peaks[voiced])
 
 
-def _periods(correlation: NDArray[np.float64], peaks: NDArray[np.float64]) -> NDArray[np.int64]:
+def _quartered(speech: Pcm) -> NDArray[np.float32]:
+    around = _QUARTER.kept // 2
+    whole = -len(speech) % _QUARTER.block
+    padded = np.concatenate([np.zeros(around, np.float32), speech, np.zeros(around + whole, np.float32)])
+    return _QUARTER.of(padded)[: len(speech) // 4]
+
+
+def _periods(correlation: NDArray[np.float32], peaks: NDArray[np.float32]) -> NDArray[np.int64]:
     """The first lag that is nearly as good as the best one, for multiples of a period fit as well."""
     first = SHORTEST + np.argmax(correlation[:, SHORTEST:LONGEST] >= _NEARLY * peaks[:, np.newaxis], axis=1)
     near = (first[:, np.newaxis] <= _LAGS) & ((first + first // 4 + 2)[:, np.newaxis] > _LAGS)

@@ -145,8 +145,10 @@ class HostSupervisor:
         command += ["--job-seconds", str(self._engine.job_seconds), "--nice", str(self._engine.nice)]
         # Standard input stays open and silent: when this process dies, however it dies, the host sees the end of it.
         # A session of its own, and so a group: Ctrl-C at the terminal is for this process, which then ends the host.
+        # The threads of numpy's library spin when they have worked, on cores that calls need.
+        environment = {"OPENBLAS_NUM_THREADS": "1", **os.environ}
         return await asyncio.create_subprocess_exec(
-            *command, stdin=PIPE, stdout=PIPE, stderr=PIPE, start_new_session=True
+            *command, stdin=PIPE, stdout=PIPE, stderr=PIPE, start_new_session=True, env=environment
         )
 
     async def _live(self, process: Process, socket: Path) -> str:

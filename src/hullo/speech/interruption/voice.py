@@ -8,17 +8,16 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from hullo.media.pcm import SAMPLE_RATE, Pcm
+from hullo.media.pcm import Pcm
+from hullo.speech.listening.decimator import Decimator
 from hullo.speech.listening.periodicity import (
     HERTZ_PER_BIN,
     LONGEST,
-    RATE,
     SHORTEST,
     WINDOW,
     autocorrelations,
     power_spectra,
 )
-from hullo.speech.listening.resample import Resampler
 from hullo.speech.listening.vad import CHUNK_SAMPLES, SileroModel, VoiceActivity
 
 # Found on 23 voices, and tried on 8 others that said other sentences: scripts in docs/measured.md name the figures.
@@ -54,7 +53,7 @@ class VoiceWatch:
     """Follows the peer over one stretch of our speech; about 0.1 ms for each frame."""
 
     def __init__(self, model: SileroModel) -> None:
-        self._resampler = Resampler(SAMPLE_RATE, RATE)
+        self._decimator = Decimator()
         self._activity = VoiceActivity(model)
         self._unread = np.zeros(0, dtype=np.int16)
         self._newest = np.zeros(WINDOW, dtype=np.int16)
@@ -64,7 +63,7 @@ class VoiceWatch:
 
     def hear(self, pcm: Pcm) -> None:
         """The next 20 ms at 48 kHz."""
-        samples = self._resampler.feed(pcm)
+        samples = self._decimator.feed(pcm)
         self._unread = np.concatenate([self._unread, samples])
         while len(self._unread) >= CHUNK_SAMPLES:
             self.probability = self._activity.probability(self._unread[:CHUNK_SAMPLES])
@@ -84,7 +83,7 @@ class VoiceWatch:
 
 
 def _look(newest: Pcm) -> _Look:
-    powers = power_spectra(newest)
+    powers = power_spectra(newest, WINDOW)
     low, high = (float(powers[0, bins].sum()) + 1e-3 for bins in (_LOW, _HIGH))
     return _Look(
         periodicity=float(autocorrelations(powers)[0, SHORTEST:LONGEST].max()),

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from hullo.media.pcm import SAMPLE_RATE, Pcm, level_dbfs
+from hullo.media.pcm import Pcm, level_dbfs
 from hullo.speech.endpointing.strategy import Endpointing
 from hullo.speech.errors import SpeechError
 from hullo.speech.events import (
@@ -19,8 +19,8 @@ from hullo.speech.events import (
     SpeechStarted,
     Transcript,
 )
+from hullo.speech.listening.decimator import Decimator
 from hullo.speech.listening.gain import levelled
-from hullo.speech.listening.resample import Resampler
 from hullo.speech.listening.segmenter import Segment, Segmenter, SegmenterOutput, SegmenterSettings, ShortPause, WentOn
 from hullo.speech.listening.suppression import NoiseSuppressor
 from hullo.speech.listening.turn import SpokenTurn
@@ -76,7 +76,7 @@ class Listener:
         self._clock = clock
         self._speculative = speculative
         self._suppressor: NoiseSuppressor | None = None
-        self._resampler = Resampler(SAMPLE_RATE, VAD_RATE)
+        self._decimator = Decimator()
         self._activity = VoiceActivity(model)
         self._segmenter = Segmenter(settings, endpointing)
         self._unread = np.zeros(0, dtype=np.int16)
@@ -112,7 +112,7 @@ class Listener:
             self._started = now
         if self._suppressor is not None:
             pcm = self._suppressor.clean(pcm)
-        unread = np.concatenate([self._unread, self._resampler.feed(pcm)])
+        unread = np.concatenate([self._unread, self._decimator.feed(pcm)])
         while len(unread) >= CHUNK_SAMPLES:
             chunk, unread = unread[:CHUNK_SAMPLES], unread[CHUNK_SAMPLES:]
             self._take(chunk, now - self._started - len(unread) / VAD_RATE)
