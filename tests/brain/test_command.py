@@ -7,8 +7,10 @@ from contextlib import aclosing, asynccontextmanager
 
 import pytest
 
-from hullo.brain.brain import BrainError, Message
-from hullo.brain.command import AnswerEnds, CommandBrain, CommandSettings
+from hullo.brain.brain import Brain, BrainError, Message
+from hullo.brain.command import AnswerEnds, CommandBrain, CommandSettings, command_brain
+from hullo.call.switchboard import Switchboard
+from tests.service.loopback_line import LoopbackLine
 
 ECHO = "import sys\nfor line in sys.stdin: print('You said', line.strip(), flush=True)"
 POEM = """
@@ -33,7 +35,7 @@ async def running(program: str, ends: AnswerEnds = "line", timeout: float = 20.0
         await brain.stop()
 
 
-async def ask(brain: CommandBrain, text: str) -> list[str]:
+async def ask(brain: Brain, text: str) -> list[str]:
     return [piece async for piece in brain.answer([Message("user", text)])]
 
 
@@ -82,6 +84,19 @@ async def test_a_command_that_does_not_exist() -> None:
     with pytest.raises(BrainError, match=r"'/no/such/program' can't be started: No such file"):
         await brain.start()
     await brain.stop()
+
+
+async def test_a_call_goes_on_without_a_program_and_each_question_tries_again() -> None:
+    line = LoopbackLine()
+    async with Switchboard([line]) as board:
+        call = board.dial("loop:ann")
+        async with command_brain(CommandSettings(command=["/no/such/program"]))(call) as brain:
+            with pytest.raises(BrainError, match="can't be started"):
+                await ask(brain, "one")
+        call.hangup()
+        assert [error.partition(" can't")[0] for error in (await call.wait_ended()).errors] == [
+            "brain: the command '/no/such/program'"
+        ]
 
 
 async def test_nothing_is_left_of_a_program_that_does_not_want_to_end() -> None:

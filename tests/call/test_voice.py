@@ -12,7 +12,7 @@ from hullo.call.switchboard import Switchboard
 from hullo.cli.conversation import hold
 from hullo.cli.conversation_options import Task
 from hullo.lines.line import EndReason
-from hullo.speech.events import Cause
+from hullo.speech.events import Cause, Transcript
 from hullo.speech.service import SpeechService
 from hullo.speech.settings import SpeechSettings
 from tests.service.loopback_line import LoopbackLine
@@ -89,3 +89,37 @@ async def test_the_shell_does_not_wait_for_what_cannot_be_said() -> None:
                 held = await hold(call, call.events(), task)
     assert held.unsaid == 1
     assert held.report.ending.reason is EndReason.HANGUP_BOT
+
+
+async def test_fillers_are_ready_and_follow_no_agreement() -> None:
+    host, line = OpenAiHost(), LoopbackLine()
+    async with host.serving() as base:
+        settings = SpeechSettings(
+            recogniser=None, voice=base, voice_api_key=KEY, filler=("One moment.",), filler_after=0.6
+        )
+        async with SpeechService(settings) as speech, Switchboard([line], speech=speech) as board:
+            await eventually(lambda: [asked["input"] for asked in host.asked] == ["One moment."])
+            call = board.dial("loop:ann")
+            stream = call.events()
+            await until(stream, events.Connected)
+            call.speak("Hello there.")
+            await until(stream, events.Speaking)
+            hears(call, "Mm-hm.")
+            await until(stream, events.Spoken)
+            quiet_since = line.legs[0].frames_sent
+            await asyncio.sleep(0.6)
+            assert line.legs[0].frames_sent == quiet_since
+            hears(call, "Where are you?")
+            *_, filler = await until(stream, events.Speaking)
+            assert isinstance(filler, events.Speaking)
+            assert filler.text == "One moment."
+            assert len(host.asked) == 2  # not once more for the filler
+
+
+def hears(call: Call, text: str) -> None:
+    """The recogniser understood this."""
+    voice = call._sound.voice
+    assert voice is not None
+    voice._on_event(
+        Transcript(text=text, confidence=None, started_at=0.0, ended_at=1.0, end_of_speech_ms=1.0, recognition_ms=1.0)
+    )

@@ -35,6 +35,18 @@ def problems(path: Path | None) -> list[str]:
     return caught.value.problems
 
 
+def test_a_brain_without_ears_and_mouth_is_refused(tmp_path: Path) -> None:
+    path = write(tmp_path, '[speech]\nenabled = false\n[brain]\nkind = "echo"\n')
+    with pytest.raises(ConfigError, match=r"turn \[speech\] on, or remove \[brain\] kind"):
+        load_config(path)
+
+
+def test_what_a_setting_is_for_is_told_on_the_same_line(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"speech.speculative.*in each pause") as caught:
+        load_config(write(tmp_path, "[speech]\nspeculative = 'perhaps'\n"))
+    assert all(problem.isprintable() for problem in caught.value.problems)
+
+
 def test_without_a_file_the_defaults_hold() -> None:
     config = load_config()
     assert config.calls.answer == "ask"

@@ -36,9 +36,16 @@ class ChatSettings:
     options: dict[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        parts = urlsplit(self.url)
-        if parts.scheme not in ("http", "https") or not parts.hostname:
+        if not _is_address(self.url):
             raise ValueError(f"url is the base of a chat endpoint such as http://127.0.0.1:8080/v1, not {self.url!r}")
+
+
+def _is_address(url: str) -> bool:
+    try:
+        parts = urlsplit(url)
+        return parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:  # of a port that can't be
+        return False
 
 
 class ChatBrain:
@@ -61,15 +68,21 @@ class ChatBrain:
             "messages": msgspec.to_builtins(list(conversation)),
             "stream": True,
         }
-        letters = 0
+        letters, words = 0, False
         async with self._asking("POST", "/chat/completions", json=body) as response:
             if response.status != 200:
                 raise BrainError(f"{self._name} refused: {await _refusal(response)}")
             async for piece in self._pieces(response):
                 letters += len(piece)
+                words = words or not piece.isspace()
                 yield piece
                 if letters > _MOST_LETTERS:
                     raise BrainError(f"{self._name} does not stop: cut after {_MOST_LETTERS} letters; set max_tokens")
+        if not words:
+            raise BrainError(
+                f"{self._name} answered with no words at all: check that it serves the model {self._settings.model!r} "
+                "for chats, and that max_tokens leaves it room"
+            )
 
     @property
     def _name(self) -> str:

@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import shutil
 import signal
 from asyncio.subprocess import PIPE, Process
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
@@ -28,6 +29,11 @@ class CommandSettings:
     command: Sequence[str]
     answer_ends: AnswerEnds = "line"
     timeout: float = 20.0
+
+    def check(self) -> None:
+        """Raise `BrainError` for a program that is not there now."""
+        if shutil.which(self.command[0]) is None:
+            raise BrainError(f"there is no program {self.command[0]!r} that may be run: check [brain] command")
 
 
 class CommandBrain:
@@ -146,8 +152,11 @@ def command_brain(settings: CommandSettings) -> Callable[["Call"], AbstractAsync
     async def make(call: "Call") -> AsyncIterator[Brain]:
         environment = {"HULLO_CALL_ID": call.call_id, "HULLO_PEER": call.peer, "HULLO_LINE": call.line}
         brain = CommandBrain(settings, environment)
-        await brain.start()
         try:
+            try:
+                await brain.start()
+            except BrainError as error:  # it is tried again with the first question
+                call.note_error("brain", str(error), retryable=True)
             yield brain
         finally:
             await brain.stop()

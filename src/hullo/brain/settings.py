@@ -1,5 +1,6 @@
 """The section `[brain]` of the configuration."""
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
@@ -59,10 +60,14 @@ class BrainConfig(BaseModel):
     @model_validator(mode="after")
     def _fits_together(self) -> Self:
         given = self.model_fields_set - {"kind"}
+        if self.kind is None and given:
+            raise ValueError(f"{', '.join(sorted(given))} would be ignored: set kind, or remove the section")
+        if self.kind == "echo" and "timeout_seconds" in given:
+            raise ValueError("timeout_seconds would be ignored: an echo does not take long; remove it")
         for kind, names in (("command", _COMMAND), ("openai", _CHAT)):
             if self.kind != kind and (useless := sorted(given.intersection(names))):
                 raise ValueError(f'{", ".join(useless)} would be ignored: set kind = "{kind}" or remove it')
-        if self.kind == "command" and not self.command:
+        if self.kind == "command" and not (self.command and self.command[0]):
             raise ValueError('kind "command" needs command: the program and its arguments as a list')
         if self.kind == "openai":
             self._check_chat()
@@ -77,6 +82,10 @@ class BrainConfig(BaseModel):
             raise ValueError("api_key and api_key_file are both set: keep one of them")
         if taken := {"model", "messages", "stream"}.intersection(self.options):
             raise ValueError(f"options must not hold {', '.join(sorted(taken))}: hullo sets that itself")
+        try:
+            json.dumps(self.options, allow_nan=False)
+        except (TypeError, ValueError) as error:
+            raise ValueError(f"options go out as JSON, which can't hold all of them: {error}") from None
         ChatSettings(url=self.url, model=self.model)
 
     def attendant(self) -> AttendantSettings:
@@ -90,7 +99,10 @@ class BrainConfig(BaseModel):
         )
 
     def maker(self, read_key: Callable[[Path], str]) -> BrainMaker | None:
-        """The brain that the section asks for; None without. Raises what `read_key` does for a file of a key."""
+        """The brain that the section asks for; None without.
+
+        Raises `BrainError` for a program that is not there, and what `read_key` does for a file of a key.
+        """
         match self.kind:
             case "echo":
                 return echo_brain
@@ -98,6 +110,7 @@ class BrainConfig(BaseModel):
                 settings = CommandSettings(
                     command=self.command, answer_ends=self.answer_ends, timeout=self.timeout_seconds
                 )
+                settings.check()
                 return command_brain(settings)
             case "openai":
                 from hullo.brain.chat import chat_brain

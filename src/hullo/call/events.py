@@ -109,7 +109,7 @@ class Speech(Event, frozen=True, kw_only=True, tag="call.speech"):
 
 
 class Unclear(Event, frozen=True, kw_only=True, tag="call.unclear"):
-    """The peer spoke, but no words were understood."""
+    """The peer spoke, but no words were understood. A `call.error` of the recogniser comes before where that failed."""
 
     started_at: float
     ended_at: float

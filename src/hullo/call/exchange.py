@@ -64,7 +64,6 @@ class Exchange:
     def _host_changed(self, event: HostEvent) -> None:
         match event:
             case HostDown(role=role, detail=detail):
-                logger.warning("%s is down: %s", role, detail)
                 self.switchboard.tell_all(role, f"{detail}; next try in {event.retry_in_ms:.0f} ms", retryable=True)
             case HostUp(role=role, restarts=restarts) if restarts:
                 logger.warning("%s is up again", role)

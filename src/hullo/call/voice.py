@@ -14,6 +14,7 @@ from hullo.call.turns import TurnLog
 from hullo.media.pcm import Ear, Mouth, Pcm
 from hullo.speech import events as speech_events
 from hullo.speech.errors import SpeechError
+from hullo.speech.interruption.words import floor_words
 from hullo.speech.listening.hearing import HearingChange
 from hullo.speech.service import SpeechService
 from hullo.speech.settings import SpeechSettings
@@ -57,6 +58,7 @@ class Voice:
         self._queue = speech.queue(self._on_event)
         self._heard_delay = heard_delay
         self._filler = Filler(speech.settings.filler, speech.settings.filler_after, self._fill)
+        self._floor_words = speech.settings.interruptions().words or floor_words(None)
         self._barge_in = speech.barge_in(self._queue, heard_delay)
         self._listen: Ear = self._listener.hear if self._listener is not None else _deaf
         self.next_frame: Mouth = self._queue.next_frame
@@ -234,7 +236,8 @@ class Voice:
 
     def _understood(self, heard: speech_events.Transcript) -> None:
         self._reconsider(heard.text)
-        self._filler.understood()
+        if self._queue.idle or self._floor_words.wanted(heard.text):  # nobody answers an "mm-hm" while we speak
+            self._filler.understood()
         self._emit(
             events.Speech,
             text=heard.text,

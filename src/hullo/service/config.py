@@ -381,6 +381,12 @@ class Config(BaseSettings):
                 raise ValueError("the greeting of [voicemail] needs a voice: turn [speech] on, or name a greeting_file")
         return self
 
+    @model_validator(mode="after")
+    def _brain_can_talk(self) -> Self:
+        if self.brain.kind is not None and not self.speech.enabled:
+            raise ValueError("[brain] answers what is heard, and speaks: turn [speech] on, or remove [brain] kind")
+        return self
+
     @classmethod
     def settings_customise_sources(
         cls,

@@ -107,7 +107,7 @@ def _sentence(found: ErrorDetails, model: type[BaseModel]) -> str:
 
 def _purpose(parent: type[BaseModel] | None, location: Location) -> str:
     field = parent.model_fields.get(str(location[-1])) if parent is not None and location else None
-    return f" ({field.description})" if field is not None and field.description else ""
+    return f" ({' '.join(field.description.split())})" if field is not None and field.description else ""
 
 
 def _instead(name: str, known: Sequence[str]) -> str:

@@ -12,6 +12,7 @@ from typing import Any
 
 from hullo.audio.settings import AudioConfig
 from hullo.brain.attendant import Attendant
+from hullo.brain.brain import BrainError
 from hullo.call.exchange import Exchange
 from hullo.call.message_news import tell
 from hullo.call.switchboard import Switchboard
@@ -57,6 +58,7 @@ STOP_SECONDS = 10.0
 _LINES_SECONDS = 5.0
 
 _EXPECTED = (
+    BrainError,
     CertificateError,
     LibraryMissing,
     MessageError,

@@ -47,13 +47,21 @@ def kind_of(engine: str) -> Kind:
     if not engine.startswith(("http://", "https://")):
         check_uri(engine)
         return Kind.WYOMING
-    parts = urlsplit(engine)
-    if not parts.hostname or parts.query or parts.fragment or parts.username is not None:
+    if not _is_base(engine):
         raise SpeechError(
             f"'{_without_secrets(engine)}' is not the address of an OpenAI-compatible server: use https://host/v1 "
             "and the api key settings"
         )
     return Kind.OPENAI
+
+
+def _is_base(uri: str) -> bool:
+    try:
+        parts = urlsplit(uri)
+        reachable = bool(parts.hostname) and parts.port != 0
+    except ValueError:  # of a port that can't be
+        return False
+    return reachable and not parts.query and not parts.fragment and parts.username is None
 
 
 def check_engine(role: Role, engine: str, options: Mapping[str, Any]) -> None:

@@ -1,14 +1,15 @@
 """What a process has once to hear and speak: hosts, model and clients, for all of its calls."""
 
 import asyncio
+import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack
 from types import TracebackType
 from typing import Self
 
 from hullo.media.pcm import Pcm
-from hullo.speech.backends import aligner_backend, recogniser_backend, voice_backend
+from hullo.speech.backends import Watched, aligner_backend, recogniser_backend, voice_backend
 from hullo.speech.errors import SpeechError
 from hullo.speech.events import HostEvent, HostLoading, ListenerEvent, QueueEvent
 from hullo.speech.hosting.download_display import DownloadDisplay
@@ -22,6 +23,8 @@ from hullo.speech.ports import Voice, whole
 from hullo.speech.settings import SpeechSettings
 from hullo.speech.speaking.phrases import PhraseFolder, PreparedVoice
 from hullo.speech.speaking.queue import SpeechQueue
+
+log = logging.getLogger(__name__)
 
 Clock = Callable[[], float]
 
@@ -67,8 +70,8 @@ class SpeechService:
             if self.recogniser is not None:
                 await self.hearing(HearingChange())
             with self._downloads:
-                for one in watched:
-                    await one.started()
+                await _all_started(watched)
+            self._stack.callback(tasks.create_task(self._prepare_fillers()).cancel)
         except BaseException:
             await self._stack.aclose()
             raise
@@ -139,6 +142,16 @@ class SpeechService:
             raise SpeechError("This service was started without a voice: set one to speak")
         return await whole(self.voice.synthesise(text))
 
+    async def _prepare_fillers(self) -> None:
+        """A filler that had to be made first would fill nothing."""
+        if self._prepared is None:
+            return
+        try:
+            for text in self.settings.filler:
+                await self._prepared.prepare(text)
+        except SpeechError as error:
+            log.warning("the fillers are not ready: %s", error)
+
     def _tell(self, event: HostEvent) -> None:
         if isinstance(event, HostLoading):
             self._downloads.show(event)
@@ -148,6 +161,16 @@ class SpeechService:
 def _prepared(voice: Voice, settings: SpeechSettings) -> PreparedVoice:
     folder = PhraseFolder(settings.phrase_folder) if settings.phrase_folder is not None else None
     return PreparedVoice(voice, str(settings.voice), settings.voice_options(), folder)
+
+
+async def _all_started(watched: Sequence[Watched]) -> None:
+    """Return once all are there. Raises `SpeechError` as soon as one can't be used."""
+    try:
+        async with asyncio.TaskGroup() as starting:
+            for one in watched:
+                starting.create_task(one.started())
+    except* SpeechError as errors:
+        raise SpeechError(str(errors.exceptions[0])) from None
 
 
 async def synthesise(text: str, settings: SpeechSettings | None = None) -> Pcm:

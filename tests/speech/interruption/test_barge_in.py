@@ -25,6 +25,7 @@ class Talk:
 
     def __init__(self, voice: VoiceClient, model: SileroModel) -> None:
         self.events: list[QueueEvent] = []
+        self.model = model
         self.now = 1000.0
         self.queue = SpeechQueue(voice, self.events.append, clock=lambda: self.now)
         self.barge_in = BargeIn(self.queue, model, InterruptionSettings(), lambda: 0.0)
@@ -126,6 +127,27 @@ async def test_who_may_not_be_interrupted_is_not(talk: Talk, voice: VoiceClient)
         await talk.hears_silence(1.0)
         talk.hears(sound)
     assert talk.kinds() == [Speaking, Interrupted, Speaking]
+
+
+async def test_what_may_not_be_interrupted_is_not_said_lower_because_of_what_was_before(
+    talk: Talk, voice: VoiceClient
+) -> None:
+    talk.barge_in = BargeIn(talk.queue, talk.model, InterruptionSettings(stop=1.2), lambda: 0.0)
+    async with talk.running():
+        talk.queue.say("One moment, please.")
+        await talk.says(ANSWER, interruptible=False)
+        vowel = (await peer(voice, "Yeah."))[4_800:14_400]
+        await talk.hears_silence(1.2)
+        levels = []
+        for frame in frames(np.tile(vowel, 5)):
+            talk.hears(frame)
+            if talk.queue.interruptible:
+                levels.append(talk.queue._loudness._wanted)
+            await asyncio.sleep(0.001)
+        assert levels[-1] < 1.0
+        assert talk.kinds() == [Speaking, Spoken, Speaking]
+        assert talk.queue._loudness._wanted == 1.0
+    assert Paused not in talk.kinds()
 
 
 async def test_who_forbids_interruptions_in_a_pause_ends_it(talk: Talk, voice: VoiceClient) -> None:

@@ -172,15 +172,16 @@ async def test_a_recogniser_that_fails_is_told_and_listening_goes_on(
         ear = Ear(RecogniserClient(FixedEndpoint(uri), timeout=30), model)
         async with ear.running():
             ear.hear(sentence)
-            await ear.told(3)
+            await ear.told(4)
             ear.hear(sentence)
-            await ear.told(6)
+            await ear.told(8)
     failed = ear.events[2]
     assert isinstance(failed, RecognitionFailed)
     assert failed.kind is FailureKind.FAILED
     assert "out of order" in failed.detail
     assert failed.started_at == pytest.approx(1.0, abs=0.15)
-    assert [type(event) for event in ear.events[3:]] == [SpeechStarted, SpeechEnded, RecognitionFailed]
+    kinds = [SpeechStarted, SpeechEnded, RecognitionFailed, NothingRecognised]
+    assert [type(event) for event in ear.events] == 2 * kinds  # whoever waits for words learns that none come
 
 
 async def test_a_lost_connection_is_tried_once_more(model: SileroModel, sentence: Pcm, tmp_path: Path) -> None:
@@ -389,5 +390,5 @@ async def test_a_recogniser_that_cannot_stream_is_no_trouble(model: SileroModel,
         ear = Ear(RecogniserClient(FixedEndpoint(uri), timeout=30), model, live_words=True)
         async with ear.running():
             ear.hear(sentence)
-            await ear.told(3)
-    assert [type(event) for event in ear.events] == [SpeechStarted, SpeechEnded, RecognitionFailed]
+            await ear.told(4)
+    assert [type(event) for event in ear.events] == [SpeechStarted, SpeechEnded, RecognitionFailed, NothingRecognised]

@@ -5,6 +5,7 @@ from hypothesis import strategies as st
 
 from hullo.media.pcm import Pcm
 from hullo.speech.endpointing.fixed import FixedPause
+from hullo.speech.endpointing.strategy import Pause
 from hullo.speech.events import SpeechEnded, SpeechStarted
 from hullo.speech.listening.segmenter import Segment, Segmenter, SegmenterOutput, SegmenterSettings, ShortPause, WentOn
 from hullo.speech.listening.vad import CHUNK_SAMPLES, CHUNK_SECONDS
@@ -103,6 +104,34 @@ def test_words_that_come_early_leave_the_end_to_the_pause_and_late_ones_are_not_
     assert late.feed(0.8, 0.02).segments == []
     assert len(late.feed(0.3, 0.02).segments) == 1
     assert late.segmenter.understood("too late") == []
+
+
+class AnyPause:
+    """0.8 s, and after any words 0.2 s."""
+
+    def paused(self, pause: Pause) -> float:
+        return 0.8
+
+    def understood(self, text: str) -> float:
+        return 0.2
+
+    def resumed(self, seconds: float) -> None:
+        pass
+
+    def ended(self) -> None:
+        pass
+
+
+def test_words_of_a_turn_that_is_over_do_not_end_the_next_one() -> None:
+    stream = paused_stream()
+    stream.segmenter.endpointing = AnyPause()
+    stream.segmenter.await_words()
+    stream.feed(1.5, 0.02)
+    assert len(stream.segments) == 1  # nobody waited for ever
+    stream.feed(1, 0.9).feed(0.256, 0.02)
+    assert stream.segmenter.understood("what the first turn was about") == []
+    assert len(stream.feed(0.3, 0.02).segments) == 1
+    assert len(stream.feed(0.4, 0.02).segments) == 2
 
 
 def test_whoever_goes_on_while_the_words_are_awaited_is_not_cut() -> None:

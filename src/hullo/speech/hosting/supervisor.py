@@ -75,6 +75,7 @@ class HostSupervisor:
         self._uri = ""
         self._failure = "it has not been started"
         self._starts = 0
+        self._awaited = False
         self._pid: int | None = None
 
     @property
@@ -98,6 +99,7 @@ class HostSupervisor:
 
     async def started(self) -> None:
         """Return once the first start succeeded. Raises `SpeechError` when it failed."""
+        self._awaited = True
         await self._settled.wait()
         if not self._up.is_set():
             raise SpeechError(f"The {self._role} does not start: {self._failure}")
@@ -112,7 +114,9 @@ class HostSupervisor:
             delay = min(_FIRST_DELAY * 2**failures, _LONGEST_DELAY)
             failures = min(failures + 1, 10)
             self._settled.set()
-            log.warning("The %s host is down: %s; next start in %.1f s", self._role, self._failure, delay)
+            told = self._awaited and not self._starts  # whoever waits for the first start tells of its failure
+            level = logging.DEBUG if told else logging.WARNING
+            log.log(level, "The %s host is down: %s; next start in %.1f s", self._role, self._failure, delay)
             self._on_event(HostDown(role=self._role, detail=self._failure, retry_in_ms=delay * 1000))
             await asyncio.sleep(delay)
 

@@ -81,7 +81,9 @@ class BargeIn:
             self._voice = VoiceWatch(self._model)
             self._detector.in_haste = self._heard_delay() >= _FAR_SECONDS
         self._voice.hear(theirs)
-        if not self._queue.interruptible:
+        if not self._queue.interruptible:  # what came before may have been spoken lower
+            self._queue.speak_up()
+            self._detector.reset()
             return
         loud = level >= max(self._floor.dbfs + _ABOVE_FLOOR_DB, _QUIETEST_DBFS, self._peak - _BELOW_PEAK_DB)
         self._peak = max(self._peak - _PEAK_FALL_DB, level if loud else _QUIETEST_DBFS)

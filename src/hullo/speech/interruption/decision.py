@@ -43,9 +43,14 @@ class InterruptionSettings:
 
     def __post_init__(self) -> None:
         if not _EVIDENCE <= self.stop <= self.interrupt:
-            raise ValueError(f"an interruption silences us after {_EVIDENCE:g} s at least, and before it is certain")
-        if not 0.1 <= self.release <= 3.0 or not 0.2 <= self.interrupt <= 10.0:
-            raise ValueError("an interruption is released within 0.1 to 3 s, and certain after 0.2 to 10 s")
+            raise ValueError(
+                f"a voice of {_EVIDENCE:g} s at the least, and {self.interrupt:g} s (interrupt) at the most, stops us, "
+                f"not {self.stop:g} (stop)"
+            )
+        if not 0.2 <= self.interrupt <= 10.0:
+            raise ValueError(f"a voice of 0.2 to 10 s (interrupt) is an interruption, not {self.interrupt:g}")
+        if not 0.1 <= self.release <= 3.0:
+            raise ValueError(f"we go on after 0.1 to 3 s of silence (release, resume_seconds), not {self.release:g}")
 
 
 class Action(Enum):

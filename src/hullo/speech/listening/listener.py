@@ -224,7 +224,7 @@ class Listener:
         if segment.continues:
             self._turn.add(segment.started_at, result.text if result is not None else "")
             self._tell_partial(segment.started_at, self._turn.text)
-        elif result is not None or self._turn.text:
+        else:
             self._on_event(self._whole(segment, result))
 
     def _whole(self, segment: Segment, last: Recognised | None) -> ListenerEvent:

@@ -133,10 +133,13 @@ class Segmenter:
         self._awaiting_words = self._end_pause is not None
 
     def understood(self, text: str | None) -> list[SegmenterOutput]:
-        """The words before this pause, None when they will not be known; what that decided."""
-        self._awaiting_words = False
-        if self._end_pause is None:
+        """The words before this pause, None when they will not be known; what that decided.
+
+        Words that nobody waits for any more belong to a turn that is over, and decide nothing.
+        """
+        if not self._awaiting_words or self._end_pause is None:
             return []
+        self._awaiting_words = False
         if text is not None:
             self._end_pause = min(self.endpointing.understood(text), LONGEST_PAUSE)
         return self._end_if_due()
