@@ -1,1 +1,1 @@
-"""Measurements, one file a question: `python -m bench [NAME] [--quick] [--json]`."""
+"""Measurements, one file a question: `python -m bench [NAME] [--quick | --rehearse] [--json]`."""

@@ -7,6 +7,7 @@ import json
 import sys
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 
 from rich.console import Console
 
@@ -30,6 +31,7 @@ from bench import (
 )
 from bench.child import ChildFailed
 from bench.devices import PulseAudioMissing
+from bench.effort import Effort
 from bench.ends.chromium import ChromiumMissing
 from bench.messages import FfmpegMissing
 from bench.nodes import RedisMissing
@@ -37,7 +39,7 @@ from bench.result import RESULTS, Result
 from bench.telegram import PeerMissing
 from bench.turn_voices import VoiceMissing
 
-BENCHMARKS: Mapping[str, Callable[[bool], Awaitable[Result]]] = {
+BENCHMARKS: Mapping[str, Callable[[Effort], Awaitable[Result]]] = {
     "latency": latency.run,
     "density": density.run,
     "loss": loss.run,
@@ -75,16 +77,19 @@ def main() -> int:
     """Run what was asked for; 1 if it could not be measured."""
     parser = argparse.ArgumentParser(prog="python -m bench", description="Every figure beside its peer's.")
     parser.add_argument("name", nargs="?", choices=BENCHMARKS, help="one question; all of them without")
-    parser.add_argument("--quick", action="store_true", help="a rough answer in a minute or so")
+    efforts = parser.add_mutually_exclusive_group()
+    efforts.add_argument("--quick", action="store_true", help="a rough answer in two minutes or less")
+    efforts.add_argument("--rehearse", action="store_true", help="everything once, to see that it works: no answer")
     parser.add_argument("--json", action="store_true", help="one JSON object on stdout for each question")
     chosen = parser.parse_args()
+    effort = Effort.REHEARSAL if chosen.rehearse else Effort.QUICK if chosen.quick else Effort.FULL
     names = [chosen.name] if chosen.name else list(BENCHMARKS)
     try:
         if NEED_NETWORK.intersection(names):
             network.enter([sys.executable, "-m", "bench", *sys.argv[1:]])
         with _alone():
             for name in names:
-                _report(asyncio.run(BENCHMARKS[name](chosen.quick)), as_json=chosen.json)  # type: ignore[arg-type]
+                _report(asyncio.run(BENCHMARKS[name](effort)), effort, as_json=chosen.json)  # type: ignore[arg-type]
     except MISSING as error:
         print(f"bench: {error}", file=sys.stderr)
         return 1
@@ -103,14 +108,18 @@ def _alone() -> Iterator[None]:
         yield
 
 
-def _report(result: Result, *, as_json: bool) -> None:
-    path = result.write()
+def _report(result: Result, effort: Effort, *, as_json: bool) -> None:
+    """A rehearsal is shown, but neither kept nor judged."""
+    rehearsal = effort is Effort.REHEARSAL
+    conditions = {"effort": effort.value, **result.conditions}
+    result = replace(result, conditions=conditions, targets=() if rehearsal else result.targets)
+    path = None if rehearsal else result.write()
     if as_json:
         print(json.dumps(result.as_json()), flush=True)
         return
     console = Console()
     result.print_table(console)
-    console.print(f"  written to {path}\n", style="dim", highlight=False)
+    console.print(f"  written to {path}\n" if path else "  not written\n", style="dim", highlight=False)
 
 
 if __name__ == "__main__":

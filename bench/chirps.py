@@ -4,7 +4,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.signal import fftconvolve, find_peaks
 
 from hullo.media.pcm import SAMPLE_RATE, Pcm
 
@@ -57,6 +56,8 @@ def chirp_track(seed: int, seconds: float) -> ChirpTrack:
 
 def find_chirps(pcm: Pcm) -> list[FoundChirp]:
     """All chirps in `pcm`, in order, by matched filters of which the best one names the kind."""
+    from scipy.signal import find_peaks  # takes a second to import, which the ends of calls need not spend
+
     if len(pcm) < CHIRP_SAMPLES:
         return []
     sound = pcm.astype(np.float64)
@@ -69,6 +70,8 @@ def find_chirps(pcm: Pcm) -> list[FoundChirp]:
 
 
 def _match(sound: NDArray[np.float64], kind: int) -> NDArray[np.float64]:
+    from scipy.signal import fftconvolve
+
     chirp = _chirp(kind)
     # Of a chirp in the sound, half the energy meets the real part of the filter, so 1 is a perfect match.
     scale = np.sqrt(2 / np.sum(np.abs(chirp) ** 2))

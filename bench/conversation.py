@@ -143,13 +143,13 @@ class _Echo:
         tail = rng.normal(size=int(0.15 * SAMPLE_RATE)) * np.exp(-np.arange(int(0.15 * SAMPLE_RATE)) / 1920) * 0.01
         tail[0] = 1.0
         delay = np.zeros(int(_DEVICE_SECONDS * SAMPLE_RATE))
-        self._response = np.concatenate([delay, tail / np.sqrt(np.sum(np.square(tail)))]) * 10 ** (decibels / 20)
-        self._before = np.zeros(len(self._response) + FRAME_SAMPLES)
+        response = np.concatenate([delay, tail / np.sqrt(np.sum(np.square(tail)))]) * 10 ** (decibels / 20)
+        self._before = np.zeros(len(response) + FRAME_SAMPLES)
+        self._transfer = np.fft.rfft(response, len(self._before))
 
     def of(self, played: Pcm) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
         """What the microphone gets of it in the next frame."""
         self._before = np.concatenate([self._before[FRAME_SAMPLES:], played.astype(np.float64)])
-        size = len(self._before)
-        spectrum = np.fft.rfft(self._before) * np.fft.rfft(self._response, size)
-        echo: np.ndarray[tuple[int], np.dtype[np.float64]] = np.fft.irfft(spectrum, size)[-FRAME_SAMPLES:]
+        spectrum = np.fft.rfft(self._before) * self._transfer
+        echo: np.ndarray[tuple[int], np.dtype[np.float64]] = np.fft.irfft(spectrum, len(self._before))[-FRAME_SAMPLES:]
         return echo

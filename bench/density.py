@@ -10,6 +10,7 @@ from statistics import fmean
 from typing import Any
 
 from bench.child import Child, ChildFailed, child
+from bench.effort import Effort
 from bench.result import OURS, Result, Target
 
 QUESTION = "Twenty calls at once in one process: processor time for each call end, and punctuality"
@@ -36,6 +37,22 @@ _SERVERS = {OURS: "hullo_server", "aiortc": "aiortc_server"}
 
 
 @dataclass(frozen=True)
+class Size:
+    """Seconds that calls settle and then are measured; `thorough`: twice, and then loaded with more until they fail."""
+
+    settle: float
+    seconds: float
+    thorough: bool
+
+
+SIZES = {
+    Effort.FULL: Size(_SETTLE, seconds=60.0, thorough=True),
+    Effort.QUICK: Size(_SETTLE, seconds=12.0, thorough=False),
+    Effort.REHEARSAL: Size(6.0, seconds=4.0, thorough=False),
+}
+
+
+@dataclass(frozen=True)
 class Bench:
     """The process under test and the one that loads it."""
 
@@ -44,10 +61,10 @@ class Bench:
     core: int | None
     """The one that the process under test is kept on."""
 
-    async def grow(self, calls: int) -> None:
-        """Have so many calls, settled."""
+    async def grow(self, calls: int, settle: float = _SETTLE) -> None:
+        """Have so many calls, and let them settle."""
         await self.load.ask(calls=calls, timeout=60)
-        await asyncio.sleep(_SETTLE)
+        await asyncio.sleep(settle)
 
     async def measure(self, calls: int, seconds: float) -> dict[str, float]:
         """The figures of the process under test over so many seconds."""
@@ -60,15 +77,15 @@ class Bench:
         return _figures(calls, before, after, packets, _busy_seconds(self.core) - busy)
 
 
-async def run(quick: bool) -> Result:
-    """Measure the subjects in turns, not quick there and back, so that the machine's moods meet both alike."""
-    seconds = 12.0 if quick else 60.0
+async def run(effort: Effort) -> Result:
+    """Measure the subjects in turns, in full there and back, so that the machine's moods meet both alike."""
+    size = SIZES[effort]
     rounds: dict[str, list[dict[str, float]]] = {subject: [] for subject in _SERVERS}
-    turns = [*_SERVERS] if quick else [*_SERVERS, *reversed(_SERVERS)]
+    turns = [*_SERVERS, *reversed(_SERVERS)] if size.thorough else [*_SERVERS]
     for subject in turns:
-        rounds[subject].append(await _round(subject, seconds))
+        rounds[subject].append(await _round(subject, size))
     measured = {subject: _summary(of_subject) for subject, of_subject in rounds.items()}
-    if not quick:
+    if size.thorough:
         for subject in _SERVERS:
             measured[subject]["calls_on_one_core"] = await _calls_on_one_core(subject)
     server_core, load_core = _cores()
@@ -83,7 +100,8 @@ async def run(quick: bool) -> Result:
         },
         targets=[Target("ours/aiortc", most=0.5), Target("ours_ticks_on_time_share", least=_ON_TIME)],
         conditions={
-            "window": f"{CALLS} calls for {seconds:g} s after {_SETTLE:g} s to settle, in turns: {', '.join(turns)}",
+            "window": f"{CALLS} calls for {size.seconds:g} s after {size.settle:g} s to settle, in turns: "
+            + ", ".join(turns),
             "load": "the same callers for every subject, in a process of their own; they replay packets of speech "
             "(Opus, mono, 32 kbit/s, FEC), report what they miss, and time what comes back by the kernel's clock",
             "core_share_of_others": "what else ran on the core of the process under test",
@@ -93,11 +111,11 @@ async def run(quick: bool) -> Result:
     )
 
 
-async def _round(subject: str, seconds: float) -> dict[str, float]:
+async def _round(subject: str, size: Size) -> dict[str, float]:
     async with _bench(_SERVERS[subject]) as bench:
         idle = await bench.server.ask()
-        await bench.grow(CALLS)
-        figures = await bench.measure(CALLS, seconds)
+        await bench.grow(CALLS, size.settle)
+        figures = await bench.measure(CALLS, size.seconds)
         if figures["frames_heard_share"] < _HEARD:
             raise ChildFailed(f"{subject}: {figures['frames_heard_share']:.0%} of the sound was heard; calls failed")
         full = await bench.server.ask()

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from bench.child import START_SECONDS, child
 from bench.chirps import LONGEST_DELAY, ChirpTrack, chirp_track, find_chirps
+from bench.effort import Effort
 from bench.ends.chromium_devices import calling, chromium_with_sound
 from bench.result import OURS, Result, Target, median, quantile
 from hullo.media.pcm import SAMPLE_RATE, Pcm
@@ -46,12 +47,12 @@ class Heard:
         }
 
 
-async def run(quick: bool) -> Result:
+async def run(effort: Effort) -> Result:
     """Measure both subjects in turns. Raises `PulseAudioMissing`, `ChromiumMissing`."""
     missing = [program for program in _PROGRAMS if shutil.which(program) is None]
     if missing:
         raise PulseAudioMissing(f"{missing[0]} is missing; on Debian: apt-get install pulseaudio pulseaudio-utils")
-    calls, seconds = (2, 6.0) if quick else (10, 12.0)
+    calls, seconds = (10, 12.0) if effort.is_full else (2, 6.0)
     found = {OURS: Heard(), "chromium": Heard()}
     with tempfile.TemporaryDirectory(prefix="hullo-") as directory:
         async with pulseaudio(Path(directory)) as pulse, chromium_with_sound(pulse.address) as browser:

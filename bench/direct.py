@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from bench.effort import Effort
 from bench.ends.far_away import datagrams_late, late_proxy
 from bench.result import OURS, Result, Target, median, quantile
 from hullo.lines.direct.channel import Device
@@ -59,9 +60,9 @@ class SetUp:
     confirmed: float
 
 
-async def run(quick: bool) -> Result:
+async def run(effort: Effort) -> Result:
     """Measure the cases in turns, so that whatever else the machine does meets all of them alike."""
-    calls = 5 if quick else 30
+    calls = 30 if effort.is_full else 5
     found: dict[str, list[SetUp]] = {name: [] for name in CASES}
     first: list[SetUp] = []
     for _ in range(calls // 5):

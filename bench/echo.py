@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from pystoi import stoi  # type: ignore[import-untyped]
 from scipy.signal import correlate, resample_poly
 
+from bench.effort import Effort
 from bench.result import OURS, Result, Target
 from bench.room import ROOMS, Conversation, Room, conversation
 from hullo.audio.processing import Processing, ProcessingSettings
@@ -98,9 +99,9 @@ class Outcome:
     """Of work."""
 
 
-async def run(quick: bool) -> Result:
+async def run(effort: Effort) -> Result:
     """Every room with every subject."""
-    return measure(["desk", "drift"] if quick else list(ROOMS), conversation(4 if quick else 12))
+    return measure(list(ROOMS) if effort.is_full else ["desk", "drift"], conversation(12 if effort.is_full else 4))
 
 
 def measure(rooms: list[str], talk: Conversation) -> Result:

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from bench.effort import Effort
 from bench.result import OURS, Result, Target, median, quantile
 from bench.turn_script import PAUSES, Caller, Turn, callers
 from bench.turn_voices import check_voices, noise, said
@@ -124,12 +125,12 @@ def _others(script: Sequence[Caller], half: int) -> list[Caller]:
     return found
 
 
-async def run(quick: bool) -> Result:
+async def run(effort: Effort) -> Result:
     """The script, and unless it is to be quick, the two halves of its variations."""
     check_voices()
     model, script = SileroModel(), callers()
     groups = {"script": script}
-    if not quick:
+    if effort.is_full:
         groups |= {"training_half": _others(script, 0), "other_half": _others(script, 1)}
     measured: dict[str, dict[str, float]] = {}
     for name, group in groups.items():

@@ -6,9 +6,11 @@ from dataclasses import dataclass, field
 from itertools import cycle, islice
 
 import numpy as np
+from scipy.fft import next_fast_len
 
 from bench import people
 from bench.conversation import FAR, NEAR, Conversation, Setting
+from bench.effort import Effort
 from bench.result import Result, Target, quantile
 from bench.turn_voices import check_voices
 from hullo.media.pcm import FRAME_SAMPLES, FRAME_SECONDS, SAMPLE_RATE, Pcm
@@ -26,6 +28,25 @@ _AGENT = (
     "house, where you can sit when the weather is fine. Dogs are welcome. Please tell me how many people will come, "
     "and whether somebody eats no meat, so that we can prepare something nice for everybody who comes to dinner."
 )
+
+
+@dataclass(frozen=True)
+class Size:
+    """How much is tried: interruptions (and half as many backchannels and coughs each, and as often with each voice
+    of an agent that tells no words), listeners who agree all the time, minutes of noise and of echo, and `_STOPS`."""
+
+    trials: int
+    untold: Sequence[str]
+    listeners: int
+    minutes: float
+    stops: Sequence[float] = ()
+
+
+SIZES = {
+    Effort.FULL: Size(40, people.FLITE_VOICES, listeners=16, minutes=10.0, stops=_STOPS),
+    Effort.QUICK: Size(12, people.FLITE_VOICES[:1], listeners=2, minutes=1.0),
+    Effort.REHEARSAL: Size(6, people.FLITE_VOICES[:1], listeners=1, minutes=0.5),
+}
 
 
 @dataclass
@@ -114,7 +135,7 @@ def _place_of(heard: Pcm, sound: Pcm) -> float:
         return -1.0
     piece = heard[loud[0] : loud[0] + 14_400].astype(np.float64)
     whole = sound.astype(np.float64)
-    size = len(sound) + len(piece)
+    size = next_fast_len(len(sound) + len(piece), real=True)
     products = np.fft.irfft(np.fft.rfft(whole, size) * np.conj(np.fft.rfft(piece, size)), size)[: len(sound)]
     sums = np.cumsum(np.square(np.pad(whole, (1, len(piece)))))
     energy = sums[len(piece) : len(piece) + len(sound)] - sums[: len(sound)]
@@ -237,15 +258,14 @@ class Trials:
         return [await outcome(self._model, sound, setting, seed=300 + n) for n, sound in enumerate(self._coughs)]
 
 
-async def run(quick: bool) -> Result:
+async def run(effort: Effort) -> Result:
     """Forty interruptions, twenty backchannels and twenty coughs, and twenty minutes of noise and echo."""
     check_voices()
     model = SileroModel()
-    trials = Trials(model, 12 if quick else 40)
-    span = 1.0 if quick else 10.0
+    size = SIZES[effort]
+    trials = Trials(model, size.trials)
     agreed, coughed = await trials.agreed(Setting()), await trials.coughed(Setting())
-    tell_nothing = people.FLITE_VOICES[:1] if quick else people.FLITE_VOICES
-    untold = {voice: await trials.agreed(Setting(agent=voice)) for voice in tell_nothing}
+    untold = {voice: await trials.agreed(Setting(agent=voice)) for voice in size.untold}
     estimated = [one for outcomes in untold.values() for one in outcomes]
     measured = {
         "interruption": _silence(await trials.interrupted(Setting())),
@@ -258,11 +278,11 @@ async def run(quick: bool) -> Result:
             f"agent_{voice}": {"right_word_share": _right_share(outcomes), **await _word_errors(voice)}
             for voice, outcomes in untold.items()
         },
-        "listener": await listeners(model, 2 if quick else 16),
-        "noise": await minutes(model, span, echo_db=None, seed=5),
-        "echo": await minutes(model, span, echo_db=-6.0, seed=6),
+        "listener": await listeners(model, size.listeners),
+        "noise": await minutes(model, size.minutes, echo_db=None, seed=5),
+        "echo": await minutes(model, size.minutes, echo_db=-6.0, seed=6),
     }
-    for stop in () if quick else _STOPS:
+    for stop in size.stops:
         measured[f"stop_{1000 * stop:.0f}_ms"] = await _with_stop(trials, stop)
     return Result(
         name="interruption",
@@ -276,14 +296,14 @@ async def run(quick: bool) -> Result:
             Target("small_sound_yielded_share", most=0.05),
             Target("small_sound_right_word_share", least=0.9),
             Target("small_sound_estimated_right_word_share", least=0.9),
-            *([] if quick else [Target("stop_600_ms_small_sound_false_stop_share", most=0.05)]),
+            *([Target("stop_600_ms_small_sound_false_stop_share", most=0.05)] if size.stops else []),
             Target("noise_false_stop_share", most=0.05),
             Target("echo_false_stop_share", most=0.05),
         ],
         conditions={
             "one_way_ms": f"{1000 * NEAR.delay:g}, far: {1000 * FAR.delay:g} and {FAR.loss:.0%} loss",
             "voices": people.VOICES,
-            "minutes_each": span,
+            "minutes_each": size.minutes,
         },
     )
 

@@ -12,6 +12,7 @@ from playwright.async_api import Browser
 
 from bench.child import START_SECONDS, child
 from bench.chirps import chirp_track
+from bench.effort import Effort
 from bench.ends import chromium
 from bench.result import OURS, Result, Target, median, quantile
 from bench.tape import Delay, PlayedTape, delays
@@ -38,8 +39,11 @@ class Size:
     seconds: float
 
 
-FULL = Size(calls=12, seconds=10.0)
-QUICK = Size(calls=3, seconds=6.0)
+SIZES = {
+    Effort.FULL: Size(calls=12, seconds=10.0),
+    Effort.QUICK: Size(calls=3, seconds=6.0),
+    Effort.REHEARSAL: Size(calls=1, seconds=7.0),
+}
 
 
 @dataclass
@@ -62,9 +66,9 @@ class Delays:
         return found
 
 
-async def run(quick: bool) -> Result:
+async def run(effort: Effort) -> Result:
     """Measure all subjects in turns, so that whatever else the machine does meets all of them alike."""
-    size = QUICK if quick else FULL
+    size = SIZES[effort]
     found = {OURS: Delays(), "aiortc": Delays(), "chromium": Delays()}
     async with chromium.chromium() as browser:
         for index in range(size.calls):

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from bench.chirps import LONGEST_DELAY, chirp_track
+from bench.effort import Effort
 from bench.material import speech
 from bench.playback import Aiortc, Ours, Subject, play
 from bench.quality import PESQ_MISSING, has_pesq, intelligibility, pesq_mos
@@ -55,9 +56,9 @@ FULL = Size(seeds=4, seconds=60.0)
 QUICK = Size(seeds=1, seconds=20.0)
 
 
-async def run(quick: bool) -> Result:
+async def run(effort: Effort) -> Result:
     """Every network with every subject, with chirps for the delay and with speech for the quality."""
-    return measure(QUICK if quick else FULL)
+    return measure(FULL if effort.is_full else QUICK)
 
 
 def measure(size: Size) -> Result:

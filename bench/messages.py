@@ -15,6 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from bench.child import ChildFailed
+from bench.effort import Effort
 from bench.material import SENTENCES, speech
 from bench.quality import PESQ_MISSING, has_pesq, intelligibility, pesq_mos
 from bench.result import OURS, Result, Target, median
@@ -48,18 +49,18 @@ class Found:
     path: Path = Path()
 
 
-async def run(quick: bool) -> Result:
+async def run(effort: Effort) -> Result:
     """Both in turns, from the same WAV file."""
     if shutil.which(FFMPEG) is None:
         raise FfmpegMissing("ffmpeg is not installed: apt-get install ffmpeg")
     material = {"espeak": speech(), **{voice: _said(voice) for voice in _VOICES}}
     said = np.concatenate(list(material.values()))
-    seconds = len(said) / SAMPLE_RATE if quick else MAX_SECONDS
+    seconds = MAX_SECONDS if effort.is_full else len(said) / SAMPLE_RATE
     found = {OURS: Found(), FFMPEG: Found()}
     with tempfile.TemporaryDirectory() as directory:
         source = Path(directory) / "said.wav"
         _write(source, np.resize(said, round(seconds * SAMPLE_RATE)))
-        for index in range(1 if quick else 3):
+        for index in range(3 if effort.is_full else 1):
             folder = Path(directory) / str(index)
             folder.mkdir()
             _record(found[OURS], source, folder)

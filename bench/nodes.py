@@ -16,6 +16,7 @@ from yarl import URL
 
 from bench.child import ChildFailed
 from bench.direct import SetUp, call
+from bench.effort import Effort
 from bench.rendezvous import AT_ONCE, Pair, connected, pair_of, server
 from bench.result import OURS, Result, median, quantile
 from hullo.lines.direct.private.identity import Identity
@@ -35,9 +36,9 @@ class RedisMissing(RuntimeError):
     """There is no redis-server here."""
 
 
-async def run(quick: bool) -> Result:
+async def run(effort: Effort) -> Result:
     """Connect the devices to both nodes in turns, set up calls at the rate, and kill one node in the middle."""
-    idle, seconds = (500, 10.0) if quick else (5000, 40.0)
+    idle, seconds = (5000, 40.0) if effort.is_full else (500, 10.0)
     with tempfile.TemporaryDirectory() as folder:
         async with _redis(Path(folder)) as redis, server("--redis", redis) as one, server("--redis", redis) as other:
             urls = [one[1], other[1]]

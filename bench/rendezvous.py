@@ -16,6 +16,7 @@ from yarl import URL
 
 from bench.child import ChildFailed
 from bench.direct import SetUp, call, line_of
+from bench.effort import Effort
 from bench.result import OURS, Result, median, quantile
 from hullo.lines.direct.line import DirectLine
 from hullo.lines.direct.private.identity import Identity
@@ -34,9 +35,9 @@ AT_ONCE = 100
 DEADLINE = 30.0
 
 
-async def run(quick: bool) -> Result:
+async def run(effort: Effort) -> Result:
     """Connect the devices, then set up calls at the rate."""
-    idle, seconds = (500, 15.0) if quick else (5000, 60.0)
+    idle, seconds = (5000, 60.0) if effort.is_full else (500, 15.0)
     with tempfile.TemporaryDirectory() as folder:
         async with server("--data", str(Path(folder) / "rendezvous.db")) as (process, url), AsyncExitStack() as stack:
             empty = process.memory_info().rss

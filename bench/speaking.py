@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from bench.effort import Effort
 from bench.result import Result, Target, quantile
 from hullo.media.pcm import FRAME_SECONDS, Pcm
 from hullo.speech.events import QueueEvent, Speaking
@@ -15,6 +16,7 @@ from hullo.speech.speaking.queue import SpeechQueue
 
 _TOKEN_SECONDS = 0.025
 _SENTENCE = "Table {} of this evening is for four people."
+_ANSWERS = {Effort.FULL: 20, Effort.QUICK: 3, Effort.REHEARSAL: 1}
 _ANSWER = tuple(_SENTENCE.format(number) for number in range(101, 121))
 
 
@@ -84,9 +86,9 @@ async def _tick(queue: SpeechQueue, answer: Answer) -> None:
         answer.frames.append(queue.next_frame(loop.time()))
 
 
-async def run(quick: bool) -> Result:
+async def run(effort: Effort) -> Result:
     """Answers whose model goes on at once, and answers whose model thinks for two seconds behind the first sentence."""
-    count = 3 if quick else 20
+    count = _ANSWERS[effort]
     async with SpeechService(SpeechSettings(recogniser=None)) as service:
         measured = {}
         for name, stall in (("flowing", 0.0), ("stalling", 2.0)):

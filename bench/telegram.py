@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import get_args
 
+from bench.effort import Effort
 from bench.result import Result, Target, median
 from tests.peers.telegram.calls import VERSIONS, WAYS, Relays
 from tests.peers.telegram.matrix import Outcome, Situation, Who, make_call, make_calls
@@ -47,10 +48,10 @@ def check_installed() -> None:
         raise PeerMissing("coturn not found; on Debian: apt-get install coturn")
 
 
-async def run(quick: bool) -> Result:
+async def run(effort: Effort) -> Result:
     """The matrix, in every situation as many calls with us as between two of NTgCalls, and then the comparison."""
     check_installed()
-    size = QUICK if quick else FULL
+    size = FULL if effort.is_full else QUICK
     with tempfile.TemporaryDirectory() as directory:
         async with Relays(Path(directory)) as relays:
             outcomes = await make_calls([*_matrix(size)], relays, AT_A_TIME)

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bench.chirps import ChirpTrack, chirp_track
+from bench.effort import Effort
 from bench.ends.talk import frame
 from bench.ends.usage import usage
 from bench.latency import WARM_UP
@@ -83,10 +84,10 @@ class End:
         self.tape.heard_at.append(time.monotonic())
 
 
-async def run(quick: bool) -> Result:
+async def run(effort: Effort) -> Result:
     """Measure all kinds of calls in turns, so that whatever else the machine does meets all of them alike."""
     check_installed()
-    size = QUICK if quick else FULL
+    size = FULL if effort.is_full else QUICK
     found = Found()
     with tempfile.TemporaryDirectory() as directory:
         for index in range(size.calls):

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from bench.child import child
+from bench.effort import Effort
 from bench.result import OURS, Result, Target, median, quantile
 from bench.turn_script import Caller, callers
 from bench.turn_voices import check_voices, noise, said
@@ -38,14 +39,18 @@ _LOADED = 8
 
 @dataclass(frozen=True)
 class Size:
-    """How much is measured: callers of the script, and whether also from far away."""
+    """How much is measured: callers of the script, the turns that each has, and whether also from far away."""
 
     callers: int
+    turns: int
     far: bool
 
 
-FULL = Size(10, far=True)
-QUICK = Size(2, far=False)
+SIZES = {
+    Effort.FULL: Size(callers=10, turns=5, far=True),
+    Effort.QUICK: Size(callers=2, turns=5, far=False),
+    Effort.REHEARSAL: Size(callers=2, turns=2, far=False),
+}
 _OTHERS = ("fixed_700_ms", "fixed_1500_ms")
 
 
@@ -84,11 +89,11 @@ class Turns:
         }
 
 
-async def run(quick: bool) -> Result:
+async def run(effort: Effort) -> Result:
     """The same script with each strategy, and the clock while the recogniser has more than it can do."""
     check_voices()
-    size = QUICK if quick else FULL
-    script = callers(size.callers)
+    size = SIZES[effort]
+    script = [replace(caller, turns=caller.turns[: size.turns]) for caller in callers(size.callers)]
     with tempfile.TemporaryDirectory() as directory:
         material = Path(directory, "turns.npz")
         _write_material(script, material)
