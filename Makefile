@@ -3,6 +3,8 @@
 RUN := .venv/bin/
 PYTEST := $(RUN)python -m pytest -q
 TWO := -n 2 --dist loadfile --no-loadscope-reorder
+# The tests start hundreds of processes. Without bytecode each would compile all of hullo again.
+unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: help demo test check peers soak fuzz bench clean
 
@@ -42,3 +44,4 @@ bench: ## every benchmark, side by side with its peer
 
 clean: ## remove what the targets above made
 	rm -rf .venv demo node_modules .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	find bench examples src tests -name __pycache__ -prune -exec rm -r {} +
