@@ -12,6 +12,7 @@ import aiohttp
 import msgspec
 
 from hullo.brain.brain import Brain, BrainError, Message
+from hullo.brain.plain_speech import PlainSpeech
 from hullo.brain.sse import EventStreamParser
 
 if TYPE_CHECKING:
@@ -68,15 +69,15 @@ class ChatBrain:
             "messages": msgspec.to_builtins(list(conversation)),
             "stream": True,
         }
-        letters, words = 0, False
+        spoken, words = 0, False
         async with self._asking("POST", "/chat/completions", json=body) as response:
             if response.status != 200:
                 raise BrainError(f"{self._name} refused: {await _refusal(response)}")
-            async for piece in self._pieces(response):
-                letters += len(piece)
+            async for piece in self._plain(response):
+                spoken += len(piece)
                 words = words or not piece.isspace()
                 yield piece
-                if letters > _MOST_LETTERS:
+                if spoken > _MOST_LETTERS:
                     raise BrainError(f"{self._name} does not stop: cut after {_MOST_LETTERS} letters; set max_tokens")
         if not words:
             raise BrainError(
@@ -107,6 +108,14 @@ class ChatBrain:
         except (aiohttp.ClientError, OSError) as error:
             raise BrainError(f"{self._name} can't be reached or broke off ({error}): is it running?") from None
 
+    async def _plain(self, response: aiohttp.ClientResponse) -> AsyncIterator[str]:
+        plain = PlainSpeech()
+        async for piece in self._pieces(response):
+            if speech := plain.feed(piece):
+                yield speech
+        if speech := plain.finish():
+            yield speech
+
     async def _pieces(self, response: aiohttp.ClientResponse) -> AsyncIterator[str]:
         if response.content_type == "application/json":
             yield self._content(await response.text("utf-8", "replace"), "message")
@@ -132,7 +141,7 @@ class ChatBrain:
             choices = parsed["choices"]
             return str(choices[0].get(kind, {}).get("content") or "") if choices else ""
         except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
-            raise BrainError(f"{self._name} sent what is no chat completion: {data[:80]!r}") from None
+            raise BrainError(f"{self._name} sent {len(data)} letters that are no chat completion") from None
 
 
 async def _refusal(response: aiohttp.ClientResponse) -> str:

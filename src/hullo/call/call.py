@@ -304,6 +304,7 @@ class Call:
         """
         if self.state is CallState.ENDED:
             return
+        logger.warning("call %s goes on, but %s: %s", self.call_id, component, error)
         del self._errors[_MAX_ERRORS - 1 :]
         self._errors.append(f"{component}: {error}")
         self.emit(

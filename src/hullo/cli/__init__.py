@@ -1,6 +1,7 @@
 """The command `hullo`: one file a command, imported when that command is used."""
 
 import os
+import signal
 import sys
 from collections.abc import Iterable
 from importlib import import_module
@@ -84,3 +85,5 @@ def main() -> None:
         (application([named]) if named in COMMANDS else outline())()
     except KeyboardInterrupt:
         raise SystemExit(130) from None
+    finally:  # all is done: another Ctrl-C while the interpreter ends must not show a traceback
+        signal.signal(signal.SIGINT, signal.SIG_DFL)

@@ -20,6 +20,8 @@ from hullo.speech.speaking.audiofile import check_playable
 UNAVAILABLE = (hullo.CallError, hullo.TelegramUnavailable, hullo.PrivateUnavailable, hullo.SpeechError, OSError)
 """What keeps a call from coming about; each says what to do."""
 
+_LONGEST_ANSWER = 60.0
+
 _WELL = (hullo.EndReason.HANGUP_BOT, hullo.EndReason.HANGUP_USER, hullo.EndReason.COMPLETED)
 
 
@@ -62,18 +64,17 @@ class Held:
 
 
 async def hold(call: Call, stream: EventStream, task: Task) -> Held:
-    """Show every event, say what is to be said, and hang up a while after the last of it."""
+    """Show every event, say what is to be said, and hang up when nobody has spoken for a while after the last of it."""
     if task.record is not None:
         call.start_recording(str(task.record))
-    waiting = unsaid = len(task.say) + len(task.play)
-    hang_up_at: float | None = None
+    leaving = _Leaving(len(task.say) + len(task.play), task.stay)
     while True:
         try:
-            async with asyncio.timeout_at(hang_up_at):
+            async with asyncio.timeout_at(leaving.at):
                 event = await anext(stream, None)
         except TimeoutError:
             call.hangup()
-            hang_up_at = None
+            leaving.at = None
             continue
         except asyncio.CancelledError:  # Ctrl-C: hang up properly, and still show the report
             current = asyncio.current_task()
@@ -82,21 +83,37 @@ async def hold(call: Call, stream: EventStream, task: Task) -> Held:
             call.hangup()
             continue
         if event is None:
-            return Held(await call.wait_ended(), unsaid)
+            return Held(await call.wait_ended(), leaving.unsaid)
         show(event, task)
+        leaving.take(event, asyncio.get_running_loop().time())
+        if isinstance(event, events.Connected):
+            await _say_all(call, task)
+
+
+class _Leaving:
+    """When to hang up, by the events of a call: `stay` seconds after `utterances` and what the peer says to them.
+
+    A peer who goes on and on is listened to for a minute.
+    """
+
+    def __init__(self, utterances: int, stay: float) -> None:
+        self.unsaid = self._waiting = utterances
+        self.at: float | None = None
+        self._stay = stay
+        self._at_last = 0.0
+
+    def take(self, event: events.CallEvent, now: float) -> None:
+        """What has happened `now`."""
         match event:
-            case events.Connected():
-                await _say_all(call, task)
-                continue
-            case events.Spoken():
-                unsaid -= 1
-            case events.Interrupted() | events.Error(utterance_id=str()):
-                pass
-            case _:
-                continue
-        waiting -= 1
-        if waiting == 0:
-            hang_up_at = asyncio.get_running_loop().time() + task.stay
+            case events.Spoken() | events.Interrupted() | events.Error(utterance_id=str()) if self._waiting:
+                self.unsaid -= isinstance(event, events.Spoken)
+                self._waiting -= 1
+                if self._waiting == 0:
+                    self.at, self._at_last = now + self._stay, now + self._stay + _LONGEST_ANSWER
+            case events.SpeechStarted() if self.at is not None:
+                self.at = self._at_last
+            case events.Speech() | events.Unclear() if self.at is not None:
+                self.at = min(now + self._stay, self._at_last)
 
 
 def show(event: events.CallEvent, task: Task) -> None:

@@ -14,7 +14,7 @@ PlayOption: TypeAlias = Annotated[
 ]
 RecordOption: TypeAlias = Annotated[Path | None, typer.Option(help="record both sides into this .wav or .opus file")]
 StayOption: TypeAlias = Annotated[
-    float, typer.Option(min=0.0, help="seconds to listen on after the last thing was said")
+    float, typer.Option(min=0.0, help="seconds to listen on after the last thing that was said")
 ]
 SpeechOption: TypeAlias = Annotated[bool, typer.Option(help="recognise what is heard, and be able to --say")]
 JsonOption: TypeAlias = Annotated[
