@@ -59,6 +59,8 @@ class OpenAiHost:
             seconds = sound.getnframes() / 16_000
         if self.trouble == "garbage":
             return web.Response(text="<html>It works!</html>")
+        if self.trouble == "too deep":
+            return web.Response(text="[" * 200_000, content_type="application/json")
         return web.json_response({"text": f" That was {seconds:.0f} seconds. ", "language": "english"})
 
     async def _speech(self, request: web.Request) -> web.StreamResponse:

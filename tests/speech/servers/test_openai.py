@@ -106,9 +106,15 @@ async def test_each_way_to_go_wrong_is_one_clear_error(trouble: str, words: str,
     assert of_recogniser.value.transient == of_voice.value.transient == transient
 
 
+async def test_an_answer_that_nobody_can_parse_is_an_error_like_others() -> None:
+    async with client(OpenAiHost(trouble="too deep")) as server:
+        with pytest.raises(SpeechError, match="does not answer like OpenAI's: a transcription without text"):
+            await OpenAiRecogniser(server).transcribe(silence(1.0, 16_000))
+
+
 async def test_sound_that_breaks_off_is_an_error_after_what_came() -> None:
     async with client(OpenAiHost(trouble="break off")) as server:
-        with pytest.raises(SpeechError, match=r"No answer from .*: check that it runs") as caught:
+        with pytest.raises(SpeechError, match=r"broke off in the middle") as caught:
             await said(OpenAiVoice(server), "This breaks off in the middle.")
     assert caught.value.transient
 

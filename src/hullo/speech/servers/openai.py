@@ -51,12 +51,10 @@ class OpenAiServer:
 
         Raises `SpeechError` when it is not there or refuses the key.
         """
-        try:
-            async with self._request("GET", "/models", good=(200, 404, 405)) as response:
-                models = (await response.json(content_type=None)).get("data", [])
-        except (ValueError, AttributeError):
-            models = []
-        return f"answers, {len(models)} models" if models else "answers"
+        async with self._request("GET", "/models", good=(200, 404, 405)) as response:
+            answer = _parsed(await _whole(response))
+        models = answer.get("data") if isinstance(answer, dict) else None
+        return f"answers, {len(models)} models" if isinstance(models, list) and models else "answers"
 
     @asynccontextmanager
     async def post(self, path: str, **body: Any) -> AsyncIterator[aiohttp.ClientResponse]:
@@ -78,13 +76,17 @@ class OpenAiServer:
                 yield response
         except TimeoutError:
             raise SpeechError(f"The server at {self.base} was silent for {self._timeout:g} s", transient=True) from None
+        except aiohttp.ClientPayloadError:
+            raise SpeechError(
+                f"The server at {self.base} broke off in the middle of its answer", transient=True
+            ) from None
         except aiohttp.ClientError as error:
             raise SpeechError(
                 f"No answer from {self.base} ({str(error) or type(error).__name__}): check that it runs", transient=True
             ) from None
 
     async def _refusal(self, response: aiohttp.ClientResponse) -> SpeechError:
-        said = (await response.content.read(_MAX_ANSWER)).decode("utf-8", "replace")
+        said = (await _whole(response)).decode("utf-8", "replace")
         if response.status in (401, 403):
             return SpeechError(f"{self.base} does not accept the api key: check recogniser_api_key or voice_api_key")
         return SpeechError(
@@ -121,10 +123,7 @@ class OpenAiRecogniser:
         form = aiohttp.FormData(self._fields)
         form.add_field("file", _wav(samples), filename="speech.wav", content_type="audio/wav")
         async with self._server.post("/audio/transcriptions", data=form) as response:
-            try:
-                answer = await response.json(content_type=None)
-            except ValueError:
-                answer = None
+            answer = _parsed(await _whole(response))
         text = answer.get("text") if isinstance(answer, dict) else None
         if not isinstance(text, str):
             raise SpeechError(f"{self._server.base} does not answer like OpenAI's: a transcription without text")
@@ -198,12 +197,29 @@ def _wav(samples: Pcm) -> bytes:
     return file.getvalue()
 
 
+async def _whole(response: aiohttp.ClientResponse) -> bytes:
+    """The body of an answer that is no sound; no more than 1 MiB of it."""
+    body = bytearray()
+    async for block in response.content.iter_any():
+        body += block
+        if len(body) >= _MAX_ANSWER:
+            break
+    return bytes(body)
+
+
+def _parsed(answer: bytes) -> Any:
+    """The JSON of an answer; None for what is none."""
+    try:
+        return json.loads(answer)
+    except (ValueError, RecursionError):
+        return None
+
+
 def _message(said: str) -> str:
     """What an error answer says, without what is around it."""
-    try:
-        answer = json.loads(said)
-        error = answer.get("error", answer.get("detail", said))
-        text = error.get("message", said) if isinstance(error, dict) else error
-    except (ValueError, AttributeError):
-        text = said
+    answer = _parsed(said.encode())
+    if not isinstance(answer, dict):
+        return said.strip()[:300] or "no reason given"
+    error = answer.get("error", answer.get("detail", said))
+    text = error.get("message", said) if isinstance(error, dict) else error
     return str(text).strip()[:300] or "no reason given"
