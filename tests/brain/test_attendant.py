@@ -168,6 +168,29 @@ async def test_an_mm_hm_while_we_speak_is_no_question() -> None:
         assert peer.brain.asked == []
 
 
+@pytest.mark.parametrize(
+    ("greeting", "said", "asked"),
+    [
+        ("Shall I book it?", "Yes.", True),
+        ("I can book it.", "Nine.", True),
+        ("I can book it.", "Yes.", False),
+    ],
+)
+async def test_a_word_just_before_our_end_is_the_answer_to_it(greeting: str, said: str, asked: bool) -> None:
+    async with attended(AttendantSettings(greeting=greeting)) as peer:
+        await peer.until(events.Speaking)
+        peer.says(said)
+        await peer.until(events.Spoken)
+        peer.brain.answers("Good.", None)
+        if asked:
+            assert (await peer.until(events.Spoken)).text == "Good."
+            assert peer.contents() == [f"assistant: {greeting}", f"user: {said}"]
+        else:
+            peer.says("Go on then.")
+            await peer_is_asked(peer, 1)
+            assert peer.contents() == [f"assistant: {greeting}", "user: Go on then."]
+
+
 async def test_one_word_is_an_answer_after_something_could_not_be_said() -> None:
     async with attended(AttendantSettings(greeting="Which day would suit you?")) as peer:
         asked = await peer.until(events.Speaking)

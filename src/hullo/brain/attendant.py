@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import secrets
+import time
 from contextlib import aclosing
 
 from hullo.brain.attendant_settings import AttendantSettings
@@ -15,6 +16,9 @@ from hullo.call.states import CallState
 from hullo.call.switchboard import Switchboard
 
 logger = logging.getLogger(__name__)
+
+_EARLY_SECONDS = 2.0
+"""Before our end: a word is an answer to it."""
 
 
 class Attendant:
@@ -84,6 +88,7 @@ class Conversation:
         self._history = History(settings.prompt)
         self._stream = call.events()
         self._unheard: set[str] = set()
+        self._aside: tuple[str, float] | None = None
         self._answering: asyncio.Task[None] | None = None
 
     async def __aenter__(self) -> "Conversation":
@@ -114,6 +119,8 @@ class Conversation:
                     | events.Error(utterance_id=str(utterance_id), heard_text=text)
                 ):
                     self._was_said(utterance_id, text)
+                    if isinstance(event, events.Spoken):
+                        await self._take_aside(text)
 
     @property
     def _idle(self) -> bool:
@@ -125,11 +132,22 @@ class Conversation:
 
     async def _heard(self, text: str) -> None:
         if self._unheard and not self._settings.words.wanted(text):
-            return  # an "mm-hm" while we speak
+            self._aside = text, time.monotonic()  # an "mm-hm" while we speak, or an answer that came early
+            return
+        self._aside = None
         # What is spoken already was interrupted by the peer's voice, or may not be: then the answer comes after it.
         await self._give_up()
         self._history.heard(text)
         self._answering = asyncio.create_task(self._answer(), name=f"answer in call {self._call.call_id}")
+
+    async def _take_aside(self, said: str) -> None:
+        """Whoever said a word just before the end of what we `said` may have answered it, and waits."""
+        if self._aside is None or not self._idle:
+            return
+        (text, at), self._aside = self._aside, None
+        answers = said.rstrip().endswith("?") or not self._settings.words.agrees(text)
+        if answers and time.monotonic() - at <= _EARLY_SECONDS:
+            await self._heard(text)
 
     def _was_said(self, utterance_id: str, heard_text: str) -> None:
         if utterance_id in self._unheard:

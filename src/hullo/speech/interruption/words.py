@@ -21,8 +21,16 @@ class FloorWords:
 
         One odd word is not enough: recognisers make one of any noise.
         """
-        words = _SIGNS.sub(" ", text.lower().replace("’", "'")).split()
+        words = _words_of(text)
         return not self.stopping.isdisjoint(words) or sum(word not in self.agreeing for word in words) >= _ENOUGH_WORDS
+
+    def agrees(self, text: str) -> bool:
+        """Whether every word of `text` is agreement."""
+        return self.agreeing.issuperset(_words_of(text))
+
+
+def _words_of(text: str) -> list[str]:
+    return _SIGNS.sub(" ", text.lower().replace("’", "'")).split()
 
 
 def _words(agreeing: str, stopping: str) -> FloorWords:
