@@ -142,8 +142,8 @@ def test_a_call_with_the_agent_is_transcribed_muted_and_reported(tmp_path: Path)
             assert await packets_of_agent(page) > sent
             await page.page.click("#hangup")
             await page.sees("#ended-title", "Call ended: Agent")
+            await page.sees("#report", "Answer time")  # the daemon's comes a moment after the page has hung up
             report = await page.text("#report")
-            assert "Answer time" in report
             assert "Direct, host to" in report
             await page.page.click("#done")
             await page.sees("#recent", "Agent")
