@@ -74,6 +74,19 @@ async def test_connected_is_not_said_before_media_is_proven() -> None:
     assert report.duration == 0
 
 
+async def test_the_log_says_that_something_failed_and_only_the_report_says_what(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    async with switchboard(MemoryLine()) as board:
+        call = board.dial("mem:ann")
+        call.note_error("brain", "refused: 401 no such key: sk-1234", retryable=True)
+        call.hangup()
+        report = await call.wait_ended()
+    assert report.errors == ["brain: refused: 401 no such key: sk-1234"]
+    assert f"call {call.call_id} goes on after an error of its brain" in caplog.text
+    assert "sk-1234" not in caplog.text
+
+
 async def test_nothing_is_told_after_the_end() -> None:
     line = MemoryLine()
     async with switchboard(line) as board:

@@ -304,7 +304,8 @@ class Call:
         """
         if self.state is CallState.ENDED:
             return
-        logger.warning("call %s goes on, but %s: %s", self.call_id, component, error)
+        # Servers quote what they were sent in their refusals, words and keys: that is for the gateway, not for a log.
+        logger.warning("call %s goes on after an error of its %s: its report says which", self.call_id, component)
         del self._errors[_MAX_ERRORS - 1 :]
         self._errors.append(f"{component}: {error}")
         self.emit(
