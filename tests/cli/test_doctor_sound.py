@@ -6,9 +6,12 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+import msgspec
 import numpy as np
 import pytest
 
+from hullo.audio.devices.devices import Devices
+from hullo.audio.devices.trial import Trial, try_speaker
 from hullo.cli.doctor_sound import examine_sound
 from hullo.cli.finding import Finding, Verdict
 from tests.cli.test_commands import run
@@ -55,6 +58,29 @@ async def test_a_microphone_that_only_gives_silence_is_said_to(monkeypatch: pyte
     assert "hullo devices choose microphone" in found["microphone"].remedy
     assert found["speaker"].verdict is Verdict.OK
     assert "NULL Playback Device takes sound" in found["speaker"].found
+
+
+@pytest.mark.parametrize(
+    ("slow_looks", "verdict", "words"),
+    [(1, Verdict.OK, "takes sound"), (9, Verdict.OPTIONAL, "runs at 75% of its speed")],
+    ids=["for a moment", "always"],
+)
+async def test_a_device_that_is_slow_is_looked_at_again(
+    monkeypatch: pytest.MonkeyPatch, slow_looks: int, verdict: Verdict, words: str
+) -> None:
+    looks = 0
+
+    async def look(devices: Devices) -> Trial:
+        nonlocal looks
+        looks += 1
+        trial = await try_speaker(devices)
+        return msgspec.structs.replace(trial, speed=0.75) if looks <= slow_looks else trial
+
+    monkeypatch.setenv("HULLO__AUDIO__BACKEND", "null")
+    monkeypatch.setattr("hullo.cli.doctor_sound.try_speaker", look)
+    found = await findings()
+    assert (found["speaker"].verdict, looks) == (verdict, min(slow_looks + 1, 3))
+    assert words in found["speaker"].found
 
 
 async def test_what_is_switched_off_or_not_there_is_one_finding_that_breaks_nothing(
