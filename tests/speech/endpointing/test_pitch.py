@@ -1,3 +1,6 @@
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 
@@ -28,3 +31,13 @@ def test_a_voice_that_falls_to_its_bottom_is_told_from_one_that_stays_up() -> No
     assert falls[0] >= -0.1
     assert falls[1] < -1.0
     assert falls[2] < falls[1]
+
+
+def test_the_first_melody_of_a_process_imports_nothing_in_the_media_tick() -> None:
+    first = (
+        "import sys, numpy as np; from hullo.speech.endpointing.pitch import final_fall; "
+        "vowel = np.int16(3000 * np.sin(np.arange(32_000) / 20)); known = set(sys.modules); "
+        "assert final_fall(vowel) is not None; print(*set(sys.modules) - known)"
+    )
+    found = subprocess.run([sys.executable, "-c", first], capture_output=True, text=True, timeout=60, check=True)
+    assert found.stdout.split() == []
