@@ -67,6 +67,7 @@ async def test_an_answer_that_is_not_wanted_any_more_is_given_up_at_the_server(s
         (200, [chunk("Hello"), BREAK], "broke off"),
         (200, [HANG], "was silent for 0.3 s"),
         (200, [chunk("word " * 5000)], "does not stop"),
+        (200, [chunk("<think>"), chunk("hm, " * 3000), chunk("but " * 3000), DONE], "does not stop"),
         (200, [b"<html>It works!</html>"], "no words at all"),
         (200, [chunk(" "), DONE], "no words at all"),
         (200, [], "no words at all"),

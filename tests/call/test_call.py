@@ -83,7 +83,7 @@ async def test_the_log_says_that_something_failed_and_only_the_report_says_what(
         call.hangup()
         report = await call.wait_ended()
     assert report.errors == ["brain: refused: 401 no such key: sk-1234"]
-    assert f"call {call.call_id} goes on after an error of its brain" in caplog.text
+    assert f"call {call.call_id} goes on; its report says what became of its brain" in caplog.text
     assert "sk-1234" not in caplog.text
 
 

@@ -69,16 +69,13 @@ class ChatBrain:
             "messages": msgspec.to_builtins(list(conversation)),
             "stream": True,
         }
-        spoken, words = 0, False
+        words = False
         async with self._asking("POST", "/chat/completions", json=body) as response:
             if response.status != 200:
                 raise BrainError(f"{self._name} refused: {await _refusal(response)}")
             async for piece in self._plain(response):
-                spoken += len(piece)
                 words = words or not piece.isspace()
                 yield piece
-                if spoken > _MOST_LETTERS:
-                    raise BrainError(f"{self._name} does not stop: cut after {_MOST_LETTERS} letters; set max_tokens")
         if not words:
             raise BrainError(
                 f"{self._name} answered with no words at all: check that it serves the model {self._settings.model!r} "
@@ -109,10 +106,13 @@ class ChatBrain:
             raise BrainError(f"{self._name} can't be reached or broke off ({error}): is it running?") from None
 
     async def _plain(self, response: aiohttp.ClientResponse) -> AsyncIterator[str]:
-        plain = PlainSpeech()
+        plain, letters = PlainSpeech(), 0
         async for piece in self._pieces(response):
+            letters += len(piece)  # thoughts too: the peer waits for their end
             if speech := plain.feed(piece):
                 yield speech
+            if letters > _MOST_LETTERS:
+                raise BrainError(f"{self._name} does not stop: cut after {_MOST_LETTERS} letters; set max_tokens")
         if speech := plain.finish():
             yield speech
 

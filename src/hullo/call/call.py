@@ -305,7 +305,7 @@ class Call:
         if self.state is CallState.ENDED:
             return
         # Servers quote what they were sent in their refusals, words and keys: that is for the gateway, not for a log.
-        logger.warning("call %s goes on after an error of its %s: its report says which", self.call_id, component)
+        logger.warning("call %s goes on; its report says what became of its %s", self.call_id, component)
         del self._errors[_MAX_ERRORS - 1 :]
         self._errors.append(f"{component}: {error}")
         self.emit(
