@@ -9,8 +9,8 @@ import socket
 import subprocess
 import sys
 import wave
-from collections.abc import Iterator
 from pathlib import Path
+from typing import TextIO
 
 import pytest
 
@@ -38,22 +38,19 @@ def wait_for_port(port: int, process: subprocess.Popen[str]) -> None:
     pytest.fail("the agent ended before it listened")
 
 
-def heard_until(command: list[str], *expected: str) -> Iterator[str]:
-    """What the program of a `hullo call --json` hears, until one of the words that are expected is in it.
+def echoed(events: TextIO) -> tuple[list[str], str]:
+    """What a daemon tells that its gateway was told of speech, until one "You said: ..." has been spoken, and that.
 
     However long that takes: on a busy machine a recogniser needs many seconds for one of speech.
     """
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as caller:
-        assert caller.stdout is not None
-        for line in caller.stdout:
-            event = json.loads(line)
-            if event.get("type") != "call.speech":
-                continue
-            yield event["text"]
-            if any(word in event["text"] for word in expected):
-                caller.send_signal(signal.SIGINT)
-                break
-        caller.stdout.read()
+    heard = []
+    for line in events:
+        event = json.loads(line)
+        if event["method"] == "call.speech":
+            heard.append(event["params"]["text"])
+        elif event["method"] == "call.spoken" and event["params"]["text"].startswith("You said: "):
+            return heard, event["params"]["text"].removeprefix("You said: ")
+    pytest.fail(f"the daemon ended before an answer was spoken; heard: {heard}")
 
 
 @pytest.mark.timeout(DEADLINE)
@@ -90,17 +87,26 @@ def test_the_node_gateway_of_the_readme_answers_a_call(tmp_path: Path) -> None:
     (tmp_path / "hullo.toml").write_text(f'[browser]\nport = {port}\n[rpc]\nsocket = "{path}"\n')
     hullo = [sys.executable, "-W", "ignore", "-m", "hullo"]
     serve = [*hullo, "serve", "--config", str(tmp_path / "hullo.toml")]
+    call = [*hullo, "call", f"http://127.0.0.1:{port}/call", "--say", "How is the weather today?", "--json"]
     with subprocess.Popen(serve, stderr=subprocess.PIPE, text=True) as daemon:
         assert daemon.stderr is not None
         assert any(line.rstrip().endswith("ready") for line in daemon.stderr)
-        with subprocess.Popen([node, str(tmp_path / "gateway.mjs")]) as gateway:
-            address = f"http://127.0.0.1:{port}/call"
-            command = [*hullo, "call", address, "--say", "How is the weather today?", "--stay", "60", "--json"]
-            heard = list(heard_until(command, "weather"))
+        with (
+            socket.socket(socket.AF_UNIX) as watching,
+            subprocess.Popen([node, str(tmp_path / "gateway.mjs")]) as gateway,
+        ):
+            watching.connect(str(path))
+            with subprocess.Popen([*call, "--stay", "60"], stdout=subprocess.PIPE, text=True) as caller:
+                assert caller.stdout is not None
+                heard_by_agent, answer = echoed(watching.makefile(encoding="utf-8"))
+                heard_by_caller = next((line for line in caller.stdout if '"call.speech"' in line), None)
+                caller.send_signal(signal.SIGINT)
+                caller.stdout.read()
             gateway.terminate()
         daemon.send_signal(signal.SIGINT)
         daemon.stderr.read()
-    assert any("weather" in text for text in heard), heard
+    assert answer in heard_by_agent
+    assert heard_by_caller is not None
 
 
 def with_account(code: str, server: LoopbackTelegram, user_id: int, folder: Path) -> str:

@@ -1,5 +1,6 @@
 """The phone agent of examples/, whole: a chat server, a daemon with one configuration file, and somebody who calls."""
 
+import json
 import shutil
 import signal
 import subprocess
@@ -10,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.docs.test_readme import heard_until, wait_for_port
+from tests.docs.test_readme import wait_for_port
 from tests.ports import free_port
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "phone_agent"
@@ -27,6 +28,24 @@ def program(*command: str) -> Iterator[subprocess.Popen[str]]:
             process.send_signal(signal.SIGINT)
             assert process.stderr is not None
             process.stderr.read()
+
+
+def heard_until(command: list[str], *expected: str) -> Iterator[str]:
+    """What the program of a `hullo call --json` hears, until one of the words that are expected is in it.
+
+    However long that takes: on a busy machine a recogniser needs many seconds for one of speech.
+    """
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as caller:
+        assert caller.stdout is not None
+        for line in caller.stdout:
+            event = json.loads(line)
+            if event.get("type") != "call.speech":
+                continue
+            yield event["text"]
+            if any(word in event["text"] for word in expected):
+                caller.send_signal(signal.SIGINT)
+                break
+        caller.stdout.read()
 
 
 def call(folder: Path, *expected: str, with_server: bool) -> list[str]:
