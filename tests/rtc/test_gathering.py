@@ -25,7 +25,7 @@ class StunServer(asyncio.DatagramProtocol):
 
     def __init__(self, *, deaf_to: int = 0, nonsense: bool = False) -> None:
         self.requests = 0
-        self._deaf_to = deaf_to
+        self.deaf_to = deaf_to
         self._nonsense = nonsense
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -33,7 +33,7 @@ class StunServer(asyncio.DatagramProtocol):
 
     def datagram_received(self, data: bytes, addr: tuple[Any, ...]) -> None:
         self.requests += 1
-        if self.requests <= self._deaf_to:
+        if self.requests <= self.deaf_to:
             return
         request = stun.parse_message(data)
         response = stun.Message(stun.Method.BINDING, stun.Class.RESPONSE, request.transaction_id)

@@ -20,11 +20,12 @@ from hullo.lines.direct.messages import (
     encode_message,
 )
 from hullo.lines.line import CallFailed, EndReason
+from hullo.rtc.connection import RtcConnection
 from hullo.rtc.parameters import Consent, IceOptions, IceServer
 from tests.lines.direct.memory_channel import BYE, DEADLINE, MemoryChannel, MemoryMessenger, answered, connect, sides
 from tests.lines.direct.samples import ALICE, BOB, BOB_DESK, CAROL, WALL, call_id, offer
 from tests.rtc.test_connection import until
-from tests.rtc.test_gathering import StunServer
+from tests.rtc.test_gathering import StunServer, stun_server
 from tests.rtc.tones import Listener, Tone
 
 OTHER_CERTIFICATE = ":".join(["0F"] * 32)
@@ -249,26 +250,51 @@ async def test_an_offer_of_a_later_version_is_declined_clearly() -> None:
 
 async def test_the_offer_leaves_at_once_and_later_candidates_follow() -> None:
     seen: list[AnyMessage] = []
+    server = StunServer(deaf_to=1000)
+
+    def watch(sender: Device, receiver: Device, message: AnyMessage) -> list[AnyMessage]:
+        seen.append(message)
+        server.deaf_to = 0
+        return [message]
+
+    async with stun_server(server) as url:
+        ice = IceOptions(servers=(url,), consent=Consent(expiry=5.0))
+        async with sides(MemoryMessenger(meddle=watch), ALICE, BOB, ice=ice) as (alice, bob):
+            legs = await answered(alice, bob)
+            await until(
+                lambda: any("typ srflx" in line for m in seen if isinstance(m, Candidates) for line in m.candidates)
+            )
+            first = seen[0]
+            assert isinstance(first, Offer)
+            assert not first.transport.complete
+            assert all("typ host" in line for line in first.transport.candidates)
+            await hang_up(*legs)
+
+
+async def test_what_a_server_answers_before_the_offer_is_made_goes_with_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    first_flight = RtcConnection.next_flight
+
+    async def slow_flight(connection: RtcConnection) -> tuple[bytes, ...]:
+        await until(lambda: connection.local_description().candidates_complete)
+        return await first_flight(connection)
+
+    monkeypatch.setattr(RtcConnection, "next_flight", slow_flight)
+    seen: list[AnyMessage] = []
 
     def watch(sender: Device, receiver: Device, message: AnyMessage) -> list[AnyMessage]:
         seen.append(message)
         return [message]
 
-    loop = asyncio.get_running_loop()
-    transport, _ = await loop.create_datagram_endpoint(StunServer, local_addr=("127.0.0.1", 0))
-    port = transport.get_extra_info("sockname")[1]
-    ice = IceOptions(servers=(IceServer(f"stun:127.0.0.1:{port}"),), consent=Consent(expiry=5.0))
-    async with sides(MemoryMessenger(meddle=watch), ALICE, BOB, ice=ice) as (alice, bob):
-        legs = await answered(alice, bob)
-        await until(
-            lambda: any("typ srflx" in line for m in seen if isinstance(m, Candidates) for line in m.candidates)
-        )
-        first = seen[0]
-        assert isinstance(first, Offer)
-        assert not first.transport.complete
-        assert all("typ host" in line for line in first.transport.candidates)
-        await hang_up(*legs)
-    transport.close()
+    async with stun_server(StunServer()) as url:
+        ice = IceOptions(servers=(url,), consent=Consent(expiry=5.0))
+        async with sides(MemoryMessenger(meddle=watch), ALICE, BOB, ice=ice) as (alice, bob):
+            legs = await answered(alice, bob)
+            for message in seen:
+                if isinstance(message, Offer | Answer):
+                    assert message.transport.complete
+                    assert any("typ srflx" in line for line in message.transport.candidates)
+            assert {Offer, Answer} <= {type(message) for message in seen}
+            await hang_up(*legs)
 
 
 async def test_what_is_no_call_is_told_as_an_event() -> None:

@@ -69,14 +69,16 @@ class DirectCall:
     # What we say
 
     async def offer(self) -> Offer:
-        """Our offer, with the candidates of this host; the others follow."""
-        transport = await self._gather()
+        """Our offer, with the candidates found so far; the others follow."""
+        await self.connection.gather(wait=0)
+        flight = await self.connection.next_flight()
+        transport = self._transport()
         return Offer(
             call_id=self.call_id,
             sent_at=time.time_ns() // 1_000_000,
             transport=transport,
             commitment=commitment(self.call_id, transport.fingerprint, self.nonce),
-            dtls=await self.connection.next_flight(),
+            dtls=flight,
             tells_mute=True,
             takes_messages=self._takes_messages,
         )
@@ -87,10 +89,11 @@ class DirectCall:
         self._peer_takes_messages = offer.takes_messages
         self._describe(offer.transport)
         self.connection.take_flight(offer.dtls)
-        transport, flight = await asyncio.gather(self._gather(), self.connection.next_flight())
+        await self.connection.gather(wait=0)
+        flight = await self.connection.next_flight()
         return Answer(
             call_id=self.call_id,
-            transport=transport,
+            transport=self._transport(),
             nonce=self.nonce,
             dtls=flight,
             tells_mute=True,
@@ -101,8 +104,11 @@ class DirectCall:
         """The same, with what follows in the handshake."""
         return msgspec.structs.replace(select, dtls=await self.connection.next_flight())
 
-    async def _gather(self) -> Transport:
-        await self.connection.gather(wait=0)
+    def _transport(self) -> Transport:
+        """Ours as it is now. What is found from here on is told by itself, to whom the offer or answer has gone.
+
+        So it is the last that an offer waits for: the peer would be told nothing of candidates found before it is sent.
+        """
         self.connection.on_local_candidate = self._candidate_found
         ours = self.connection.local_description()
         return Transport(
