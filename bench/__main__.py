@@ -12,6 +12,7 @@ from dataclasses import replace
 from rich.console import Console
 
 from bench import (
+    crowded,
     density,
     devices,
     direct,
@@ -42,6 +43,7 @@ from bench.turn_voices import VoiceMissing
 BENCHMARKS: Mapping[str, Callable[[Effort], Awaitable[Result]]] = {
     "latency": latency.run,
     "density": density.run,
+    "crowded": crowded.run,
     "loss": loss.run,
     "turns": turns.run,
     "endpointing": endpointing.run,
@@ -57,7 +59,7 @@ BENCHMARKS: Mapping[str, Callable[[Effort], Awaitable[Result]]] = {
     "devices": devices.run,
 }
 
-NEED_NETWORK = {"latency", "density", "telegram", "telegram_media", "devices"}
+NEED_NETWORK = {"latency", "density", "crowded", "telegram", "telegram_media", "devices"}
 
 MISSING = (
     BlockingIOError,

@@ -33,7 +33,7 @@ _SUMMARIES: Mapping[str, Callable[[Sequence[float]], float]] = {
     "packet_max_late_ms": max,
 }
 
-_SERVERS = {OURS: "hullo_server", "aiortc": "aiortc_server"}
+SERVERS = {OURS: "hullo_server", "aiortc": "aiortc_server"}
 
 
 @dataclass(frozen=True)
@@ -80,15 +80,15 @@ class Bench:
 async def run(effort: Effort) -> Result:
     """Measure the subjects in turns, in full there and back, so that the machine's moods meet both alike."""
     size = SIZES[effort]
-    rounds: dict[str, list[dict[str, float]]] = {subject: [] for subject in _SERVERS}
-    turns = [*_SERVERS, *reversed(_SERVERS)] if size.thorough else [*_SERVERS]
+    rounds: dict[str, list[dict[str, float]]] = {subject: [] for subject in SERVERS}
+    turns = [*SERVERS, *reversed(SERVERS)] if size.thorough else [*SERVERS]
     for subject in turns:
         rounds[subject].append(await _round(subject, size))
     measured = {subject: _summary(of_subject) for subject, of_subject in rounds.items()}
     if size.thorough:
-        for subject in _SERVERS:
+        for subject in SERVERS:
             measured[subject]["calls_on_one_core"] = await _calls_on_one_core(subject)
-    server_core, load_core = _cores()
+    server_core, load_core = cores()
     ours, aiortc = measured[OURS], measured["aiortc"]
     return Result(
         name="density",
@@ -112,7 +112,7 @@ async def run(effort: Effort) -> Result:
 
 
 async def _round(subject: str, size: Size) -> dict[str, float]:
-    async with _bench(_SERVERS[subject]) as bench:
+    async with bench_of(SERVERS[subject]) as bench:
         idle = await bench.server.ask()
         await bench.grow(CALLS, size.settle)
         figures = await bench.measure(CALLS, size.seconds)
@@ -128,18 +128,23 @@ def _summary(rounds: Sequence[dict[str, float]]) -> dict[str, float]:
 
 
 @asynccontextmanager
-async def _bench(server: str) -> AsyncIterator[Bench]:
-    server_core, load_core = _cores()
-    async with child(server, {}, core=server_core, first=True) as under_test:
+async def bench_of(server: str, *, first: bool = True) -> AsyncIterator[Bench]:
+    """The server `bench.ends.SERVER` and its load, on cores of their own.
+
+    `first` lets the server go before others, if the system permits.
+    """
+    server_core, load_core = cores()
+    async with child(server, {}, core=server_core, first=first) as under_test:
         url = (await under_test.hear())["url"]
         async with child("load", {"url": url}, core=load_core, first=True) as load:
             await load.hear()
             yield Bench(under_test, load, server_core)
 
 
-def _cores() -> tuple[int | None, int | None]:
-    cores = sorted(os.sched_getaffinity(0))
-    return (cores[0], cores[1]) if len(cores) > 1 else (None, None)
+def cores() -> tuple[int | None, int | None]:
+    """The one for the process under test and the one for its load; no choice where there is only one."""
+    usable = sorted(os.sched_getaffinity(0))
+    return (usable[0], usable[1]) if len(usable) > 1 else (None, None)
 
 
 def _placement(server_core: int | None, load_core: int | None) -> str:
@@ -183,7 +188,7 @@ def _figures(
 async def _calls_on_one_core(subject: str) -> int:
     """The most calls, in steps of ten, with 99.9 % of their packets on time."""
     holds = 0
-    async with _bench(_SERVERS[subject]) as bench:
+    async with bench_of(SERVERS[subject]) as bench:
         for calls in range(_STEP, _MOST + 1, _STEP):
             await bench.grow(calls)
             figures = await bench.measure(calls, _STEP_SECONDS)

@@ -51,6 +51,17 @@ def test_density_measures_twenty_calls_with_each_subject() -> None:
     assert "core" in said["machine"]["placement"]
 
 
+@pytest.mark.net
+@pytest.mark.timeout(300)
+def test_crowded_measures_each_subject_beside_busy_programs() -> None:
+    said = _measured("crowded")
+    assert "ours/aiortc" in said["ratios"]
+    for subject in ("ours", "aiortc"):
+        assert 0 <= said["figures"][f"{subject}_packets_on_time_share"] <= 1
+        assert said["figures"][f"{subject}_frames_heard_share"] > 0.5
+        assert said["figures"][f"{subject}_core_share"] < 0.9  # the busy programs had the rest
+
+
 @pytest.mark.peer
 @pytest.mark.timeout(300)
 def test_latency_measures_ours_aiortc_and_chromium() -> None:
