@@ -31,7 +31,7 @@ class Size:
 SIZES = {
     Effort.FULL: Size(settle=6.0, seconds=20.0, rounds=4),
     Effort.QUICK: Size(settle=6.0, seconds=10.0, rounds=2),
-    Effort.REHEARSAL: Size(settle=4.0, seconds=3.0, rounds=1),
+    Effort.REHEARSAL: Size(settle=2.0, seconds=2.0, rounds=1),
 }
 
 
