@@ -1,4 +1,4 @@
-"""A stand-in for a local model server: OpenAI's chat protocol, streamed word by word, with four answers.
+"""A stand-in for a local model server: OpenAI's chat protocol, streamed word by word, with five answers.
 
 python chat_server.py [port]
 """
@@ -13,6 +13,7 @@ ANSWERS = {
     "open": "We are open from five to eleven. On Monday we are closed.",
     "table": "We have a table for four. At what time would you like to come?",
     "price": "The menu is thirty five dollars. Children pay half of that.",
+    "bye": "Thank you for calling. Goodbye. [hang up]",
 }
 OTHERWISE = "I am not sure that I understood. Could you say that again?"
 SECONDS_PER_WORD = 0.04

@@ -15,6 +15,7 @@ from hullo.call.call import Call
 from hullo.call.event_stream import EventStream
 from hullo.call.patch import Passage, Patch
 from hullo.call.report import TurnTimes
+from hullo.call.states import CallState
 from hullo.call.switchboard import Switchboard
 from hullo.speech.service import SpeechService
 from hullo.speech.settings import SpeechSettings
@@ -236,6 +237,75 @@ async def test_whether_it_answers_incoming_calls_is_a_setting(accept: bool) -> N
         else:
             await asyncio.sleep(0.2)
             assert peer.call.state == "incoming"
+
+
+async def test_a_silent_peer_is_asked_and_after_that_the_call_is_ended() -> None:
+    settings = AttendantSettings(greeting="Hello.", silence_seconds=0.3, silence="Still there?", goodbye="Bye.")
+    async with attended(settings) as peer:
+        said = [(await peer.until(events.Spoken)).text for _ in range(4)]
+        assert said == ["Hello.", "Still there?", "Still there?", "Bye."]
+        ended = await peer.until(events.Ended)
+        assert ended.reason == "hangup-bot"
+
+
+async def test_a_peer_that_speaks_again_is_asked_as_often_again() -> None:
+    settings = AttendantSettings(silence_seconds=0.3, silence="Still there?", silence_times=1)
+    async with attended(settings) as peer:
+        assert (await peer.until(events.Spoken)).text == "Still there?"
+        peer.says("Yes, wait.")
+        peer.brain.answers("I do.", None)
+        assert [(await peer.until(events.Spoken)).text for _ in range(3)] == ["I do.", "Still there?", "Goodbye."]
+
+
+async def test_it_is_no_silence_while_anybody_speaks_or_an_answer_is_thought_of() -> None:
+    settings = AttendantSettings(silence_seconds=0.3, silence="Still there?", silence_times=0, goodbye="Bye.")
+    async with attended(settings) as peer:
+        await peer.until(events.Connected)
+        peer.call.emit(events.SpeechStarted, started_at=0.0)
+        await asyncio.sleep(0.8)
+        peer.says("Are you open?")
+        peer.call.emit(events.SpeechEnded, ended_at=1.0)
+        await peer_is_asked(peer, 1)
+        await asyncio.sleep(0.8)  # a slow brain
+        peer.brain.answers("Yes.", None)
+        assert (await peer.until(events.Spoken)).text == "Yes."
+        gateway = peer.call.speak("This is a long sentence that somebody else has the agent say.")
+        spoken = await peer.until(events.Spoken)
+        assert spoken.utterance_id == gateway
+        speaking = await peer.until(events.Speaking)
+        assert speaking.text == "Bye."
+        assert speaking.timestamp - spoken.timestamp >= 290
+
+
+async def test_an_answer_that_says_so_is_the_last_one() -> None:
+    async with attended(AttendantSettings(greeting="Hello.")) as peer:
+        await peer.until(events.Spoken)
+        peer.says("Goodbye.")
+        peer.brain.answers("Goodbye", " then. [hang", " up]", None)
+        assert (await peer.until(events.Spoken)).text.strip() == "Goodbye then."
+        assert (await peer.until(events.Ended)).reason == "hangup-bot"
+
+
+async def test_an_answer_that_says_nothing_else_ends_the_call_at_once() -> None:
+    async with attended(AttendantSettings(greeting="Hello.")) as peer:
+        await peer.until(events.Spoken)
+        peer.says("Goodbye.")
+        peer.brain.answers("[hang up]", "\n", None)
+        assert (await peer.until(events.Ended)).reason == "hangup-bot"
+
+
+async def test_last_words_that_are_interrupted_were_not_the_last() -> None:
+    async with attended(AttendantSettings(greeting="Hello.")) as peer:
+        await peer.until(events.Spoken)
+        peer.says("Goodbye.")
+        peer.brain.answers("Goodbye then, and thank you very much for your call. [hang up]", None)
+        await peer.until(events.Speaking)
+        peer.call.interrupt()
+        await peer.until(events.Interrupted)
+        peer.says("One more thing.")
+        peer.brain.answers("Yes?", None)
+        assert (await peer.until(events.Spoken)).text == "Yes?"
+        assert peer.call.state is CallState.ACTIVE
 
 
 async def test_a_call_that_a_person_takes_over_is_left_alone_until_it_is_given_back() -> None:

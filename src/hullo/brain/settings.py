@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from hullo.brain.chat import ChatSettings
 
 _COMMAND = ("command", "answer_ends")
+_SILENCE = ("silence", "silence_times", "goodbye")
 _CHAT = ("url", "model", "api_key", "api_key_file", "prompt", "options")
 
 
@@ -36,6 +37,14 @@ class BrainConfig(BaseModel):
     """Said when there is no answer to be had. Empty: nothing; `call.error` tells gateways in any case."""
     unclear: Annotated[str, Field(max_length=1000)] = "Sorry, I did not understand that."
     """Said when the peer spoke and no words were understood. Empty: nothing."""
+    silence_seconds: Annotated[float, Field(ge=0, le=3600)] = 20.0
+    """A peer that says nothing for so long is asked `silence`. 0: never, and a call is not ended for it."""
+    silence: Annotated[str, Field(max_length=1000)] = "Are you still there?"
+    """Said when neither side has said anything for `silence_seconds`. Empty: nothing."""
+    silence_times: Annotated[int, Field(ge=0, le=1000)] = 2
+    """How often in a row the peer is asked; after one more silence it hears `goodbye` and the call is ended."""
+    goodbye: Annotated[str, Field(max_length=1000)] = "Goodbye."
+    """Said before a call is ended for silence. Empty: nothing."""
     timeout_seconds: Annotated[float, Field(gt=0, le=600)] = 20.0
     """Longest silence of the program or the endpoint while it answers."""
     command: list[str] = []
@@ -64,6 +73,8 @@ class BrainConfig(BaseModel):
             raise ValueError(f"{', '.join(sorted(given))} would be ignored: set kind, or remove the section")
         if self.kind == "echo" and "timeout_seconds" in given:
             raise ValueError("timeout_seconds would be ignored: an echo does not take long; remove it")
+        if self.silence_seconds == 0 and (useless := sorted(given.intersection(_SILENCE))):
+            raise ValueError(f"{', '.join(useless)} would be ignored: silence_seconds is 0")
         for kind, names in (("command", _COMMAND), ("openai", _CHAT)):
             if self.kind != kind and (useless := sorted(given.intersection(names))):
                 raise ValueError(f'{", ".join(useless)} would be ignored: set kind = "{kind}" or remove it')
@@ -94,6 +105,10 @@ class BrainConfig(BaseModel):
             greeting=self.greeting,
             fallback=self.fallback,
             unclear=self.unclear,
+            silence_seconds=self.silence_seconds,
+            silence=self.silence,
+            silence_times=self.silence_times,
+            goodbye=self.goodbye,
             prompt=self.prompt if self.kind == "openai" else "",
             accept=self.accept,
         )
