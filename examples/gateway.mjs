@@ -82,8 +82,9 @@ class Agent {
     await this.request("call.accept", { call_id });
   }
 
-  async onSpeech({ call_id, text }) {
+  async onSpeech({ call_id, text, call_over }) {
     say(call_id, `heard: ${text}`);
+    if (call_over) return; // nobody would hear an answer
     this.apologised.delete(call_id);
     if (this.speaking.get(call_id)?.size) await this.request("call.interrupt", { call_id });
     const answer = answerTo(text, new Date());

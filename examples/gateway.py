@@ -87,7 +87,7 @@ class Agent:
                 say(params["call_id"], f"connected after {params['setup_ms']} ms")
                 await self.speak(params["call_id"], GREETING)
             case "call.speech":
-                await self.on_speech(params["call_id"], params["text"])
+                await self.on_speech(params["call_id"], params["text"], params["call_over"])
             case "call.unclear":
                 await self.on_unclear(params["call_id"])
             case "call.spoken" | "call.interrupted":
@@ -107,9 +107,11 @@ class Agent:
         say(call["call_id"], f"rings, from {call['peer']}")
         await self.request("call.accept", call_id=call["call_id"])
 
-    async def on_speech(self, call_id: str, text: str) -> None:
+    async def on_speech(self, call_id: str, text: str, call_over: bool) -> None:
         """The caller said something; words that are still being spoken are cut short by it."""
         say(call_id, f"heard: {text}")
+        if call_over:
+            return  # nobody would hear an answer
         self.apologised.discard(call_id)
         if self.speaking.get(call_id):
             await self.request("call.interrupt", call_id=call_id)

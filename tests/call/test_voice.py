@@ -1,23 +1,29 @@
 """What a call says and how it is told, with a voice over HTTP and a far end in this process."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+import pytest
+
 from hullo.call import events
 from hullo.call.call import Call
+from hullo.call.errors import WrongState
 from hullo.call.event_stream import EventStream
+from hullo.call.states import CallState
 from hullo.call.switchboard import Switchboard
 from hullo.cli.conversation import hold
 from hullo.cli.conversation_options import Task
 from hullo.lines.line import EndReason
+from hullo.media.pcm import Pcm
 from hullo.speech.events import Cause, Transcript
+from hullo.speech.servers.client import whole
 from hullo.speech.service import SpeechService
 from hullo.speech.settings import SpeechSettings
 from tests.service.loopback_line import LoopbackLine
 from tests.speech.openai_server import KEY, OpenAiHost
-from tests.speech.support import eventually
+from tests.speech.support import eventually, frames
 
 
 @asynccontextmanager
@@ -78,8 +84,10 @@ async def test_a_call_that_ends_in_mid_sentence_tells_what_was_heard() -> None:
         assert dropped.heard_text == ""
 
 
-async def test_the_shell_does_not_wait_for_what_cannot_be_said() -> None:
-    task = Task(say=["Hello.", "Goodbye."], play=[], record=None, stay=0.0, speech=True, as_json=True)
+async def test_the_shell_does_not_wait_for_what_cannot_be_said(tmp_path: Path) -> None:
+    record, written = tmp_path / "call.wav", tmp_path / "call.vtt"
+    say = ["Hello.", "Goodbye."]
+    task = Task(say=say, play=[], record=record, transcript=written, stay=0.0, speech=True, as_json=True)
     host = OpenAiHost(trouble="400", after=1)
     async with host.serving() as base:
         settings = SpeechSettings(recogniser=None, voice=base, voice_api_key=KEY)
@@ -89,6 +97,7 @@ async def test_the_shell_does_not_wait_for_what_cannot_be_said() -> None:
                 held = await hold(call, call.events(), task)
     assert held.unsaid == 1
     assert held.report.ending.reason is EndReason.HANGUP_BOT
+    assert "<v us>Hello." in written.read_text()
 
 
 async def test_fillers_are_ready_and_follow_no_agreement() -> None:
@@ -123,3 +132,51 @@ def hears(call: Call, text: str) -> None:
     voice._on_event(
         Transcript(text=text, confidence=None, started_at=0.0, ended_at=1.0, end_of_speech_ms=1.0, recognition_ms=1.0)
     )
+
+
+def saying(sound: Pcm, said: asyncio.Event) -> Iterator[Pcm]:
+    yield from frames(sound)
+    said.set()
+
+
+@asynccontextmanager
+async def hearing(host: OpenAiHost) -> AsyncIterator[tuple[Call, EventStream, LoopbackLine]]:
+    """A call in the middle of a sentence of its peer, and what happens from then on."""
+    line = LoopbackLine()
+    async with host.serving() as base:
+        settings = SpeechSettings(recogniser=base, recogniser_api_key=KEY, live_words=False)
+        async with SpeechService(settings) as speech, Switchboard([line], speech=speech) as board:
+            assert speech.voice is not None
+            sentence = await whole(
+                speech.voice.synthesise("We would like to come on Saturday, and bring the children.")
+            )
+            call = board.dial("loop:ann")
+            stream = call.events()
+            await until(stream, events.Connected)
+            said = asyncio.Event()
+            line.legs[0].peer_says = saying(sentence[:-24_000], said)
+            await until(stream, events.SpeechStarted)
+            await said.wait()
+            yield call, stream, line
+
+
+async def test_what_the_peer_said_last_is_told_before_the_end() -> None:
+    async with hearing(OpenAiHost()) as (call, stream, line):
+        line.legs[0].hang_up()
+        *_, speech, ended = await until(stream, events.Ended)
+        assert isinstance(speech, events.Speech)
+        assert speech.text.startswith("That was")
+        assert speech.call_over
+        assert isinstance(ended, events.Ended)
+        assert ended.report.turns[-1].heard == speech.text
+        assert call.state is CallState.ENDED
+
+
+async def test_a_recogniser_that_does_not_answer_keeps_no_call_from_ending() -> None:
+    async with hearing(OpenAiHost(trouble="hang")) as (call, stream, _):
+        call.hangup()
+        with pytest.raises(WrongState, match="has ended"):
+            call.speak("Too late.")
+        told = await until(stream, events.Ended)
+        assert isinstance(told[-1], events.Ended)
+        assert not any(isinstance(event, events.Speech) for event in told)

@@ -8,7 +8,7 @@ from hullo.cli.conversation import _Leaving, speech_of
 from hullo.cli.conversation_options import Task
 from hullo.service.config import SpeechConfig
 
-TASK = Task(say=[], play=[], record=None, stay=1.0, speech=True, as_json=False)
+TASK = Task(say=[], play=[], record=None, transcript=None, stay=1.0, speech=True, as_json=False)
 
 
 def test_the_recogniser_and_the_voice_are_those_of_the_configuration() -> None:

@@ -79,7 +79,7 @@ class Attendant:
             call.note_error("voice", str(error), retryable=True)
 
     def _fail(self, call: Call, error: str) -> None:
-        if call.state is not CallState.ENDED:
+        if not call.over:
             call.note_error("brain", error, retryable=False)
             call.hangup()
 
@@ -140,7 +140,7 @@ class Conversation:
                     self._peer_speaks = False
                 case events.Speaking(utterance_id=utterance_id):
                     self._sounding = utterance_id
-                case events.Speech(text=text) if self._ours:
+                case events.Speech(text=text, call_over=False) if self._ours:
                     await self._heard(text)
                 case events.Unclear() if self._ours and self._idle:
                     self._say(self._settings.unclear)
@@ -152,7 +152,7 @@ class Conversation:
         return not self._unheard and (self._answering is None or self._answering.done())
 
     def _say(self, text: str) -> str | None:
-        if not text or self._call.state is CallState.ENDED:
+        if not text or self._call.over:
             return None
         utterance_id = self._call.speak(text)
         self._unheard.add(utterance_id)
@@ -239,7 +239,7 @@ class Conversation:
             if mark.found:
                 self._leave(utterance_id)
         finally:
-            if utterance_id is not None and self._call.state is not CallState.ENDED:
+            if utterance_id is not None and not self._call.over:
                 self._call.append(stream_id, "", end=True)
 
     async def _plain(self, mark: HangUpMark) -> AsyncGenerator[str, None]:

@@ -34,6 +34,8 @@ from hullo.speech.speaking.queue import Appended
 logger = logging.getLogger(__name__)
 
 _WATCH_SECONDS = 0.25
+_HEAR_OUT_SECONDS = 2.0
+"""That the end of a call waits for the recogniser to tell what the peer said last; most ends wait for nothing."""
 _MAX_ERRORS = 100
 _PEER_BUFFER = 0.06
 
@@ -222,9 +224,14 @@ class Call:
             raise NoSpeech(self.call_id)
         self._sound.listening = enabled
 
+    @property
+    def over(self) -> bool:
+        """Whether the call has ended, or does so now: what the peer said last may still be told."""
+        return self._ending is not None or self.state is CallState.ENDED
+
     def check_live(self) -> None:
-        """Raises `WrongState` if the call has ended."""
-        if self.state is CallState.ENDED:
+        """Raises `WrongState` if the call is over."""
+        if self.over:
             raise WrongState(f"call {self.call_id} has ended", "start another call")
 
     def start_recording(self, path: str, transcript: str | None = None) -> None:
@@ -233,7 +240,7 @@ class Call:
         `transcript` is a WebVTT file of what is said, with times. Raises `WrongState` if the call is being recorded
         already, `ValueError` for a file of another kind, `OSError` if one can't be made.
         """
-        if self._ending is not None:
+        if self.over:
             raise WrongState(f"call {self.call_id} has ended", "record the next one")
         self._recorder.start(Path(path), None if transcript is None else Path(transcript))
 
@@ -337,7 +344,16 @@ class Call:
 
     async def _until_end_requested(self) -> None:
         await self._end_requested.wait()
+        self._timeline.reach("ended")
+        if self._leg is not None and self._ending is not None and self.state is not CallState.CONNECTING:
+            await asyncio.gather(self._leg.close(self._ending), self._hear_out())
         raise _Over
+
+    async def _hear_out(self) -> None:
+        """What the peer said last is still told before `call.ended`."""
+        self._sound.listening = False
+        if self._sound.voice is not None:
+            await self._sound.voice.hear_out(_HEAR_OUT_SECONDS)
 
     async def _live(self) -> None:
         leg = await self._answered_leg()
@@ -410,6 +426,8 @@ class Call:
         quiet_most = 0.0
         while True:
             await asyncio.sleep(_WATCH_SECONDS)
+            if self.over:
+                return
             now = time.monotonic()
             quiet = leg.quiet_for(now)
             if quiet > self._limits.lost:

@@ -78,7 +78,7 @@ class SpeechStarted(Event, frozen=True, kw_only=True, tag="call.speech_started")
 
 
 class SpeechEnded(Event, frozen=True, kw_only=True, tag="call.speech_ended"):
-    """The peer has stopped speaking; `call.speech` follows when it was understood, else `call.unclear`."""
+    """The peer has stopped speaking; `call.speech` follows when it was understood, else `call.unclear`, or the end."""
 
     ended_at: float
 
@@ -106,6 +106,8 @@ class Speech(Event, frozen=True, kw_only=True, tag="call.speech"):
     ended_at: float
     times: TurnTimes
     language: str | None = None
+    call_over: bool = False
+    """Whether somebody has hung up already, so that nobody would hear an answer; `call.ended` follows."""
 
 
 class Unclear(Event, frozen=True, kw_only=True, tag="call.unclear"):

@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -57,6 +58,7 @@ class Voice:
         self._listener = speech.listener(self._on_event) if speech.settings.recogniser is not None else None
         self._queue = speech.queue(self._on_event)
         self._heard_delay = heard_delay
+        self._over = False
         self._filler = Filler(speech.settings.filler, speech.settings.filler_after, self._fill)
         self._floor_words = speech.settings.interruptions().words or floor_words(None)
         self._barge_in = speech.barge_in(self._queue, heard_delay)
@@ -91,6 +93,14 @@ class Voice:
                 tasks.create_task(self._listener.run())
             tasks.create_task(self._queue.run())
             tasks.create_task(self._filler.run())
+
+    async def hear_out(self, seconds: float) -> None:
+        """The peer is heard no more: have what it said last recognised and told, as far as that takes no longer."""
+        self._over = True
+        if self._listener is not None:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(seconds):
+                    await self._listener.finish()
 
     async def prepare(self, text: str) -> None:
         """Have `text` ready to be said at once. Raises `CannotSpeak`."""
@@ -166,7 +176,7 @@ class Voice:
         self._turns.answered(utterance_id, text, time.monotonic())
 
     def _fill(self, text: str) -> None:
-        if self._queue.idle and self._speech.voice is not None:
+        if self._queue.idle and self._speech.voice is not None and not self._over:
             self._queue.say(text)
 
     def _on_event(self, event: speech_events.SpeechEvent) -> None:
@@ -181,7 +191,7 @@ class Voice:
             case speech_events.Partial(text=text, started_at=started_at):
                 self._reconsider(text)
                 self._emit(events.Partial, text=text, transcript=text, started_at=started_at)
-            case speech_events.NothingRecognised():
+            case speech_events.NothingRecognised() if not self._over:  # else nobody could be asked again
                 self._emit(
                     events.Unclear,
                     started_at=event.started_at,
@@ -248,6 +258,7 @@ class Voice:
             started_at=heard.started_at,
             ended_at=heard.ended_at,
             times=self._times(heard.text, heard),
+            call_over=self._over,
         )
 
     def _times(self, text: str, heard: speech_events.Transcript | speech_events.NothingRecognised) -> TurnTimes:

@@ -13,6 +13,7 @@ from hullo.cli.conversation_options import (
     SpeechOption,
     StayOption,
     Task,
+    TranscriptOption,
 )
 
 
@@ -20,6 +21,7 @@ def answer(
     say: SayOption = None,
     play: PlayOption = None,
     record: RecordOption = None,
+    transcript: TranscriptOption = None,
     stay: StayOption = 5.0,
     speech: SpeechOption = True,
     listen: Annotated[
@@ -38,4 +40,4 @@ def answer(
     """
     from hullo.cli.call_answering import take  # the help can do without all that a call needs
 
-    take(Task(say or [], play or [], record, stay, speech, as_json), listen, token_file, config)
+    take(Task(say or [], play or [], record, transcript, stay, speech, as_json), listen, token_file, config)

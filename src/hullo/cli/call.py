@@ -13,6 +13,7 @@ from hullo.cli.conversation_options import (
     SpeechOption,
     StayOption,
     Task,
+    TranscriptOption,
 )
 
 
@@ -26,6 +27,7 @@ def call(
     say: SayOption = None,
     play: PlayOption = None,
     record: RecordOption = None,
+    transcript: TranscriptOption = None,
     stay: StayOption = 5.0,
     speech: SpeechOption = True,
     config: Annotated[
@@ -40,4 +42,4 @@ def call(
     """
     from hullo.cli.call_placing import place  # the help can do without all that a call needs
 
-    place(to, Task(say or [], play or [], record, stay, speech, as_json), config)
+    place(to, Task(say or [], play or [], record, transcript, stay, speech, as_json), config)

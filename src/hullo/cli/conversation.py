@@ -2,6 +2,7 @@
 
 import asyncio
 from dataclasses import dataclass
+from pathlib import Path
 
 import msgspec
 import typer
@@ -37,8 +38,19 @@ def check(task: Task) -> None:
             check_recording(task.record)
         except (ValueError, OSError) as error:
             give_up(error)
+    if task.transcript is not None:
+        _check_transcript(task.transcript, task)
     if task.say and not task.speech:
         fail("--say needs a voice", "leave --no-speech out, or --play a file")
+
+
+def _check_transcript(path: Path, task: Task) -> None:
+    if task.record is None:
+        fail("--transcript is timed by a recording, and there is none", "add --record FILE.opus")
+    if not task.speech:
+        fail("--transcript needs a recogniser", "leave --no-speech out")
+    if not path.parent.is_dir():
+        fail(f"there is no folder {path.parent} for the transcript", "make it, or name another one")
 
 
 def speech_of(task: Task, config: SpeechConfig) -> hullo.SpeechSettings:
@@ -48,6 +60,8 @@ def speech_of(task: Task, config: SpeechConfig) -> hullo.SpeechSettings:
     if not config.enabled:
         if task.say:
             fail("--say needs a voice", "set [speech] enabled = true, or --play a file")
+        if task.transcript is not None:
+            fail("--transcript needs a recogniser", "set [speech] enabled = true")
         return hullo.SpeechSettings(recogniser=None, voice=None)
     try:
         return config.settings(read_key)
@@ -66,7 +80,7 @@ class Held:
 async def hold(call: Call, stream: EventStream, task: Task) -> Held:
     """Show every event, say what is to be said, and hang up when nobody has spoken for a while after the last of it."""
     if task.record is not None:
-        call.start_recording(str(task.record))
+        call.start_recording(str(task.record), None if task.transcript is None else str(task.transcript))
     leaving = _Leaving(len(task.say) + len(task.play), task.stay)
     while True:
         try:

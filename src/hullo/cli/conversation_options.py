@@ -13,6 +13,9 @@ PlayOption: TypeAlias = Annotated[
     list[Path] | None, typer.Option(help="a sound file to play; may be given several times")
 ]
 RecordOption: TypeAlias = Annotated[Path | None, typer.Option(help="record both sides into this .wav or .opus file")]
+TranscriptOption: TypeAlias = Annotated[
+    Path | None, typer.Option(help="write what both say into this .vtt file, timed by the recording")
+]
 StayOption: TypeAlias = Annotated[
     float, typer.Option(min=0.0, help="seconds to listen on after the last thing that was said")
 ]
@@ -29,6 +32,7 @@ class Task:
     say: list[str]
     play: list[Path]
     record: Path | None
+    transcript: Path | None
     stay: float
     speech: bool
     as_json: bool

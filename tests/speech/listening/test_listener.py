@@ -102,6 +102,22 @@ async def test_what_was_said_and_when(recogniser: RecogniserClient, model: Siler
     assert transcript.confidence is not None
 
 
+async def test_what_was_said_last_is_told_though_nothing_follows(
+    recogniser: RecogniserClient, model: SileroModel, sentence: Pcm
+) -> None:
+    ear = Ear(recogniser, model)
+    async with ear.running():
+        await ear.listener.finish()  # nothing was said
+        assert ear.events == []
+        ear.hear(sentence[: -48_000 * 11 // 10])  # not even to the end of its last word
+        await ear.listener.finish()
+    *_, ended, transcript = ear.events
+    assert isinstance(ended, SpeechEnded)
+    assert isinstance(transcript, Transcript)
+    assert word_errors(SENTENCE, transcript.text) <= 2
+    assert transcript.end_of_speech_ms == 0
+
+
 async def test_without_a_start_time_the_first_frame_is_the_start(
     recogniser: RecogniserClient, model: SileroModel, sentence: Pcm
 ) -> None:

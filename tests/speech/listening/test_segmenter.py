@@ -50,6 +50,17 @@ def test_speech_has_a_beginning_an_end_and_a_sound() -> None:
     assert len(segment.samples) / 16_000 == pytest.approx(0.3 + 0.96 + 0.2, abs=2 * CHUNK_SECONDS)
 
 
+def test_a_turn_that_nothing_follows_is_over() -> None:
+    stream = Stream().feed(1.024, 0.02).feed(0.96, 0.9)
+    ended, segment = stream.segmenter.finish()
+    assert isinstance(ended, SpeechEnded)
+    assert isinstance(segment, Segment)
+    assert segment.ended_at == segment.decided_at == pytest.approx(1.984, abs=CHUNK_SECONDS)
+    assert len(segment.samples) / 16_000 == pytest.approx(0.3 + 0.96, abs=2 * CHUNK_SECONDS)
+    assert stream.segmenter.finish() == []
+    assert not stream.segmenter.speaking
+
+
 def test_the_onset_is_told_after_64_ms_and_not_before() -> None:
     stream = Stream().feed(1.0, 0.02).feed(0.064, 0.9, LOUD)
     assert [type(output) for output in stream.outputs] == [SpeechStarted]

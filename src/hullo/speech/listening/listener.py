@@ -85,6 +85,8 @@ class Listener:
         self._jobs: deque[_Job] = deque()
         self._busy = False
         self._arrived = asyncio.Event()
+        self._settled = asyncio.Event()
+        self._settled.set()
         self._dropped = 0
         self._turn = SpokenTurn()
         self._live = LiveWords(recogniser, self._live_words) if live_words else None
@@ -129,8 +131,14 @@ class Listener:
                         self._busy = True
                         await self._recognise(self._jobs.popleft())
                         self._busy = False
+                    self._settled.set()
         finally:
             self._tasks = None
+
+    async def finish(self) -> None:
+        """No more is heard: return once all that was said is told. `run` goes on meanwhile."""
+        self._act(self._segmenter.finish())
+        await self._settled.wait()
 
     def _take(self, chunk: Pcm, ends_at: float) -> None:
         # Muted peers send digital silence for minutes; it needs no network to know that.
@@ -206,6 +214,7 @@ class Listener:
             guess.result.cancel()
             guess = None
         self._jobs.append(_Job(segment, guess.result if guess is not None else None))
+        self._settled.clear()
         self._arrived.set()
         if len(self._jobs) > _MAX_WAITING:
             self._dropped += 1

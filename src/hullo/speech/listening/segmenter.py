@@ -144,6 +144,10 @@ class Segmenter:
             self._end_pause = min(self.endpointing.understood(text), LONGEST_PAUSE)
         return self._end_if_due()
 
+    def finish(self) -> list[SegmenterOutput]:
+        """Nothing more will come: a turn that has begun is over."""
+        return self._end() if self._speech else []
+
     def _wait(self, chunk: _Chunk) -> list[SegmenterOutput]:
         self._before.append(chunk)
         newest = list(self._before)[-self._onset_chunks :]
