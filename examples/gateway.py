@@ -237,7 +237,10 @@ def default_socket() -> str:
 
 
 async def main(path: str) -> None:
-    """Connect, and connect again whenever the daemon was restarted."""
+    """Connect, and connect again whenever the daemon was restarted; until SIGTERM or Ctrl-C cancel it."""
+    this = asyncio.current_task()
+    assert this is not None
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, this.cancel)
     pause, told = 0.25, ""
     while True:
         problem: OSError | None = None
@@ -257,9 +260,8 @@ async def main(path: str) -> None:
 
 
 if __name__ == "__main__":
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     try:
         arguments = sys.argv[1:]
         asyncio.run(main(arguments[0] if arguments else os.environ.get("HULLO__RPC__SOCKET") or default_socket()))
-    except KeyboardInterrupt:
+    except (asyncio.CancelledError, KeyboardInterrupt):
         sys.exit(0)

@@ -51,7 +51,8 @@ class MemoryLeg:
         return LegReport(proof="rtcp", emoji=self.emoji, version="13.0.0" if self.emoji else None)
 
     async def close(self, ending: Ending) -> None:
-        self.closed_with.append(ending)
+        if not self.closed_with:  # a leg may be closed again
+            self.closed_with.append(ending)
 
 
 class MemoryOffer:

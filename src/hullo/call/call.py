@@ -230,8 +230,8 @@ class Call:
         return self._ending is not None or self.state is CallState.ENDED
 
     def check_live(self) -> None:
-        """Raises `WrongState` if the call is over."""
-        if self.over:
+        """Raises `WrongState` if the call has ended."""
+        if self.state is CallState.ENDED:
             raise WrongState(f"call {self.call_id} has ended", "start another call")
 
     def start_recording(self, path: str, transcript: str | None = None) -> None:
