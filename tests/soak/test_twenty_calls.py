@@ -1,7 +1,7 @@
-"""Twenty calls at once in one process, for a minute: everybody is heard, and no tick is left out.
+"""Twenty calls at once in one process, for a minute: everybody is heard, and no tick is forgotten.
 
-How many ticks were late is logged and not asserted: it depends on what else the machine does. `python -m bench density`
-measures it with a core to itself.
+How many ticks were late, or so late that they were dropped, is logged and not asserted: it depends on what else the
+machine does. `python -m bench density` measures it with a core to itself.
 """
 
 import asyncio
@@ -13,7 +13,7 @@ import pytest
 from hullo.lines.browser.line import BrowserLine
 from hullo.rtc.clock import MediaClock
 from tests.lines.calls import BYE, DEADLINE, listening
-from tests.rtc.tones import Listener, Tone, purity
+from tests.rtc.tones import Listener, Tone
 
 logger = logging.getLogger(__name__)
 
@@ -38,10 +38,12 @@ async def test_twenty_calls_at_once() -> None:
             before = clock.stats()
             await asyncio.sleep(SECONDS)
             after = clock.stats()
-            ticks, late = after.ticks - before.ticks, after.late_20_ms - before.late_20_ms
-            logger.info("%d ticks, %d late by more than 20 ms, at most %.1f ms", ticks, late, after.max_late_ms)
-            assert ticks == pytest.approx(CALLS * SECONDS * 50, rel=0.01)
-            assert min(purity(listener.last(1.0), 440) for listener in listeners) > 0.9
+            late, dropped = after.late_20_ms - before.late_20_ms, after.dropped - before.dropped
+            logger.info("%d late by more than 20 ms, %d dropped, at most %.1f ms", late, dropped, after.max_late_ms)
+            assert after.ticks - before.ticks + dropped == pytest.approx(CALLS * SECONDS * 50, rel=0.01)
+            for listener in listeners:
+                listener.forget()
+            await asyncio.gather(*(listener.hears(440, seconds=1.0) for listener in listeners))
             await asyncio.gather(*(leg.close(BYE) for leg in legs))
         finally:
             callers.kill()
