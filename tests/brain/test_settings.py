@@ -48,6 +48,7 @@ def test_each_kind_has_its_maker_and_the_key_comes_from_its_file(tmp_path: Path)
         ({"kind": "openai", "url": "http://a/v1", "model": "m", "api_key": "a", "api_key_file": "/b"}, "both set"),
         ({"url": "http://localhost:1/v1"}, "url would be ignored"),
         ({"greeting": "Hello."}, "greeting would be ignored: set kind"),
+        ({"kind": "echo", "silence_seconds": 0.5}, "1 or more, or 0"),
         ({"kind": "echo", "silence_seconds": 0, "goodbye": "Bye."}, "goodbye would be ignored: silence_seconds is 0"),
         ({"kind": "echo", "timeout_seconds": 1}, "timeout_seconds would be ignored"),
         ({"kind": "command", "command": [""]}, "needs command"),

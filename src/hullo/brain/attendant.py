@@ -120,6 +120,8 @@ class Conversation:
         finally:
             watching.cancel()
             await asyncio.wait([watching])
+            if not watching.cancelled():
+                watching.result()
 
     async def _follow(self) -> None:
         self._ours = self._call.bridged_to is None

@@ -73,6 +73,8 @@ class BrainConfig(BaseModel):
             raise ValueError(f"{', '.join(sorted(given))} would be ignored: set kind, or remove the section")
         if self.kind == "echo" and "timeout_seconds" in given:
             raise ValueError("timeout_seconds would be ignored: an echo does not take long; remove it")
+        if 0 < self.silence_seconds < 1:
+            raise ValueError("silence_seconds is 1 or more, or 0 for never")
         if self.silence_seconds == 0 and (useless := sorted(given.intersection(_SILENCE))):
             raise ValueError(f"{', '.join(useless)} would be ignored: silence_seconds is 0")
         for kind, names in (("command", _COMMAND), ("openai", _CHAT)):
