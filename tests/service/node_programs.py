@@ -1,6 +1,7 @@
 """Programs for Node.js, with the packages that they need."""
 
 import asyncio
+import fcntl
 import json
 import shutil
 import subprocess
@@ -21,14 +22,21 @@ def node() -> str:
 
 
 def install_packages() -> None:
-    """Install what package-lock.json names, once."""
+    """Install what package-lock.json names, once; tests in another process wait until it is done."""
     node()
-    installed = FOLDER / "node_modules" / ".package-lock.json"
-    if installed.exists() and installed.stat().st_mtime >= (FOLDER / "package-lock.json").stat().st_mtime:
-        return
-    done = subprocess.run(
-        ["npm", "ci", "--no-audit", "--no-fund"], cwd=FOLDER, capture_output=True, text=True, timeout=110, check=False
-    )
+    wanted, installed = FOLDER / "package-lock.json", FOLDER / "node_modules" / ".package-lock.json"
+    with wanted.open() as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # npm begins by removing what the other one has just installed
+        if installed.exists() and installed.stat().st_mtime >= wanted.stat().st_mtime:
+            return
+        done = subprocess.run(
+            ["npm", "ci", "--no-audit", "--no-fund"],
+            cwd=FOLDER,
+            capture_output=True,
+            text=True,
+            timeout=110,
+            check=False,
+        )
     if done.returncode != 0:
         pytest.fail(f"npm ci in {FOLDER} failed:\n{done.stderr}")
 
