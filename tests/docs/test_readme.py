@@ -75,6 +75,7 @@ def test_the_agent_and_the_caller_of_the_readme_talk_to_each_other(tmp_path: Pat
     assert re.search(r"hangup-user after \d+ s", caller.stdout)
 
 
+@pytest.mark.peer
 @pytest.mark.timeout(DEADLINE)
 def test_the_node_gateway_of_the_readme_answers_a_call(tmp_path: Path) -> None:
     node = shutil.which("node")

@@ -53,6 +53,7 @@ def host_pid(engine: str) -> int:
     return next(child.pid for child in psutil.Process().children() if engine in child.cmdline())
 
 
+@pytest.mark.peer
 async def test_faster_whisper_and_piper_and_their_hosts_killed(directory: Path) -> None:
     async with two_phones(directory, whisper_and_piper(directory)) as call:
         speech = await call.heard()
