@@ -88,7 +88,7 @@ async def run(effort: Effort) -> Result:
     if size.thorough:
         for subject in SERVERS:
             measured[subject]["calls_on_one_core"] = await _calls_on_one_core(subject)
-    server_core, load_core = cores()
+    server_core, load_core = _cores()
     ours, aiortc = measured[OURS], measured["aiortc"]
     return Result(
         name="density",
@@ -133,7 +133,7 @@ async def bench_of(server: str, *, first: bool = True) -> AsyncIterator[Bench]:
 
     `first` lets the server go before others, if the system permits.
     """
-    server_core, load_core = cores()
+    server_core, load_core = _cores()
     async with child(server, {}, core=server_core, first=first) as under_test:
         url = (await under_test.hear())["url"]
         async with child("load", {"url": url}, core=load_core, first=True) as load:
@@ -141,8 +141,7 @@ async def bench_of(server: str, *, first: bool = True) -> AsyncIterator[Bench]:
             yield Bench(under_test, load, server_core)
 
 
-def cores() -> tuple[int | None, int | None]:
-    """The one for the process under test and the one for its load; no choice where there is only one."""
+def _cores() -> tuple[int | None, int | None]:
     usable = sorted(os.sched_getaffinity(0))
     return (usable[0], usable[1]) if len(usable) > 1 else (None, None)
 

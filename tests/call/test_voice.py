@@ -5,6 +5,8 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+import pytest
+
 from hullo.call import events
 from hullo.call.call import Call
 from hullo.call.event_stream import EventStream
@@ -61,6 +63,13 @@ async def test_what_cannot_be_said_is_told_by_its_name(tmp_path: Path) -> None:
         assert "One two three." in (tmp_path / "call.vtt").read_text()
         call.hangup()
         assert (await call.wait_ended()).errors == [f"voice: {error.error}"]
+
+
+async def test_a_transcript_does_not_take_the_place_of_its_recording(tmp_path: Path) -> None:
+    async with talking(OpenAiHost()) as (call, _, _):
+        with pytest.raises(ValueError, match="can't be the same file"):
+            call.start_recording(str(tmp_path / "call.wav"), str(tmp_path / "call.wav"))
+        assert not (tmp_path / "call.wav").exists()
 
 
 async def test_a_call_that_ends_in_mid_sentence_tells_what_was_heard() -> None:

@@ -138,6 +138,7 @@ def test_ctrl_c_hangs_up_and_still_prints_the_report(tmp_path: Path) -> None:
         (["call", NOBODY, "--say", "x", "--no-speech"], "--say needs a voice"),
         (["call", NOBODY, "--transcript", "call.vtt"], "add --record"),
         (["call", NOBODY, "--record", "call.wav", "--transcript", "missing/call.vtt"], "no folder missing"),
+        (["call", NOBODY, "--record", "a.wav", "--transcript", "a.wav"], "can't be the same file"),
         (["answer", "--record", "a.wav", "--transcript", "a.vtt", "--no-speech"], "--transcript needs a recogniser"),
         (["call", NOBODY, "--say", "x", "--config", "mute.toml"], "--say needs a voice"),
         (["call", NOBODY, "--config", "key.toml"], "missing can't be read"),

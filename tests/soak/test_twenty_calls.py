@@ -1,7 +1,7 @@
 """Twenty calls at once in one process, for a minute: everybody is heard, and no tick is forgotten.
 
-How many ticks were late, or so late that they were dropped, is logged and not asserted: it depends on what else the
-machine does. `python -m bench density` measures it with a core to itself.
+How many ticks were late is logged and not asserted, and some may have been so late that they were dropped: that depends
+on what else the machine does. `python -m bench density` measures it with a core to itself.
 """
 
 import asyncio
@@ -41,6 +41,7 @@ async def test_twenty_calls_at_once() -> None:
             late, dropped = after.late_20_ms - before.late_20_ms, after.dropped - before.dropped
             logger.info("%d late by more than 20 ms, %d dropped, at most %.1f ms", late, dropped, after.max_late_ms)
             assert after.ticks - before.ticks + dropped == pytest.approx(CALLS * SECONDS * 50, rel=0.01)
+            assert dropped < 0.05 * CALLS * SECONDS * 50, "the machine or this process can't hold twenty calls"
             for listener in listeners:
                 listener.forget()
             await asyncio.gather(*(listener.hears(440, seconds=1.0) for listener in listeners))

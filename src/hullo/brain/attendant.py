@@ -207,7 +207,7 @@ class Conversation:
             self._sounding = None
         if event.utterance_id in self._unheard:
             self._unheard.discard(event.utterance_id)
-            self._history.said(event.heard_text or "")
+            self._history.said(event.heard_text)
         if event.utterance_id == self._last_words:
             self._last_words = None
             if not isinstance(event, events.Interrupted):

@@ -238,7 +238,7 @@ class Call:
         """Record both sides into a stereo file, theirs right, ours left, until the call ends: `.wav` or `.opus`.
 
         `transcript` is a WebVTT file of what is said, with times. Raises `WrongState` if the call is being recorded
-        already, `ValueError` for a file of another kind, `OSError` if one can't be made.
+        already, `ValueError` for a file of another kind or one for both, `OSError` if one can't be made.
         """
         if self.over:
             raise WrongState(f"call {self.call_id} has ended", "record the next one")

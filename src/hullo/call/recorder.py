@@ -32,6 +32,8 @@ class CallRecorder:
         """Begin to record, and with `transcript` to write down. Raises as `Call.start_recording`."""
         if self._recording is not None:
             raise WrongState(f"call {self._call_id} is being recorded", "stop that recording first")
+        if transcript == path:
+            raise ValueError("the recording and its transcript can't be the same file")
         written = TranscriptFile(transcript, time.monotonic()) if transcript is not None else None
         try:
             self._recording = StereoRecording(path)

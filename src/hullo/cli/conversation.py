@@ -47,6 +47,8 @@ def check(task: Task) -> None:
 def _check_transcript(path: Path, task: Task) -> None:
     if task.record is None:
         fail("--transcript is timed by a recording, and there is none", "add --record FILE.opus")
+    if task.record == path:
+        fail("the recording and its transcript can't be the same file", "name a .vtt file for --transcript")
     if not task.speech:
         fail("--transcript needs a recogniser", "leave --no-speech out")
     if not path.parent.is_dir():

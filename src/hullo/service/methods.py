@@ -202,7 +202,9 @@ async def record(service: Service, params: RecordParams) -> RecordResult:
     try:
         call.start_recording(path, transcript)
     except ValueError as error:
-        raise rpc.RpcError(rpc.INVALID_PARAMS, f"call.record: {error}", "name it .wav or .opus") from None
+        raise rpc.RpcError(
+            rpc.INVALID_PARAMS, f"call.record: {error}", "name a .wav or .opus file, and another one for the transcript"
+        ) from None
     return RecordResult(call_id=call.call_id, path=path, recording=True)
 
 
